@@ -1,0 +1,36 @@
+/** The validated request target: nothing in it can leave the base path or dodge a rule (invariant S8). */
+export interface Target {
+  /** Path as sent (percent-encoding kept), starting with `/`. */
+  readonly path: string;
+  /** Query without `?` and without token parameters; empty when there is none. */
+  readonly query: string;
+}
+
+/** Who is at the other end, settled once by the edge and trusted by everything after it. */
+export interface Client {
+  /** IP address, after trusted proxies. */
+  readonly address: string;
+  /** True when the browser's own leg is encrypted. */
+  readonly secure: boolean;
+  /** `host[:port]` as the browser knows this runtime, lower case, default port left out. */
+  readonly authority: string;
+  /** The origin of this runtime as the browser knows it: `https://` or `http://` and the authority. */
+  readonly origin: string;
+}
+
+/** Which way the token came (invariant S3). */
+export type Carrier = 'header' | 'query' | 'cookie' | 'subprotocol';
+
+/** Whoever a request acts for. */
+export interface Principal {
+  /** The token's name in logs and audit; `owner` for SPIN_TOKEN. */
+  readonly name: string;
+  readonly carrier: Carrier;
+}
+
+/** One request or upgrade that passed the edge: the only thing that proxy, tunnel and channel accept. */
+export interface Admission {
+  readonly target: Target;
+  readonly client: Client;
+  readonly principal: Principal;
+}

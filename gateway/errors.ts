@@ -1,0 +1,77 @@
+/**
+ * The one table of refusals: HTTP status, websocket close code (RFC 6455 section 7.4.1, 4000-4999 are
+ * private) and the sentence a user reads: what happened, and what to do about it.
+ */
+const refusals = {
+  UNAUTHENTICATED: [
+    401,
+    1008,
+    'No valid token came with this request. Log in at /spin/login or send SPIN_TOKEN.',
+  ],
+  FORBIDDEN: [403, 1008, 'The token is wrong or has expired. Check SPIN_TOKEN, or log in again.'],
+  THROTTLED: [429, 1008, 'Too many failed logins from this address. Wait, then try again.'],
+  HOST_NOT_ALLOWED: [
+    421,
+    1008,
+    'This runtime does not answer to that host name. Add it to SPIN_ALLOWED_HOSTS or set SPIN_PUBLIC_URL.',
+  ],
+  ORIGIN_NOT_ALLOWED: [
+    403,
+    1008,
+    'That browser origin may not use this runtime. Add it to SPIN_ALLOWED_ORIGINS.',
+  ],
+  ORIGIN_REQUIRED: [
+    403,
+    1008,
+    'A request that changes something and carries only a cookie needs an Origin header. Send the token instead.',
+  ],
+  TLS_REQUIRED: [426, 1008, 'This runtime speaks plain HTTP only to loopback names. Use https.'],
+  BAD_REQUEST: [400, 1002, 'That request is not valid HTTP for this runtime.'],
+  BAD_PATH: [400, 1002, 'That path holds characters or segments that are not allowed.'],
+  NOT_FOUND: [404, 1008, 'There is nothing at that address.'],
+  PATH_NOT_ALLOWED: [403, 1008, 'This gateway does not let that path through.'],
+  HEADERS_TOO_LARGE: [431, 1009, 'The request headers are too large.'],
+  UPSTREAM_STARTING: [503, 1013, 'Jupyter is starting. Try again in a moment.'],
+  UPSTREAM_DOWN: [
+    502,
+    1014,
+    'Jupyter cannot be reached. Check that it runs and that SPIN_UPSTREAM is its address.',
+  ],
+  UPSTREAM_TIMEOUT: [504, 1014, 'Jupyter did not answer in time.'],
+  MALFORMED_FRAME: [400, 1007, 'A websocket frame was not a Jupyter message.'],
+  UNSUPPORTED_FRAME: [
+    400,
+    1003,
+    'That kind of websocket frame is not part of the Jupyter protocol spoken here.',
+  ],
+  MESSAGE_TOO_LARGE: [
+    413,
+    1009,
+    'The message is larger than 10 MiB, which is what Jupyter takes in one piece. Upload the data as a file.',
+  ],
+  INTERNAL: [500, 1011, 'The gateway failed on this request. Its log holds the details.'],
+} as const satisfies Record<string, readonly [status: number, closeCode: number, sentence: string]>;
+
+export type Refusal = keyof typeof refusals;
+
+/** A refusal that a client may read: never holds a secret, a path of this machine, or a stack. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: Refusal;
+  readonly status: number;
+  readonly closeCode: number;
+
+  /** @param detail replaces the table's sentence where more is known */
+  constructor(code: Refusal, detail?: string, options?: ErrorOptions) {
+    const [status, closeCode, sentence] = refusals[code];
+    super(detail ?? sentence, options);
+    this.code = code;
+    this.status = status;
+    this.closeCode = closeCode;
+  }
+}
+
+/** What a client is told of any failure: a refusal as it is, everything else as INTERNAL. */
+export function asGatewayError(error: unknown): GatewayError {
+  return error instanceof GatewayError ? error : new GatewayError('INTERNAL', undefined, { cause: error });
+}

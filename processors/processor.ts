@@ -1,0 +1,71 @@
+import type { Secret } from './secret.js';
+
+/** Any value that JSON can hold (and so a Python literal can). */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** One option that a processor's first line takes: `--name value`, or `--name` alone for a flag. */
+export interface Option {
+  readonly type: 'string' | 'number' | 'flag';
+  readonly help: string;
+}
+
+/** A SPIN cell as its author wrote it: `%%processor [connection] [--option value …]` and a body. */
+export interface Cell {
+  readonly processor: string;
+  readonly connection: string | undefined;
+  /** Options by name without the dashes, already checked against {@link Processor.options}. */
+  readonly options: Readonly<Record<string, string | number | boolean>>;
+  /** Everything after the first line, as typed. */
+  readonly body: string;
+}
+
+/**
+ * A value that the kernel looks up while the cell runs; it is never text in the code.
+ * `name` is the reference as the cell writes it between the braces, e.g. `runtime_env:API_KEY`.
+ */
+export interface Delivery {
+  readonly name: string;
+  readonly value: Secret;
+}
+
+/** Resolves the names that a cell may use. */
+export interface Context {
+  /**
+   * @param reference what stands between the braces, e.g. `runtime_env:API_KEY`
+   * @throws {CellError} when the name isn't set, or this cell may not use it; says which and what to do
+   */
+  resolve(reference: string): Secret;
+}
+
+/** What runs in the kernel in place of the cell. */
+export interface Compiled {
+  /**
+   * `call`: a function of the kernel helper, with literal arguments: readable in the notebook's history.
+   * `python`: Python source whose string constants may hold references.
+   */
+  readonly run:
+    | { readonly kind: 'call'; readonly name: string; readonly args: Readonly<Record<string, Json>> }
+    | { readonly kind: 'python'; readonly code: string };
+  /** Values that the kernel gets for this one execution, in the request's metadata. */
+  readonly deliver: readonly Delivery[];
+  /** Why a reference can't be delivered, by reference; raised in the kernel only where the code really uses it. */
+  readonly withheld?: Readonly<Record<string, string>>;
+}
+
+/** A cell processor: one integration, one file. Pure: a cell in, what the kernel runs out. */
+export interface Processor {
+  /** The word after `%%`. */
+  readonly name: string;
+  /** One line for completion and help. */
+  readonly summary: string;
+  /** True when the short name `%%name` is only taken if the catalogue has a connection of this type. */
+  readonly needsConnection?: boolean;
+  readonly options: Readonly<Record<string, Option>>;
+  /** @throws {CellError} for anything that the cell's author can mend; nothing of the cell runs then */
+  compile(cell: Cell, context: Context): Compiled | Promise<Compiled>;
+}
+
+/** A mistake in a cell that its author can mend: shown as the cell's error; must hold no value. */
+export class CellError extends Error {
+  override readonly name = 'CellError';
+}
