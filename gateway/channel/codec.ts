@@ -1,0 +1,38 @@
+import { GatewayError } from '../errors.js';
+import { type Frame, PARTS, type Part, type Payload, utf8 } from './frame.js';
+import { LegacyFrame } from './legacy.js';
+import { encodeV1, V1Frame } from './v1.js';
+
+/**
+ * How Jupyter messages travel on a kernel websocket. `v1` is the subprotocol
+ * `v1.kernel.websocket.jupyter.org`; `legacy` is a connection without a subprotocol: JSON text frames, and
+ * binary ones for messages with buffers.
+ * Source: https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html
+ */
+export type Wire = 'v1' | 'legacy';
+
+export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
+
+/**
+ * Locates the parts of a message.
+ *
+ * @param binary whether the websocket frame was binary
+ * @throws {GatewayError} MALFORMED_FRAME for what isn't a Jupyter message, UNSUPPORTED_FRAME for a text
+ *   frame on a v1 connection
+ */
+export function decode(wire: Wire, data: Buffer, binary: boolean): Frame {
+  if (wire === 'v1') {
+    if (!binary)
+      throw new GatewayError('UNSUPPORTED_FRAME', 'A v1 kernel websocket carries binary frames only.');
+    return new V1Frame(data);
+  }
+  return binary ? LegacyFrame.withBuffers(data) : new LegacyFrame(utf8(data), []);
+}
+
+/** A message of the gateway's own. */
+export function encode(wire: Wire, channel: string, parts: Readonly<Record<Part, string>>): Payload {
+  if (wire === 'v1')
+    return { data: encodeV1([channel, ...PARTS.map((part) => parts[part])], []), binary: true };
+  const members = PARTS.map((part) => `"${part}":${parts[part]}`).join(',');
+  return { data: `{"channel":${JSON.stringify(channel)},${members},"buffers":[]}`, binary: false };
+}

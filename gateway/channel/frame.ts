@@ -1,0 +1,44 @@
+import { isUtf8 } from 'node:buffer';
+import { GatewayError } from '../errors.js';
+
+/** The JSON parts of a message, in the order in which v1 puts them. */
+export type Part = 'header' | 'parent_header' | 'metadata' | 'content';
+export const PARTS: readonly Part[] = ['header', 'parent_header', 'metadata', 'content'];
+
+/** What goes on the wire: a frame's payload and its opcode. */
+export interface Payload {
+  readonly data: Buffer | string;
+  readonly binary: boolean;
+}
+
+/** One message as it came, its parts located but not parsed. */
+export interface Frame {
+  /** `shell`, `control`, `stdin` or `iopub`. */
+  readonly channel: string;
+  /** The JSON text of a part. */
+  text(part: Part): string;
+  /** The same message with some parts replaced; all other bytes stay as they came. */
+  replace(parts: Partial<Record<Part, string>>): Payload;
+  /** The raw binary buffers that follow the JSON parts. */
+  buffers(): Buffer[];
+  /** The same message with other buffers. */
+  replaceBuffers(buffers: readonly Buffer[]): Payload;
+}
+
+const CHANNELS: readonly unknown[] = ['shell', 'control', 'stdin', 'iopub'];
+
+/** @throws {GatewayError} MALFORMED_FRAME for a channel that kernels don't have */
+export function channelName(name: unknown): string {
+  if (CHANNELS.includes(name)) return name as string;
+  throw malformed('The message names a channel that kernels do not have.');
+}
+
+/** @throws {GatewayError} MALFORMED_FRAME for bytes that aren't UTF-8 */
+export function utf8(data: Buffer): string {
+  if (!isUtf8(data)) throw malformed('A part of the message is not UTF-8.');
+  return data.toString('utf8');
+}
+
+export function malformed(detail: string): GatewayError {
+  return new GatewayError('MALFORMED_FRAME', detail);
+}

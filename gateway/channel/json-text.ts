@@ -1,0 +1,116 @@
+/**
+ * Reading JSON as text, for the places where a parsed value would lose something: Python writes NaN and
+ * Infinity, and a JavaScript round trip changes big integers and `1.0`.
+ */
+
+/** A half-open range `[start, end)` of string indices. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Finds the values of a JSON object's own keys.
+ *
+ * @param text a JSON object; nothing below its first level is read beyond brackets and strings
+ * @returns where each value stands in `text`; the last one wins for a repeated key, as in every JSON parser
+ * @throws {SyntaxError} when `text` is not an object whose brackets and strings close
+ */
+export function memberSpans(text: string): Map<string, Span> {
+  const spans = new Map<string, Span>();
+  let at = skipSpace(text, 0);
+  at = expect(text, at, '{');
+  if (text[at] === '}') return ended(text, at + 1, spans);
+  for (;;) {
+    const keyEnd = stringEnd(text, at);
+    const key = JSON.parse(text.slice(at, keyEnd)) as string;
+    const start = expect(text, skipSpace(text, keyEnd), ':');
+    const end = valueEnd(text, start);
+    spans.set(key, { start, end });
+    at = skipSpace(text, end);
+    if (text[at] === '}') return ended(text, at + 1, spans);
+    at = expect(text, at, ',');
+  }
+}
+
+/**
+ * Maps every string literal of a JSON text, keys included; everything else stays as it is.
+ *
+ * @param change gets the decoded string; its answer is written back only where it differs
+ */
+export function mapStrings(text: string, change: (value: string) => string): string {
+  let result = '';
+  let copied = 0;
+  let start = text.indexOf('"');
+  while (start !== -1) {
+    const end = stringEnd(text, start);
+    const value = decodeString(text.slice(start, end));
+    const changed = value === undefined ? undefined : change(value);
+    if (changed !== undefined && changed !== value) {
+      result += text.slice(copied, start) + JSON.stringify(changed);
+      copied = end;
+    }
+    start = text.indexOf('"', end);
+  }
+  return result + text.slice(copied);
+}
+
+function decodeString(literal: string): string | undefined {
+  if (!literal.includes('\\')) return literal.slice(1, -1);
+  try {
+    return JSON.parse(literal) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+function ended(text: string, at: number, spans: Map<string, Span>): Map<string, Span> {
+  if (skipSpace(text, at) !== text.length) throw new SyntaxError('text after the JSON object');
+  return spans;
+}
+
+function skipSpace(text: string, at: number): number {
+  let next = at;
+  while (text[next] === ' ' || text[next] === '\n' || text[next] === '\r' || text[next] === '\t') next++;
+  return next;
+}
+
+function expect(text: string, at: number, character: string): number {
+  if (text[at] !== character) throw new SyntaxError(`expected ${character} at ${at}`);
+  return skipSpace(text, at + 1);
+}
+
+/** @returns the index after the string literal that starts at `at`; escaped quotes don't end it */
+function stringEnd(text: string, at: number): number {
+  if (text[at] !== '"') throw new SyntaxError(`expected a string at ${at}`);
+  let quote = at;
+  for (;;) {
+    quote = text.indexOf('"', quote + 1);
+    if (quote === -1) throw new SyntaxError(`the string at ${at} has no end`);
+    let before = quote;
+    while (text[before - 1] === '\\') before--;
+    if ((quote - before) % 2 === 0) return quote + 1;
+  }
+}
+
+function valueEnd(text: string, start: number): number {
+  let depth = 0;
+  let at = start;
+  while (at < text.length) {
+    const character = text[at];
+    if (character === '"') {
+      at = stringEnd(text, at);
+      continue;
+    }
+    if (character === '{' || character === '[') depth++;
+    else if (character === '}' || character === ']') {
+      if (depth === 0) break;
+      depth--;
+    } else if (character === ',' && depth === 0) break;
+    at++;
+  }
+  let end = at;
+  while (end > start && skipSpace(text, end - 1) >= at) end--;
+  if (depth !== 0 || end === start || at >= text.length) throw new SyntaxError(`no value at ${start}`);
+  return end;
+}

@@ -1,0 +1,85 @@
+import { GatewayError } from '../errors.js';
+import { channelName, type Frame, malformed, PARTS, type Part, type Payload, utf8 } from './frame.js';
+import { memberSpans, type Span } from './json-text.js';
+
+/**
+ * Legacy: one JSON object with `channel` and the parts. With buffers: u32-BE count, u32-BE offsets, the JSON,
+ * then the buffers; the first offset is the JSON's.
+ */
+export class LegacyFrame implements Frame {
+  readonly channel: string;
+  readonly #json: string;
+  readonly #buffers: readonly Buffer[];
+  readonly #spans: Map<string, Span>;
+
+  constructor(json: string, buffers: readonly Buffer[]) {
+    this.#json = json;
+    this.#buffers = buffers;
+    try {
+      this.#spans = memberSpans(json);
+      this.channel = channelName(JSON.parse(this.#member('channel')));
+      for (const part of PARTS) this.#member(part);
+    } catch (error) {
+      throw error instanceof GatewayError
+        ? error
+        : malformed('The text is not a JSON object with a message in it.');
+    }
+  }
+
+  static withBuffers(data: Buffer): LegacyFrame {
+    const count = data.length >= 4 ? data.readUInt32BE(0) : 0;
+    if (count < 1 || count > data.length / 4 - 1) throw malformed('The number of offsets is wrong.');
+    const offsets = Array.from({ length: count }, (_, index) => data.readUInt32BE(4 * (1 + index)));
+    const ends = [...offsets.slice(1), data.length];
+    const pieces = offsets.map((start, index) => {
+      const end = ends[index] ?? 0;
+      if (start < 4 * (1 + count) || start > end) throw malformed('The offsets are out of order.');
+      return data.subarray(start, end);
+    });
+    if (offsets[0] !== 4 * (1 + count)) throw malformed('The first offset is wrong.');
+    const [json = Buffer.alloc(0), ...buffers] = pieces;
+    return new LegacyFrame(utf8(json), buffers);
+  }
+
+  text(part: Part): string {
+    return this.#member(part);
+  }
+
+  replace(parts: Partial<Record<Part, string>>): Payload {
+    const changes = PARTS.flatMap((part) => {
+      const span = this.#spans.get(part);
+      const text = parts[part];
+      return span && text !== undefined ? [{ ...span, text }] : [];
+    }).sort((a, b) => b.start - a.start);
+    let json = this.#json;
+    for (const { start, end, text } of changes) json = json.slice(0, start) + text + json.slice(end);
+    return legacyPayload(json, this.#buffers);
+  }
+
+  buffers(): Buffer[] {
+    return [...this.#buffers];
+  }
+
+  replaceBuffers(buffers: readonly Buffer[]): Payload {
+    return legacyPayload(this.#json, buffers);
+  }
+
+  #member(name: string): string {
+    const span = this.#spans.get(name);
+    if (!span) throw malformed(`The message has no ${name}.`);
+    return this.#json.slice(span.start, span.end);
+  }
+}
+
+function legacyPayload(json: string, buffers: readonly Buffer[]): Payload {
+  if (buffers.length === 0) return { data: json, binary: false };
+  const pieces = [Buffer.from(json), ...buffers];
+  const head = Buffer.alloc(4 * (1 + pieces.length));
+  head.writeUInt32BE(pieces.length, 0);
+  let offset = head.length;
+  for (const [index, piece] of pieces.entries()) {
+    head.writeUInt32BE(offset, 4 * (1 + index));
+    offset += piece.length;
+  }
+  return { data: Buffer.concat([head, ...pieces], offset), binary: true };
+}

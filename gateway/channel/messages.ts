@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import { GatewayError } from '../errors.js';
+import { encode, type Wire } from './codec.js';
+import type { Frame, Part, Payload } from './frame.js';
+
+/**
+ * The messages that the gateway reads or writes, by the protocol's own names.
+ * Source: https://jupyter-client.readthedocs.io/en/latest/messaging.html
+ */
+export interface Header {
+  readonly msg_id: string;
+  readonly msg_type: string;
+  readonly session: string;
+  /** JEP 91: the subshell that a shell request is for; absent for the main shell. */
+  readonly subshell_id?: string | null;
+}
+
+export interface ExecuteRequest {
+  readonly code: string;
+  readonly silent?: boolean;
+  readonly store_history?: boolean;
+  readonly allow_stdin?: boolean;
+  readonly stop_on_error?: boolean;
+}
+
+/** @throws {GatewayError} MALFORMED_FRAME when the header isn't one */
+export function readHeader(frame: Frame): Header {
+  const header = readObject(frame, 'header');
+  if (typeof header.msg_id !== 'string' || typeof header.msg_type !== 'string') {
+    throw new GatewayError('MALFORMED_FRAME', 'The message header has no msg_id or msg_type.');
+  }
+  const session = typeof header.session === 'string' ? header.session : '';
+  const subshell = typeof header.subshell_id === 'string' ? { subshell_id: header.subshell_id } : {};
+  return { msg_id: header.msg_id, msg_type: header.msg_type, session, ...subshell };
+}
+
+/** @throws {GatewayError} MALFORMED_FRAME when the content isn't an execute_request's */
+export function readExecuteRequest(frame: Frame): ExecuteRequest {
+  const content = readObject(frame, 'content');
+  if (typeof content.code !== 'string') {
+    throw new GatewayError('MALFORMED_FRAME', 'The execute_request has no code.');
+  }
+  return { ...content, code: content.code };
+}
+
+/** @returns the msg_id of the request that a kernel's message answers; empty when it answers none */
+export function parentId(frame: Frame): string {
+  const parent = readObject(frame, 'parent_header');
+  return typeof parent.msg_id === 'string' ? parent.msg_id : '';
+}
+
+/** @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object */
+export function readObject(frame: Frame, part: Part): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(frame.text(part));
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new GatewayError('MALFORMED_FRAME', `The message's ${part} is not a JSON object.`);
+}
+
+/** Writes messages of the gateway's own, as from a kernel or to one. */
+export class MessageWriter {
+  readonly #wire: Wire;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  /** A request to the kernel in the client's session. @returns its msg_id too, to know the answers by */
+  request(type: string, from: Header, content: object): { readonly id: string; readonly payload: Payload } {
+    const subshell = from.subshell_id ? { subshell_id: from.subshell_id } : {};
+    const header = { ...newHeader(type, from.session), ...subshell };
+    return { id: header.msg_id, payload: this.#message('shell', header, {}, content) };
+  }
+
+  /** What a kernel sends for an execute_request that is queued behind a failed one. */
+  aborted(request: Frame, header: Header): Payload[] {
+    return this.#answer(request, header, [['shell', 'execute_reply', { status: 'aborted' }]]);
+  }
+
+  /** What a kernel sends for a cell that fails: used only where no kernel can raise the error itself. */
+  failed(request: Frame, header: Header, code: string, error: { ename: string; evalue: string }): Payload[] {
+    const content = { ...error, traceback: [`${error.ename}: ${error.evalue}`] };
+    return this.#answer(request, header, [
+      ['iopub', 'execute_input', { code, execution_count: 0 }],
+      ['iopub', 'error', content],
+      ['shell', 'execute_reply', { status: 'error', execution_count: 0, ...content }],
+    ]);
+  }
+
+  #answer(request: Frame, { session }: Header, messages: readonly [string, string, object][]): Payload[] {
+    const parent = JSON.parse(request.text('header')) as object;
+    const status = (state: string): [string, string, object] => [
+      'iopub',
+      'status',
+      { execution_state: state },
+    ];
+    return [status('busy'), ...messages, status('idle')].map(([channel, type, content]) =>
+      this.#message(channel, newHeader(type, session), parent, content),
+    );
+  }
+
+  #message(channel: string, header: object, parent: object, content: object): Payload {
+    return encode(this.#wire, channel, {
+      header: JSON.stringify(header),
+      parent_header: JSON.stringify(parent),
+      metadata: '{}',
+      content: JSON.stringify(content),
+    });
+  }
+}
+
+function newHeader(type: string, session: string) {
+  return {
+    msg_id: randomUUID(),
+    msg_type: type,
+    session,
+    username: '',
+    date: new Date().toISOString(),
+    version: '5.3',
+  };
+}
