@@ -17,12 +17,10 @@ export interface Frame {
   readonly channel: string;
   /** The JSON text of a part. */
   text(part: Part): string;
-  /** The same message with some parts replaced; all other bytes stay as they came. */
-  replace(parts: Partial<Record<Part, string>>): Payload;
   /** The raw binary buffers that follow the JSON parts. */
-  buffers(): Buffer[];
-  /** The same message with other buffers. */
-  replaceBuffers(buffers: readonly Buffer[]): Payload;
+  buffers(): readonly Buffer[];
+  /** The same message with some parts, or its buffers, replaced; all other bytes stay as they came. */
+  replace(parts: Partial<Record<Part, string>>, buffers?: readonly Buffer[]): Payload;
 }
 
 const CHANNELS: readonly unknown[] = ['shell', 'control', 'stdin', 'iopub'];

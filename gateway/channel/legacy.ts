@@ -45,7 +45,11 @@ export class LegacyFrame implements Frame {
     return this.#member(part);
   }
 
-  replace(parts: Partial<Record<Part, string>>): Payload {
+  buffers(): readonly Buffer[] {
+    return this.#buffers;
+  }
+
+  replace(parts: Partial<Record<Part, string>>, buffers = this.#buffers): Payload {
     const changes = PARTS.flatMap((part) => {
       const span = this.#spans.get(part);
       const text = parts[part];
@@ -53,15 +57,7 @@ export class LegacyFrame implements Frame {
     }).sort((a, b) => b.start - a.start);
     let json = this.#json;
     for (const { start, end, text } of changes) json = json.slice(0, start) + text + json.slice(end);
-    return legacyPayload(json, this.#buffers);
-  }
-
-  buffers(): Buffer[] {
-    return [...this.#buffers];
-  }
-
-  replaceBuffers(buffers: readonly Buffer[]): Payload {
-    return legacyPayload(this.#json, buffers);
+    return legacyPayload(json, buffers);
   }
 
   #member(name: string): string {

@@ -29,23 +29,13 @@ export class V1Frame implements Frame {
     return utf8(this.#part(1 + PARTS.indexOf(part)));
   }
 
-  replace(parts: Partial<Record<Part, string>>): Payload {
-    const pieces = [this.#part(0), ...PARTS.map((part, index) => parts[part] ?? this.#part(1 + index))];
-    return { data: encodeV1(pieces, this.buffers()), binary: true };
-  }
-
-  buffers(): Buffer[] {
+  buffers(): readonly Buffer[] {
     return Array.from({ length: this.#count - 6 }, (_, index) => this.#part(5 + index));
   }
 
-  replaceBuffers(buffers: readonly Buffer[]): Payload {
-    return {
-      data: encodeV1(
-        Array.from({ length: 5 }, (_, index) => this.#part(index)),
-        buffers,
-      ),
-      binary: true,
-    };
+  replace(parts: Partial<Record<Part, string>>, buffers = this.buffers()): Payload {
+    const pieces = [this.#part(0), ...PARTS.map((part, index) => parts[part] ?? this.#part(1 + index))];
+    return { data: encodeV1(pieces, buffers), binary: true };
   }
 
   #part(index: number): Buffer {

@@ -1,0 +1,81 @@
+import type { Frame, Payload } from './frame.js';
+import { type Header, type MessageWriter, parentId, readHeader, readObject } from './messages.js';
+
+/** How a companion request ended: `ok`, or the kernel's `error` or `aborted`. */
+export type CompanionStatus = 'ok' | 'error' | 'aborted';
+
+interface Waiting {
+  readonly settle: (status: CompanionStatus) => void;
+  replied: boolean;
+  idle: boolean;
+}
+
+/** A kernel that starts (anew) says so; whatever was queued in the old one is lost. */
+const LOST = new Set(['starting', 'restarting', 'dead']);
+
+/**
+ * The gateway's own silent requests: each runs before a rewritten cell and makes sure that the kernel helper
+ * is there. Awaited, never pipelined: a companion aborted behind a failing cell would leave its cell alone.
+ */
+export class Companions {
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #writer: MessageWriter;
+  readonly #send: (payload: Payload) => void;
+
+  constructor(writer: MessageWriter, send: (payload: Payload) => void) {
+    this.#writer = writer;
+    this.#send = send;
+  }
+
+  /** Runs `code` silently in the session and subshell of a client's request. */
+  run(code: string, from: Header): Promise<CompanionStatus> {
+    const content = {
+      code,
+      silent: true,
+      store_history: false,
+      user_expressions: {},
+      allow_stdin: false,
+      stop_on_error: false,
+    };
+    const { id, payload } = this.#writer.request('execute_request', from, content);
+    return new Promise((settle) => {
+      this.#waiting.set(id, { settle, replied: false, idle: false });
+      this.#send(payload);
+    });
+  }
+
+  /** False on the hot path: then no frame needs a look. */
+  get some(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** @returns true when the frame belongs to a companion, and so isn't for the client */
+  take(frame: Frame): boolean {
+    const id = parentId(frame);
+    const waiting = this.#waiting.get(id);
+    if (!waiting) {
+      if (frame.channel === 'iopub' && isLoss(frame)) this.lost();
+      return false;
+    }
+    const { msg_type: type } = readHeader(frame);
+    if (type === 'execute_reply') {
+      waiting.replied = true;
+      const { status } = readObject(frame, 'content');
+      waiting.settle(status === 'ok' || status === 'aborted' ? status : 'error');
+    }
+    if (type === 'status' && readObject(frame, 'content').execution_state === 'idle') waiting.idle = true;
+    if (waiting.replied && waiting.idle) this.#waiting.delete(id);
+    return true;
+  }
+
+  /** The kernel restarted or the client left: no answer will come. */
+  lost(): void {
+    for (const { settle } of this.#waiting.values()) settle('aborted');
+    this.#waiting.clear();
+  }
+}
+
+function isLoss(frame: Frame): boolean {
+  if (readHeader(frame).msg_type !== 'status') return false;
+  return LOST.has(String(readObject(frame, 'content').execution_state));
+}

@@ -1,0 +1,24 @@
+/**
+ * Which questions of the kernel (`input()`) this socket was asked and hasn't answered. A stock kernel takes
+ * anybody's input_reply, so only the socket that received the question may answer it (invariant S9).
+ */
+export class InputRequests {
+  /** By msg_id of the execute_request that asks; a cell asks one question at a time. */
+  readonly #open = new Set<string>();
+
+  asked(executeRequestId: string): void {
+    this.#open.add(executeRequestId);
+  }
+
+  /** The cell ended, so its question is void. */
+  ended(executeRequestId: string): void {
+    this.#open.delete(executeRequestId);
+  }
+
+  /** @returns whether an answer may pass; it uses the question up */
+  answer(): boolean {
+    // An input_reply names no request that a kernel would check: it answers the oldest open question.
+    const [oldest] = this.#open;
+    return oldest !== undefined && this.#open.delete(oldest);
+  }
+}
