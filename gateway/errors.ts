@@ -60,14 +60,17 @@ export class GatewayError extends Error {
   readonly code: Refusal;
   readonly status: number;
   readonly closeCode: number;
+  /** Seconds after which another try makes sense (Retry-After, RFC 9110 section 10.2.3). */
+  readonly retryAfter: number | undefined;
 
   /** @param detail replaces the table's sentence where more is known */
-  constructor(code: Refusal, detail?: string, options?: ErrorOptions) {
+  constructor(code: Refusal, detail?: string, options?: ErrorOptions & { readonly retryAfter?: number }) {
     const [status, closeCode, sentence] = refusals[code];
     super(detail ?? sentence, options);
     this.code = code;
     this.status = status;
     this.closeCode = closeCode;
+    this.retryAfter = options?.retryAfter;
   }
 }
 
