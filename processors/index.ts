@@ -1,0 +1,48 @@
+import { helperSource } from './kernel/helper.js';
+import type { Context, Processor } from './processor.js';
+import { python } from './python.js';
+import { rest } from './rest.js';
+import { type Rewrite, Rewriter } from './rewriter.js';
+import { shell } from './shell.js';
+
+export type { Rewrite } from './rewriter.js';
+
+/** Every built-in processor: the only place of registration. */
+export const builtIn: readonly Processor[] = [python, shell, rest];
+
+export interface ProcessorsOptions extends Context {
+  /** From {@link loadAddOns}; they come after the built-in ones. */
+  readonly addOns?: readonly Processor[];
+  /** Types that the connection catalogue holds: only then `%%name` of a processor that needs one is taken. */
+  readonly connectionTypes?: ReadonlySet<string>;
+}
+
+/** What the channel needs of all processors together. */
+export interface Processors {
+  /**
+   * Whether a request has to be rewritten; false means its frame passes byte-identical. Cheap.
+   * @param code `content.code` of an execute_request
+   * @param metadata `metadata` of that request, as parsed
+   */
+  matches(code: string, metadata: unknown): boolean;
+  /** Never throws and never rejects: a mistake becomes a cell that raises it (invariant S13). */
+  rewrite(code: string, metadata: unknown): Promise<Rewrite>;
+  /**
+   * Source of the silent execute_request that comes right before every rewritten cell (same subshell), and
+   * whose `ok` has to be awaited: it makes sure that the helper is there and ready for one cell.
+   */
+  readonly helper: { readonly code: string };
+}
+
+export function createProcessors(options: ProcessorsOptions): Processors {
+  const rewriter = new Rewriter(
+    [...builtIn, ...(options.addOns ?? [])],
+    options.connectionTypes ?? new Set(),
+    options,
+  );
+  return {
+    matches: (code, metadata) => rewriter.matches(code, metadata),
+    rewrite: (code, metadata) => rewriter.rewrite(code, metadata),
+    helper: { code: helperSource() },
+  };
+}

@@ -1,0 +1,4 @@
+/** Source of the companion request. */
+export function helperSource(): string {
+  return 'None\n';
+}
