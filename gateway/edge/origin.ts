@@ -1,0 +1,45 @@
+import type { IncomingMessage } from 'node:http';
+import { GatewayError } from '../errors.js';
+import type { Carrier, Client } from './admission.js';
+
+/** Methods that change nothing (RFC 9110 section 9.2.1). */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Refuses what another site's page sends (invariant S5). The gateway's own check, because Jupyter skips its
+ * Origin and XSRF checks for requests with a token, and behind the gateway all of them have one.
+ *
+ * Called twice: before identity, where only the origin itself is judged, and after it, where a cookie asks
+ * for more, since a browser adds it whoever's page it is:
+ * - it counts only on this runtime's own pages; a listed origin sends the token,
+ * - what changes something or opens a websocket needs an Origin. Every browser sends one with those, so
+ *   nothing stands in for it, `Sec-Fetch-Site` neither.
+ *
+ * Comparison is exact: no prefix, no suffix, no wildcard; `null` (sandboxed frames, `data:` pages, `file:`)
+ * is nobody's origin. Several Origin headers arrive joined and match nothing.
+ *
+ * @param carrier which way the token came; undefined while nobody knows yet
+ * @throws {GatewayError} ORIGIN_NOT_ALLOWED or ORIGIN_REQUIRED
+ */
+export function checkOrigin(
+  req: IncomingMessage,
+  client: Client,
+  carrier: Carrier | undefined,
+  allowedOrigins: readonly string[],
+): void {
+  const { origin, upgrade } = req.headers;
+  if (origin === undefined) {
+    if (carrier === 'cookie' && (upgrade !== undefined || !SAFE_METHODS.has(req.method ?? ''))) {
+      throw new GatewayError('ORIGIN_REQUIRED');
+    }
+    return;
+  }
+  if (origin === client.origin) return;
+  if (!allowedOrigins.includes(origin)) throw new GatewayError('ORIGIN_NOT_ALLOWED');
+  if (carrier === 'cookie') {
+    throw new GatewayError(
+      'ORIGIN_NOT_ALLOWED',
+      "A page of another origin needs to send the token: the login cookie counts only on this runtime's own pages.",
+    );
+  }
+}

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { lifetime, type Signer } from './jwt.js';
+import type { Revocations } from './revocations.js';
+
+/** A session older than this, in seconds, is signed anew, so that 12 hours slide without a cookie in every response. */
+const RENEW_AFTER = 60 * 60;
+
+/** Sessions live in their signed cookie; the gateway only remembers which were ended. */
+export interface Sessions {
+  /** @param name the token's name that opens it */
+  start(name: string): Promise<string>;
+  /**
+   * @returns undefined when it isn't ours, has expired or was ended; `renewed` replaces an older one, under
+   * the same identifier, so that logging out ends all of them
+   */
+  read(jwt: string): Promise<{ readonly name: string; readonly renewed: string | undefined } | undefined>;
+  /** Ends a session for good; one that isn't valid anyhow is no error. */
+  end(jwt: string): Promise<void>;
+}
+
+/** @param clock milliseconds since 1970 */
+export function createSessions(signer: Signer, revocations: Revocations, clock: () => number): Sessions {
+  const verify = async (jwt: string) => {
+    const claims = await signer.verify('session', jwt);
+    return typeof claims === 'string' || revocations.has(claims.id) ? undefined : claims;
+  };
+
+  return {
+    start: (name) => signer.sign('session', randomUUID(), name),
+
+    async read(jwt) {
+      const claims = await verify(jwt);
+      if (claims === undefined) return undefined;
+      const old = clock() / 1000 - claims.issuedAt > RENEW_AFTER;
+      const renewed = old ? await signer.sign('session', claims.id, claims.subject) : undefined;
+      return { name: claims.subject, renewed };
+    },
+
+    async end(jwt) {
+      const claims = await verify(jwt);
+      // No renewal is younger than this moment, so none outlives it by more than a lifetime.
+      if (claims !== undefined)
+        await revocations.add(claims.id, Math.ceil(clock() / 1000) + lifetime('session'));
+    },
+  };
+}

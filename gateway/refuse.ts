@@ -1,0 +1,152 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { GatewayError, Refusal } from './errors.js';
+import type { Log } from './log.js';
+import { acceptsHtml, isNavigation } from './navigation.js';
+import { escapeHtml, pageHeaders, renderPage } from './page.js';
+import { localUrl } from './safe-url.js';
+
+/** Headings of the pages; what happened and what to do is the refusal's own sentence below. */
+const headings: Partial<Record<Refusal, string>> = {
+  UNAUTHENTICATED: 'Please log in',
+  FORBIDDEN: 'Wrong token',
+  THROTTLED: 'Too many tries',
+  HOST_NOT_ALLOWED: 'Unknown host name',
+  ORIGIN_NOT_ALLOWED: 'Another site sent you here',
+  ORIGIN_REQUIRED: 'Refused',
+  TLS_REQUIRED: 'Use https',
+  NOT_FOUND: 'Nothing here',
+  PATH_NOT_ALLOWED: 'Not allowed',
+  UPSTREAM_STARTING: 'Jupyter is starting',
+  UPSTREAM_DOWN: 'Jupyter is down',
+  UPSTREAM_TIMEOUT: 'Jupyter is not answering',
+  INTERNAL: 'Something went wrong',
+};
+
+/** Seconds until a page about Jupyter loads itself again, and what scripts are told in Retry-After. */
+const retries: Partial<Record<Refusal, number>> = {
+  UPSTREAM_STARTING: 2,
+  UPSTREAM_DOWN: 5,
+  UPSTREAM_TIMEOUT: 5,
+};
+
+/** After these nobody knows where the next request on the connection would begin. */
+const UNFRAMED: ReadonlySet<Refusal> = new Set(['BAD_REQUEST', 'HEADERS_TOO_LARGE']);
+
+/**
+ * Tells a client that its request is refused: a page to people, `{ "code", "message" }` to programs. A
+ * person who isn't logged in is sent to the login page and comes back from there. A response that has begun
+ * is cut off, which is the only way left to say that it is incomplete.
+ */
+export function sendRefusal(req: IncomingMessage, res: ServerResponse, error: GatewayError): void {
+  if (res.headersSent) {
+    if (!res.writableEnded) res.destroy();
+    return;
+  }
+  for (const [name, value] of Object.entries(refusalHeaders(error))) res.setHeader(name, value);
+  if (error.code === 'UNAUTHENTICATED' && isNavigation(req)) {
+    sendRedirect(res, loginPath(req.url));
+    return;
+  }
+  const html = acceptsHtml(req);
+  const body = html ? refusalPage(error, isNavigation(req)) : refusalJson(error);
+  const headers = html ? pageHeaders('no-referrer') : JSON_HEADERS;
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.setHeader('content-length', Buffer.byteLength(body));
+  res.statusCode = error.status;
+  res.end(body);
+}
+
+/**
+ * Sends a browser elsewhere on this site. Without a referrer: the URL it comes from may hold a token.
+ *
+ * @param location a path
+ * @param cookie a `Set-Cookie` value
+ */
+export function sendRedirect(res: ServerResponse, location: string, cookie?: string): void {
+  if (cookie !== undefined) res.setHeader('set-cookie', cookie);
+  res.setHeader('location', location);
+  res.setHeader('cache-control', 'no-store');
+  res.setHeader('referrer-policy', 'no-referrer');
+  res.setHeader('content-length', 0);
+  res.statusCode = 302;
+  res.end();
+}
+
+/**
+ * Refuses an upgrade with a plain HTTP response (RFC 6455 section 4.2.2) and closes the connection, also
+ * when the client would keep its half open.
+ */
+export function refuseUpgrade(socket: Duplex, error: GatewayError): void {
+  // The client may be gone; nobody else listens on this socket any more.
+  socket.on('error', () => socket.destroy());
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = refusalJson(error);
+  const headers = { ...refusalHeaders(error), ...JSON_HEADERS, connection: 'close' };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  lines.push(`content-length: ${Buffer.byteLength(body)}`);
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${body}`,
+  );
+}
+
+/**
+ * The one log line of a refusal: never the query, which may hold a token. What made the gateway itself fail
+ * is logged with its stack, since the client isn't told.
+ */
+export function logRefusal(log: Log, req: IncomingMessage, address: string, error: GatewayError): void {
+  const line = {
+    event: 'refusal',
+    code: error.code,
+    status: error.status,
+    address,
+    method: req.method,
+    path: req.url?.replace(/[?#].*$/s, ''),
+  };
+  if (error.code === 'INTERNAL') log.error({ ...line, err: error.cause }, error.message);
+  else log.warn(line, error.message);
+}
+
+const JSON_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'application/json',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+};
+
+function refusalJson({ code, message }: GatewayError): string {
+  return JSON.stringify({ code, message });
+}
+
+function refusalHeaders(error: GatewayError): Record<string, string> {
+  const retryAfter = error.retryAfter ?? retries[error.code];
+  return {
+    ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+    // RFC 9110 section 15.5.2 wants a challenge; a browser shows no dialog for this scheme (RFC 6750).
+    ...(error.code === 'UNAUTHENTICATED' && { 'www-authenticate': 'Bearer realm="SPIN Runtime"' }),
+    // RFC 9110 section 15.5.22.
+    ...(error.code === 'TLS_REQUIRED' && { upgrade: 'TLS/1.2, HTTP/1.1', connection: 'Upgrade' }),
+    ...(UNFRAMED.has(error.code) && { connection: 'close' }),
+  };
+}
+
+function refusalPage(error: GatewayError, navigation: boolean): string {
+  const refresh = navigation ? retries[error.code] : undefined;
+  const title = headings[error.code] ?? 'Bad request';
+  const parts = [`<h1>${escapeHtml(title)}</h1>`];
+  if (error.code === 'UPSTREAM_STARTING') parts.push('<div class="busy"></div>');
+  parts.push(`<p>${escapeHtml(error.message)}</p>`);
+  if (refresh !== undefined) parts.push('<p class="quiet">This page moves on by itself.</p>');
+  if (error.code === 'FORBIDDEN' || error.code === 'UNAUTHENTICATED') {
+    parts.push('<a class="button" href="/spin/login">Log in</a>');
+  }
+  return renderPage({ title, body: parts.join('\n'), ...(refresh !== undefined && { refresh }) });
+}
+
+function loginPath(url: string | undefined): string {
+  const next = localUrl(url);
+  return next === '/' ? '/spin/login' : `/spin/login?next=${encodeURIComponent(next)}`;
+}
