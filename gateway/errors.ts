@@ -38,6 +38,11 @@ const refusals = {
     'Jupyter cannot be reached. Check that it runs and that SPIN_UPSTREAM is its address.',
   ],
   UPSTREAM_TIMEOUT: [504, 1014, 'Jupyter did not answer in time.'],
+  UPSTREAM_REFUSED: [
+    502,
+    1014,
+    'Jupyter refused the gateway. Check SPIN_UPSTREAM_TOKEN and that SPIN_UPSTREAM is its address.',
+  ],
   MALFORMED_FRAME: [400, 1007, 'A websocket frame was not a Jupyter message.'],
   UNSUPPORTED_FRAME: [
     400,
@@ -63,12 +68,19 @@ export class GatewayError extends Error {
   /** Seconds after which another try makes sense (Retry-After, RFC 9110 section 10.2.3). */
   readonly retryAfter: number | undefined;
 
-  /** @param detail replaces the table's sentence where more is known */
-  constructor(code: Refusal, detail?: string, options?: ErrorOptions & { readonly retryAfter?: number }) {
+  /**
+   * @param detail replaces the table's sentence where more is known
+   * @param options.status replaces the table's status, where an upstream's own refusal is passed on
+   */
+  constructor(
+    code: Refusal,
+    detail?: string,
+    options?: ErrorOptions & { readonly retryAfter?: number; readonly status?: number },
+  ) {
     const [status, closeCode, sentence] = refusals[code];
     super(detail ?? sentence, options);
     this.code = code;
-    this.status = status;
+    this.status = options?.status ?? status;
     this.closeCode = closeCode;
     this.retryAfter = options?.retryAfter;
   }
