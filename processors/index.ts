@@ -27,6 +27,8 @@ export interface Processors {
   matches(code: string, metadata: unknown): boolean;
   /** Never throws and never rejects: a mistake becomes a cell that raises it (invariant S13). */
   rewrite(code: string, metadata: unknown): Promise<Rewrite>;
+  /** What the kernel gets in place of a cell that the gateway itself refuses, e.g. one that is too large. */
+  refuse(sentence: string): Rewrite;
   /**
    * Source of the silent execute_request that comes right before every rewritten cell (same subshell), and
    * whose `ok` has to be awaited: it makes sure that the helper is there and ready for one cell.
@@ -43,6 +45,7 @@ export function createProcessors(options: ProcessorsOptions): Processors {
   return {
     matches: (code, metadata) => rewriter.matches(code, metadata),
     rewrite: (code, metadata) => rewriter.rewrite(code, metadata),
+    refuse: (sentence) => rewriter.refuse(sentence),
     helper: { code: helperSource() },
   };
 }

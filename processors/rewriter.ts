@@ -22,6 +22,10 @@ export class Rewriter {
     return false;
   }
 
+  refuse(sentence: string): Rewrite {
+    return { processor: '', code: '', spin: null, delivered: [], refused: sentence };
+  }
+
   async rewrite(code: string, _metadata: unknown): Promise<Rewrite> {
     return { processor: '', code, spin: null, delivered: [] };
   }

@@ -1,35 +1,40 @@
 import { createHash } from 'node:crypto';
 import type { CellRecord, Log } from '../log.js';
 
+type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
+
 interface Running {
-  readonly record: Omit<CellRecord, 'status' | 'duration_ms'>;
+  readonly source: string;
   readonly startedAt: number;
   readonly onError: () => void;
+  processor: string;
 }
 
 /** The cells that one client has sent and whose reply is still to come; writes a log line for each that ends. */
 export class Cells {
   readonly #running = new Map<string, Running>();
   readonly #log: Log;
-  readonly #common: Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
+  readonly #who: Who;
 
-  constructor(log: Log, common: Pick<CellRecord, 'address' | 'principal' | 'kernel'>) {
+  constructor(log: Log, who: Who) {
     this.#log = log;
-    this.#common = common;
+    this.#who = who;
   }
 
   /**
    * @param id msg_id of the execute_request
    * @param code as the user typed it; only its hash is kept
-   * @param onError told when the cell fails in a way that aborts what is queued behind it
+   * @param onError told when the cell fails
    */
-  started(id: string, code: string, processor: string, onError: () => void): void {
+  started(id: string, code: string, onError: () => void): void {
     const source = createHash('sha256').update(code).digest('hex');
-    this.#running.set(id, {
-      record: { ...this.#common, processor, source },
-      startedAt: performance.now(),
-      onError,
-    });
+    this.#running.set(id, { source, startedAt: performance.now(), onError, processor: 'none' });
+  }
+
+  /** The cell is taken by a processor. */
+  processedBy(id: string, processor: string): void {
+    const cell = this.#running.get(id);
+    if (cell) cell.processor = processor;
   }
 
   /** @param status the execute_reply's: `ok`, `error` or `aborted` */
@@ -47,8 +52,9 @@ export class Cells {
     this.#running.clear();
   }
 
-  #write({ record, startedAt }: Running, status: string): void {
-    const entry: CellRecord = { ...record, status, duration_ms: Math.round(performance.now() - startedAt) };
-    this.#log.info(entry, 'cell');
+  #write({ source, startedAt, processor }: Running, status: string): void {
+    const duration_ms = Math.round(performance.now() - startedAt);
+    const record: CellRecord = { ...this.#who, processor, source, status, duration_ms };
+    this.#log.info(record, 'cell');
   }
 }

@@ -21,15 +21,20 @@ export class Lane {
     this.#onSize = onSize;
   }
 
-  push(turn: Turn): void {
-    if (this.#turns.length === 0) {
+  get idle(): boolean {
+    return this.#turns.length === 0;
+  }
+
+  /** @returns undefined when the turn is over already, else when the lane is idle again */
+  push(turn: Turn): Promise<void> | undefined {
+    if (this.idle) {
       const running = turn.run();
-      if (!running) return;
+      if (!running) return undefined;
       this.#wait(turn);
-      void this.#drain(running);
-    } else {
-      this.#wait(turn);
+      return this.#drain(running);
     }
+    this.#wait(turn);
+    return undefined;
   }
 
   /** A cell before them failed: everything that waits here is told so. */

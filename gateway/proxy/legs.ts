@@ -49,7 +49,7 @@ export interface Source {
  * Gives a function that sends to `target` and makes `source` wait while `target` doesn't keep up (invariant S15).
  * What is sent to a socket that is closing is dropped.
  */
-export function sender(target: WebSocket, source: Source): (data: RawData, binary: boolean) => void {
+export function sender(target: WebSocket, source: Source): (data: RawData | string, binary: boolean) => void {
   let full = false;
   const sent = () => {
     if (!full || target.bufferedAmount > LOW_WATER_BYTES) return;

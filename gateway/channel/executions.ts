@@ -1,0 +1,140 @@
+import type { Processors, Rewrite } from '../../processors/index.js';
+import { asGatewayError, GatewayError } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Cells } from './cells.js';
+import type { Companions } from './companions.js';
+import type { Frame, Payload } from './frame.js';
+import type { Kernel } from './kernels.js';
+import type { Lane, Turn } from './lane.js';
+import {
+  type ExecuteRequest,
+  type Header,
+  type MessageWriter,
+  readExecuteRequest,
+  readObject,
+} from './messages.js';
+
+/**
+ * What Jupyter takes in one message: Tornado drops the connection beyond it.
+ * Source: tornado's `websocket_max_message_size` default.
+ */
+export const MAX_MESSAGE = 10 * 1024 * 1024;
+
+export interface ExecutionParts {
+  readonly kernel: Kernel;
+  readonly processors: Processors;
+  readonly companions: Companions;
+  readonly cells: Cells;
+  readonly writer: MessageWriter;
+  readonly log: Log;
+  toKernel(payload: Payload): void;
+  toClient(payload: Payload): void;
+}
+
+type Metadata = Readonly<Record<string, unknown>>;
+
+/** One execute_request on its way to the kernel. */
+interface Execution {
+  readonly frame: Frame;
+  readonly header: Header;
+  readonly request: ExecuteRequest;
+  readonly payload: Payload;
+  readonly lane: Lane;
+  aborted: boolean;
+}
+
+/** Takes a client's execute_requests to the kernel: unchanged, rewritten, refused, or answered `aborted`. */
+export class Executions {
+  readonly #parts: ExecutionParts;
+
+  constructor(parts: ExecutionParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns the cell's turn in its lane */
+  turn(frame: Frame, header: Header, payload: Payload, lane: Lane): Turn {
+    const request = readExecuteRequest(frame);
+    const execution: Execution = { frame, header, request, payload, lane, aborted: false };
+    const stops = request.stop_on_error !== false;
+    this.#parts.cells.started(header.msg_id, request.code, () => {
+      if (stops) lane.abort();
+    });
+    const metadata = readObject(frame, 'metadata');
+    const rewritten =
+      payload.data.length > MAX_MESSAGE || this.#parts.processors.matches(request.code, metadata);
+    return {
+      bytes: payload.data.length,
+      abort: () => {
+        execution.aborted = true;
+      },
+      run: () => {
+        if (execution.aborted) return this.#answerAborted(execution);
+        if (!rewritten) return this.#parts.toKernel(payload);
+        return this.#rewrite(execution, metadata);
+      },
+    };
+  }
+
+  async #rewrite(execution: Execution, metadata: Metadata): Promise<void> {
+    const { kernel, processors, cells, log } = this.#parts;
+    const { header, request } = execution;
+    try {
+      if ((await kernel.language()) !== 'python') return this.#answerOtherLanguage(execution);
+      const rewrite = await processors.rewrite(request.code, metadata);
+      cells.processedBy(header.msg_id, rewrite.processor);
+      if (rewrite.refused === undefined && !(await this.#helperReady(execution))) return;
+      this.#send(execution, metadata, rewrite);
+    } catch (error) {
+      // Whatever went wrong, the cell as typed must not reach the kernel (invariant S13).
+      log.error({ err: error, kernel: kernel.id }, 'a cell could not be rewritten');
+      this.#send(execution, metadata, processors.refuse(asGatewayError(error).message));
+    }
+  }
+
+  /** @returns false when the cell is answered already: an earlier one failed, or the kernel is gone */
+  async #helperReady(execution: Execution): Promise<boolean> {
+    const { companions, processors } = this.#parts;
+    const status = await companions.run(processors.helper.code, execution.header);
+    if (status === 'error') {
+      throw new GatewayError(
+        'INTERNAL',
+        'The SPIN helper could not be loaded into this kernel: is it an IPython kernel?',
+      );
+    }
+    if (status === 'aborted') execution.lane.abort();
+    if (execution.aborted) this.#answerAborted(execution);
+    return !execution.aborted;
+  }
+
+  #send(execution: Execution, metadata: Metadata, rewrite: Rewrite): void {
+    const { frame } = execution;
+    const { spin: _, ...others } = metadata;
+    const replaced = frame.replace({
+      content: JSON.stringify({ ...readObject(frame, 'content'), code: rewrite.code }),
+      metadata: JSON.stringify(rewrite.refused === undefined ? { ...others, spin: rewrite.spin } : others),
+    });
+    if (replaced.data.length > MAX_MESSAGE) {
+      const { message } = new GatewayError('MESSAGE_TOO_LARGE');
+      this.#send(execution, {}, this.#parts.processors.refuse(message));
+      return;
+    }
+    this.#parts.kernel.delivered.add(rewrite.delivered);
+    this.#parts.toKernel(replaced);
+  }
+
+  #answerAborted({ frame, header }: Execution): void {
+    this.#parts.cells.ended(header.msg_id, 'aborted');
+    for (const payload of this.#parts.writer.aborted(frame, header)) this.#parts.toClient(payload);
+  }
+
+  /** No kernel but Python's can raise the error itself, so the gateway answers in its place. */
+  #answerOtherLanguage({ frame, header, request }: Execution): void {
+    const error = {
+      ename: 'SpinError',
+      evalue: 'SPIN cells and {{…}} references need a Python kernel. Choose one, or escape the braces.',
+    };
+    for (const payload of this.#parts.writer.failed(frame, header, request.code, error))
+      this.#parts.toClient(payload);
+    this.#parts.cells.ended(header.msg_id, 'error');
+  }
+}
