@@ -102,7 +102,10 @@ export class Channel {
   }
 
   #answer({ msg_type }: Header, payload: Payload): void {
-    if (msg_type === 'input_reply' && this.#inputs.answer()) return this.#parts.toKernel(payload);
+    if (msg_type === 'input_reply' && this.#inputs.answer()) {
+      this.#parts.toKernel(payload);
+      return;
+    }
     this.#parts.log.warn(
       { ...this.#parts.who, kernel: this.#parts.kernel.id, msg_type },
       'an answer that nothing asked for was dropped',
