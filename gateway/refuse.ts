@@ -85,7 +85,7 @@ export function refuseUpgrade(socket: Duplex, error: GatewayError): void {
     return;
   }
   const body = refusalJson(error);
-  const headers = { ...refusalHeaders(error), ...JSON_HEADERS, connection: 'close' };
+  const headers = { connection: 'close', ...refusalHeaders(error), ...JSON_HEADERS };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   lines.push(`content-length: ${Buffer.byteLength(body)}`);
   socket.once('finish', () => socket.destroy());
@@ -128,7 +128,7 @@ function refusalHeaders(error: GatewayError): Record<string, string> {
     // RFC 9110 section 15.5.2 wants a challenge; a browser shows no dialog for this scheme (RFC 6750).
     ...(error.code === 'UNAUTHENTICATED' && { 'www-authenticate': 'Bearer realm="SPIN Runtime"' }),
     // RFC 9110 section 15.5.22.
-    ...(error.code === 'TLS_REQUIRED' && { upgrade: 'TLS/1.2, HTTP/1.1', connection: 'Upgrade' }),
+    ...(error.code === 'TLS_REQUIRED' && { upgrade: 'TLS/1.2, HTTP/1.1', connection: 'upgrade, close' }),
     ...(UNFRAMED.has(error.code) && { connection: 'close' }),
   };
 }

@@ -20,7 +20,7 @@ export function splitTokenParameters(query: string): SplitQuery {
   for (const parameter of query.split('&')) {
     const [name = '', ...value] = parameter.split('=');
     if (formDecode(name) !== 'token') kept.push(parameter);
-    else token = formDecode(value.join('=')) || token;
+    else token = formDecode(value.join('=')).trim() || token;
   }
   return { query: kept.join('&'), token };
 }

@@ -33,7 +33,7 @@ export interface Identity {
    * the answer is 403, whatever else came with it, as in Jupyter. The cookie, which browsers add unasked, is
    * read only where no token was sent, and never throttled.
    *
-   * @param target as parsed, with its token parameters still in the query
+   * @param target as parsed; a token in the query is read from the request line
    * @throws {GatewayError} UNAUTHENTICATED (nothing, or a session that is over), FORBIDDEN (a wrong token),
    * THROTTLED
    */
@@ -101,9 +101,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
 
   return {
     async identify(req, client, target) {
-      const split = splitTokenParameters(target.query);
-      const { query } = split;
-      const presented = presentedToken(req, split.token);
+      const { query } = splitTokenParameters(target.query);
+      const sent = splitTokenParameters(req.url?.split('?').slice(1).join('?') ?? '');
+      const presented = presentedToken(req, sent.token);
       if (presented !== undefined) {
         const { carrier } = presented;
         const name = await check(client, carrier, presented.token);

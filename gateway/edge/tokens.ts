@@ -24,6 +24,7 @@ export function matchToken(known: readonly KnownToken[], presented: string): str
   return name;
 }
 
+/** Without surrounding space, which comes with copying and which Jupyter ignores as well. */
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return createHash('sha256').update(text.trim()).digest();
 }

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import formbody from '@fastify/formbody';
+import { fastify } from 'fastify';
+import type { Client } from '../edge/admission.js';
+import type { Identity } from '../edge/identity.js';
+import { asGatewayError, GatewayError } from '../errors.js';
+import type { Log } from '../log.js';
+import { logRefusal, sendRefusal } from '../refuse.js';
+import { loginRoutes } from './login.js';
+
+/** A login form is a few hundred bytes. */
+const BODY_LIMIT = 16 * 1024;
+
+/** The gateway's own routes, everything under `/spin/`. */
+export interface Api {
+  /** Answers one request; never throws. */
+  handle(req: IncomingMessage, res: ServerResponse, client: Client): void;
+  close(): Promise<void>;
+}
+
+/** True for what needs no identity (invariant S1): how one gets it. */
+export function isPublic(path: string): boolean {
+  return path === '/spin/login';
+}
+
+/**
+ * Fastify is given requests, not a port: what is proxied never passes its body parsing. Its own log stays
+ * off, because it would write URLs with login codes in them.
+ */
+export async function createApi(options: { identity: Identity; log: Log }): Promise<Api> {
+  const { identity, log } = options;
+  const clients = new WeakMap<IncomingMessage, Client>();
+  const clientOf = (req: IncomingMessage): Client => {
+    const client = clients.get(req);
+    if (client === undefined) throw new GatewayError('INTERNAL');
+    return client;
+  };
+
+  const app = fastify({ logger: false, bodyLimit: BODY_LIMIT });
+  app.removeAllContentTypeParsers();
+  await app.register(formbody, { bodyLimit: BODY_LIMIT });
+  loginRoutes(app, identity, clientOf);
+
+  const refuse = (req: IncomingMessage, res: ServerResponse, error: GatewayError) => {
+    logRefusal(log, req, clients.get(req)?.address ?? '', error);
+    sendRefusal(req, res, error);
+  };
+  app.setNotFoundHandler((request, reply) => {
+    reply.hijack();
+    refuse(request.raw, reply.raw, new GatewayError('NOT_FOUND'));
+  });
+  app.setErrorHandler((error, request, reply) => {
+    reply.hijack();
+    refuse(request.raw, reply.raw, toRefusal(error));
+  });
+  await app.ready();
+
+  return {
+    handle(req, res, client) {
+      clients.set(req, client);
+      app.routing(req, res);
+    },
+    close: () => app.close(),
+  };
+}
+
+/** Fastify's own errors (a body too large, not a form) carry a 4xx status and are the client's. */
+function toRefusal(error: unknown): GatewayError {
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+  return status >= 400 && status < 500 ? new GatewayError('BAD_REQUEST') : asGatewayError(error);
+}

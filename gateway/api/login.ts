@@ -1,0 +1,113 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Client } from '../edge/admission.js';
+import type { Identity } from '../edge/identity.js';
+import { GatewayError } from '../errors.js';
+import { acceptsHtml, isNavigation } from '../navigation.js';
+import { pageHeaders } from '../page.js';
+import { localUrl } from '../safe-url.js';
+import { renderCodeConfirmation, renderLogin, renderLogout } from './login-page.js';
+
+type CodeProblem = Extract<Awaited<ReturnType<Identity['redeem']>>, { problem: string }>['problem'];
+
+const codeProblems: Record<CodeProblem, string> = {
+  expired: 'This login link has expired: it is good for ten minutes. Run spin-runtime login-url for another.',
+  spent: 'This login link has been used: it is good for one login. Run spin-runtime login-url for another.',
+  invalid:
+    'This login link is not valid: it is incomplete, or SPIN_TOKEN has changed. Run spin-runtime login-url for another.',
+};
+
+/**
+ * Login and logout.
+ *
+ * @param clientOf who is at the other end of a request
+ */
+export function loginRoutes(
+  app: FastifyInstance,
+  identity: Identity,
+  clientOf: (req: IncomingMessage) => Client,
+): void {
+  app.get('/spin/login', async (request, reply) => {
+    const { code, next } = fields(request.query);
+    const to = localUrl(next);
+    if (code === undefined) {
+      return (await identity.isLoggedIn(request.raw))
+        ? go(reply, to)
+        : page(reply, 200, renderLogin({ next: to }));
+    }
+    // Chat programs and mail filters look at links before people do, and must not use them up.
+    if (!isNavigation(request.raw)) return page(reply, 200, renderCodeConfirmation(code, to));
+    return redeem(request, reply, code, to);
+  });
+
+  app.post('/spin/login', async (request, reply) => {
+    const { raw } = request;
+    refuseOtherSites(raw, clientOf(raw));
+    const { code, token = '', next } = fields(request.body);
+    const to = localUrl(next);
+    if (code !== undefined) return redeem(request, reply, code, to);
+    try {
+      return go(reply, to, await identity.logIn(clientOf(raw), token));
+    } catch (error) {
+      if (!(error instanceof GatewayError) || !acceptsHtml(raw)) throw error;
+      if (error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter);
+      return page(reply, error.status, renderLogin({ next: to, problem: sentence(error) }));
+    }
+  });
+
+  app.get('/spin/logout', (_request, reply) => page(reply, 200, renderLogout()));
+
+  app.post('/spin/logout', async (request, reply) => {
+    refuseOtherSites(request.raw, clientOf(request.raw));
+    return go(reply, '/spin/login', await identity.logOut(request.raw));
+  });
+
+  async function redeem(request: FastifyRequest, reply: FastifyReply, code: string, to: string) {
+    const outcome = await identity.redeem(clientOf(request.raw), code);
+    if ('cookie' in outcome) return go(reply, to, outcome.cookie);
+    // Whoever reloads the page that a link opened is logged in already.
+    if (await identity.isLoggedIn(request.raw)) return go(reply, to);
+    return page(reply, 403, renderLogin({ next: to, problem: codeProblems[outcome.problem] }));
+  }
+}
+
+/**
+ * Another site's form must neither log somebody in (login CSRF: as its owner, to look on) nor out. Every
+ * browser sends an Origin with a form post.
+ */
+function refuseOtherSites(req: IncomingMessage, client: Client): void {
+  const { origin } = req.headers;
+  if (origin === undefined) throw new GatewayError('ORIGIN_REQUIRED');
+  if (origin !== client.origin) throw new GatewayError('ORIGIN_NOT_ALLOWED');
+}
+
+function sentence(error: GatewayError): string {
+  if (error.code === 'FORBIDDEN') return 'That token is wrong. Check SPIN_TOKEN and try again.';
+  if (error.retryAfter === undefined) return error.message;
+  const minutes = Math.ceil(error.retryAfter / 60);
+  const wait =
+    error.retryAfter < 60 ? `${error.retryAfter} seconds` : `${minutes} minute${minutes > 1 ? 's' : ''}`;
+  return `Too many failed logins from your address. Wait ${wait}, then try again.`;
+}
+
+/** The text fields of a query or form; a repeated one counts as absent. */
+function fields(source: unknown): Partial<Record<'code' | 'token' | 'next', string>> {
+  const found = Object.entries(source ?? {}).filter((entry): entry is [string, string] => {
+    const [, value] = entry;
+    return typeof value === 'string' && value !== '';
+  });
+  return Object.fromEntries(found);
+}
+
+function page(reply: FastifyReply, status: number, html: string): FastifyReply {
+  return reply.code(status).headers(pageHeaders('same-origin')).send(html);
+}
+
+/** 303: whatever the method was, the browser goes there with GET (RFC 9110 section 15.4.4). */
+function go(reply: FastifyReply, to: string, cookie?: string): FastifyReply {
+  if (cookie !== undefined) reply.header('set-cookie', cookie);
+  return reply
+    .code(303)
+    .headers({ location: to, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
+    .send();
+}
