@@ -1,0 +1,190 @@
+import { chmod } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+import type { Config, Listen } from '../config.js';
+import type { Log } from '../log.js';
+import type { Certificates } from './certificates.js';
+import { announce, createTrust } from './client.js';
+import { defaultLimits, type Limits } from './limits.js';
+import { createMalformed } from './malformed.js';
+import { type Preamble, readPreamble } from './preamble.js';
+import { alpnProtocols, secureContext } from './tls.js';
+import { removeStaleSocket } from './unix-socket.js';
+
+/** What takes a request once it has been parsed. Neither may throw; both own their socket's further life. */
+export interface Handlers {
+  request(req: IncomingMessage, res: ServerResponse): void;
+  /** @param head bytes that came behind the request's headers */
+  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+export interface Listener {
+  /** Where it listens; the port is the real one. */
+  readonly address: Listen;
+  /** Takes no new connection, lets requests end for `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Memory for a socket's reads and writes: 64 KiB, node's default from version 22 on. */
+const highWaterMark = 64 * 1024;
+/** How often (ms) a closing listener looks for connections that have become idle. */
+const drainEvery = 50;
+
+/**
+ * Opens the one port, which speaks TLS and plain HTTP: the first byte decides. With TLS off it speaks plain
+ * HTTP only. What may be served by plain HTTP is the transport policy's business.
+ *
+ * @param certificates undefined when TLS is off
+ * @throws the system's error when the address can't be bound
+ */
+export async function listen(
+  config: Pick<Config, 'listen' | 'trustedProxies'>,
+  certificates: Certificates | undefined,
+  handlers: Handlers,
+  log: Log,
+  limits: Limits = defaultLimits,
+): Promise<Listener> {
+  const trust = createTrust(config.trustedProxies);
+  const believed = (socket: Socket): boolean =>
+    trust(socket.remoteAddress) && (config.listen.kind === 'unix' || config.trustedProxies.length > 0);
+  let context = certificates && secureContext(certificates.current());
+  certificates?.onChange((pair) => {
+    context = secureContext(pair);
+  });
+
+  const http = createHttpServer(handlers, log, limits);
+  const serve = takeConnectionListener(http);
+  const sockets = new Set<Socket>();
+  http.on('connection', (socket: Socket) => {
+    socket.on('error', (error) => log.debug({ err: error.message }, 'connection failed'));
+    sockets.add(socket);
+    const deadline = setTimeout(() => socket.destroy(), limits.preamble);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      clearTimeout(deadline);
+    });
+    readPreamble(socket, believed(socket), (preamble) => {
+      if (preamble === undefined) {
+        socket.destroy();
+      } else if (preamble.tls && context !== undefined) {
+        const secure = new TLSSocket(closesWithPeer(socket), {
+          isServer: true,
+          secureContext: context,
+          ALPNProtocols: alpnProtocols,
+        });
+        secure.on('error', (error) => log.debug({ err: error.message }, 'TLS failed'));
+        secure.once('secure', () => {
+          clearTimeout(deadline);
+          serve(introduce(secure, preamble));
+        });
+      } else {
+        clearTimeout(deadline);
+        serve(introduce(socket, preamble));
+        socket.resume();
+      }
+    });
+  });
+
+  const address = await bind(http, config.listen);
+  http.on('error', (error) => log.error({ err: error.message }, 'the listener failed to accept'));
+  return { address, close: (graceMs) => close(http, sockets, graceMs) };
+}
+
+function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server {
+  const malformed = createMalformed(log);
+  const http = createServer({
+    headersTimeout: limits.headers,
+    // An upload takes as long as it takes.
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAlive,
+    connectionsCheckingInterval: limits.checkEvery,
+    maxHeaderSize: limits.headerBytes,
+    // The Host check answers a missing Host, with a reason.
+    requireHostHeader: false,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    highWaterMark,
+  });
+  // Node drops headers beyond a count without a word, a Host among them; their size is bounded already.
+  http.maxHeadersCount = 0;
+  http.maxConnections = limits.connections;
+  http.on('drop', () => log.warn({ connections: limits.connections }, 'too many connections'));
+  http.on('clientError', malformed.refuse);
+  http.on('request', (req, res) => {
+    malformed.track(req, res);
+    handlers.request(req, res);
+  });
+  http.on('upgrade', (req, socket, head) => {
+    socket.on('error', (error) => log.debug({ err: error.message }, 'upgraded connection failed'));
+    handlers.upgrade(req, socket, head);
+  });
+  http.on('connect', (_req, socket) => {
+    socket.on('error', () => socket.destroy());
+    malformed.refuse(new Error('CONNECT is for forward proxies'), socket);
+  });
+  return http;
+}
+
+/**
+ * Takes node's own listener off the server, to call it when a connection has shown what it is. The server
+ * itself stays the one that listens: node enforces its time limits and closes idle connections only then.
+ */
+function takeConnectionListener(http: Server): (socket: Socket) => void {
+  const [serve] = http.listeners('connection');
+  if (serve === undefined) {
+    throw new Error('This version of node keeps its HTTP connection listener elsewhere.');
+  }
+  http.removeAllListeners('connection');
+  return (socket) => Reflect.apply(serve, http, [socket]);
+}
+
+/** A TLS connection has no half-open state: the peer's end is the end (RFC 8446 section 6.1 allows both). */
+function closesWithPeer(socket: Socket): Socket {
+  socket.allowHalfOpen = false;
+  return socket;
+}
+
+function introduce(socket: Socket, { source }: Preamble): Socket {
+  if (source !== undefined) {
+    announce(socket, source);
+  }
+  return socket;
+}
+
+async function bind(http: Server, where: Listen): Promise<Listen> {
+  if (where.kind === 'unix') {
+    await removeStaleSocket(where.path);
+  }
+  await new Promise<void>((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(where.kind === 'unix' ? { path: where.path } : { host: where.host, port: where.port }, () => {
+      http.off('error', reject);
+      resolve();
+    });
+  });
+  if (where.kind === 'unix') {
+    // Whoever can open the socket is believed as a proxy: the owner and the group, nobody else.
+    await chmod(where.path, 0o660);
+    return where;
+  }
+  const bound = http.address();
+  return { ...where, port: typeof bound === 'object' && bound !== null ? bound.port : where.port };
+}
+
+async function close(http: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    http.close(() => resolve());
+  });
+  const idle = setInterval(() => http.closeIdleConnections(), drainEvery);
+  const cut = setTimeout(() => {
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+  }, graceMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(cut);
+}

@@ -1,0 +1,170 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../log.js';
+import { writeState } from '../state.js';
+import { type CertificateNames, tidy } from './certificate-names.js';
+import type { Certificates } from './certificates.js';
+import type { KeyPair } from './tls.js';
+import { isFor, makeCertificate, permits } from './x509.js';
+
+const day = 86_400_000;
+/** Apple and Chromium refuse server certificates that are valid for more than 398 days. */
+const leafDays = 397;
+const authorityDays = 3_650;
+/** Certificates are replaced when less than this is left (days). */
+const renewAt = 30;
+/** How often (ms) the remaining time is looked at. */
+const lookEvery = day / 2;
+
+/**
+ * Opens the local CA's certificate, made at the first start and kept as PEM: `ca.pem` (to be trusted by
+ * people), `ca-key.pem`, and `server.pem` (key and certificate in one file, so that they never part).
+ *
+ * @param folder made when it is missing
+ */
+export async function openLocalCertificates(
+  folder: string,
+  names: CertificateNames,
+  log: Log,
+  now: () => number = Date.now,
+): Promise<Certificates> {
+  let current = await provide(folder, names, log, now());
+  const listeners: ((pair: KeyPair) => void)[] = [];
+  const renew = async (): Promise<void> => {
+    try {
+      const pair = await provide(folder, names, log, now());
+      if (pair.cert !== current.cert) {
+        current = pair;
+        for (const listener of listeners) {
+          listener(pair);
+        }
+      }
+    } catch (error) {
+      log.error({ err: String(error) }, 'the local TLS certificate could not be renewed');
+    }
+  };
+  const timer = setInterval(() => void renew(), lookEvery).unref();
+  return {
+    current: () => current,
+    onChange: (listener) => listeners.push(listener),
+    close: () => clearInterval(timer),
+  };
+}
+
+async function provide(folder: string, names: CertificateNames, log: Log, now: number): Promise<KeyPair> {
+  const authority =
+    (await loadAuthority(folder, names, log, now)) ?? (await createAuthority(folder, names, log, now));
+  const wanted = tidy([
+    ...names.configured,
+    ...names.found.filter((name) => permits(authority.certificate.raw, name)),
+  ]);
+  const path = join(folder, 'server.pem');
+  const stored = await loadPair(path, path);
+  if (
+    stored !== undefined &&
+    lasts(stored.certificate, now) &&
+    stored.certificate.verify(authority.certificate.publicKey) &&
+    isFor(stored.certificate.raw, wanted)
+  ) {
+    return stored;
+  }
+  const pair = issueServer(authority, wanted, now);
+  await writeState(path, `${pair.key}${pair.cert}`);
+  log.info({ names: wanted }, 'made a TLS certificate by the local CA');
+  return pair;
+}
+
+interface LoadedPair extends KeyPair {
+  readonly certificate: X509Certificate;
+}
+
+async function loadAuthority(
+  folder: string,
+  names: CertificateNames,
+  log: Log,
+  now: number,
+): Promise<LoadedPair | undefined> {
+  const stored = await loadPair(join(folder, 'ca.pem'), join(folder, 'ca-key.pem'));
+  if (stored === undefined || !lasts(stored.certificate, now)) {
+    return undefined;
+  }
+  const refused = names.configured.filter((name) => !permits(stored.certificate.raw, name));
+  if (refused.length > 0) {
+    log.warn(
+      { names: refused },
+      'the local CA may not sign for new names: it is replaced, trust the new one',
+    );
+    return undefined;
+  }
+  return stored;
+}
+
+async function createAuthority(
+  folder: string,
+  names: CertificateNames,
+  log: Log,
+  now: number,
+): Promise<LoadedPair> {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const subject = `SPIN Runtime local CA ${new Date(now).toISOString()}`;
+  const cert = makeCertificate({
+    kind: 'authority',
+    subject,
+    issuer: subject,
+    notBefore: new Date(now - day),
+    notAfter: new Date(now + authorityDays * day),
+    publicKey: keys.publicKey,
+    issuerPublicKey: keys.publicKey,
+    issuerKey: keys.privateKey,
+    names: tidy([...names.configured, ...names.found]),
+  });
+  const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  await writeState(join(folder, 'ca-key.pem'), key);
+  await writeState(join(folder, 'ca.pem'), cert);
+  log.info(
+    { ca: join(folder, 'ca.pem') },
+    'made a local certificate authority; trust it to lose the warning',
+  );
+  return { cert, key, certificate: new X509Certificate(cert) };
+}
+
+function issueServer(authority: LoadedPair, names: readonly string[], now: number): KeyPair {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const notBefore = now - day;
+  const cert = makeCertificate({
+    kind: 'server',
+    subject: 'SPIN Runtime',
+    issuer: authority.certificate.subject.replace(/^CN=/, ''),
+    notBefore: new Date(notBefore),
+    notAfter: new Date(
+      Math.min(notBefore + leafDays * day - 1_000, Date.parse(authority.certificate.validTo)),
+    ),
+    publicKey: keys.publicKey,
+    issuerPublicKey: authority.certificate.publicKey,
+    issuerKey: createPrivateKey(authority.key),
+    names,
+  });
+  return { cert, key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+}
+
+/** @returns undefined when a file is missing, broken, or not of the other: it is then made again */
+async function loadPair(certFile: string, keyFile: string): Promise<LoadedPair | undefined> {
+  try {
+    const [certText, keyText] = await Promise.all([readFile(certFile, 'utf8'), readFile(keyFile, 'utf8')]);
+    const cert = block(certText, 'CERTIFICATE');
+    const key = block(keyText, 'PRIVATE KEY');
+    const certificate = new X509Certificate(cert);
+    return certificate.publicKey.equals(createPublicKey(key)) ? { cert, key, certificate } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function block(pem: string, label: string): string {
+  return new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----\n`).exec(pem)?.[0] ?? '';
+}
+
+function lasts(certificate: X509Certificate, now: number): boolean {
+  return Date.parse(certificate.validTo) - now > renewAt * day;
+}

@@ -1,0 +1,60 @@
+import { GatewayError } from '../errors.js';
+import { splitTokenParameters } from '../safe-url.js';
+import type { Target } from './admission.js';
+import { parseAuthority } from './hosts.js';
+
+/** Printable ASCII only (RFC 3986 section 2), and neither `#` nor `\`, which some servers read as `/`. */
+const forbiddenInTarget = /[^\x21-\x7e]|[#\\]/;
+const badEscape = /%(?![0-9a-f]{2})/i;
+/**
+ * Escapes that hide a path's shape: control characters, `/`, `\`, and letters, digits, `-` and `_`, which no
+ * client escapes (RFC 3986 section 2.3) but some servers decode, so that `%65xecute` would dodge a rule on `execute`.
+ */
+const hidingEscape = /%(?:[01][0-9a-f]|7f|2[df]|5[cf]|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
+const dotSegment = /\/(?:\.|%2e){1,2}(?=\/|$)/i;
+/**
+ * Jupyter's own routes have no empty segments, but a proxy in front of it may merge slashes, so that
+ * `/api//kernels` would dodge a rule on `/api/kernels`.
+ */
+const emptySegment = /^\/\/|^\/(?:api|terminals)\/.*\/\/|^\/(?:api|terminals)\/\//i;
+
+/**
+ * Takes a request target apart and refuses one that could leave the base path or dodge a rule
+ * (invariant S8). Spaces, `%40`, `:` and UTF-8 in escapes, as notebook names hold them, pass; the escaping
+ * stays as it was sent.
+ *
+ * @param raw the target of the request line (`req.url`)
+ * @param host the request's Host header: an absolute-form target must name the same authority
+ *   (RFC 9112 section 3.2.2)
+ * @throws {GatewayError} BAD_PATH; BAD_REQUEST for an absolute form that is not for this host
+ */
+export function parseTarget(raw: string, host: string): Target {
+  const target = raw.startsWith('/') ? raw : originForm(raw, host);
+  if (forbiddenInTarget.test(target)) {
+    throw new GatewayError('BAD_PATH');
+  }
+  const mark = target.indexOf('?');
+  const path = mark === -1 ? target : target.slice(0, mark);
+  if (
+    (path.includes('%') && (badEscape.test(path) || hidingEscape.test(path))) ||
+    dotSegment.test(path) ||
+    emptySegment.test(path)
+  ) {
+    throw new GatewayError('BAD_PATH');
+  }
+  return { path, query: mark === -1 ? '' : splitTokenParameters(target.slice(mark + 1)).query };
+}
+
+function originForm(raw: string, host: string): string {
+  const absolute = /^https?:\/\/([^/?#\\]+)(.*)$/is.exec(raw);
+  if (absolute === null) {
+    throw new GatewayError('BAD_PATH');
+  }
+  const [, authority = '', rest = ''] = absolute;
+  const named = parseAuthority(authority);
+  const asked = parseAuthority(host);
+  if (named.name !== asked.name || named.port !== asked.port) {
+    throw new GatewayError('BAD_REQUEST', 'The request line names another host than the Host header.');
+  }
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}

@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Config } from '../config.js';
+import { GatewayError } from '../errors.js';
+import type { Client, Target } from './admission.js';
+import { forwardedProto, isTls, type Trust } from './client.js';
+import { isAddress, isLoopbackName, parseAuthority } from './hosts.js';
+
+/** The headers that belong to a TLS_REQUIRED answer (RFC 9110 section 15.5.22, RFC 2817 section 4.2). */
+export const upgradeToTls = { upgrade: 'TLS/1.2, HTTP/1.1', connection: 'upgrade, close' } as const;
+
+/** One year, as hstspreload.org asks for; without subdomains, which are not this runtime's to decide about. */
+const strictTransport = 'max-age=31536000';
+
+/**
+ * Headers that only a proxy in front adds, and one that browsers send only to https and loopback names
+ * (Fetch Metadata, section 2): with any of them the browser's own leg may be https already, and a redirect
+ * there would come back here for ever.
+ */
+const signsOfProxy = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via', 'sec-fetch-site'] as const;
+
+/** Which plain HTTP is served, and what the rest gets. */
+export interface Transport {
+  /**
+   * @returns undefined when the request may be served, else the https URL to send the browser to (without
+   *   token parameters)
+   * @throws {GatewayError} TLS_REQUIRED for what can't be redirected: upgrades, unsafe methods, and requests
+   *   that came through a proxy which is not trusted or doesn't say https
+   */
+  redirectFor(req: IncomingMessage, client: Client, target: Target, upgrade: boolean): string | undefined;
+  /** @returns the Strict-Transport-Security value for this client's answers; undefined: none */
+  hstsFor(client: Client): string | undefined;
+}
+
+/** @param config `tls.mode` `auto`: plain HTTP is for loopback names and trusted proxies that say https;
+ *   `required`: for nobody; `off`: for everybody (start-up has made sure that only this machine connects) */
+export function createTransport(config: Pick<Config, 'tls' | 'publicUrl'>, trust: Trust): Transport {
+  const { mode, files } = config.tls;
+  const publicName = publicNameOf(config.publicUrl);
+  return {
+    redirectFor(req, client, target, upgrade) {
+      const { name } = parseAuthority(client.authority);
+      if (mode === 'off' || isTls(req)) {
+        return undefined;
+      }
+      if (mode === 'auto' && (client.secure || isLoopbackName(name))) {
+        return undefined;
+      }
+      if (upgrade || (req.method !== 'GET' && req.method !== 'HEAD')) {
+        throw new GatewayError('TLS_REQUIRED');
+      }
+      const behindTls = signsOfProxy.some((header) => req.headers[header] !== undefined);
+      const peerIsProxy = trust(req.socket.remoteAddress);
+      if ((behindTls || peerIsProxy) && forwardedProto(req, trust) !== 'http') {
+        throw new GatewayError('TLS_REQUIRED', proxyAdvice(mode));
+      }
+      // The public URL knows the https port where the plain port can't (behind a proxy, 80 and 443 differ).
+      const authority =
+        name === publicName && config.publicUrl !== undefined ? config.publicUrl.host : client.authority;
+      return `https://${authority}${target.path}${target.query === '' ? '' : `?${target.query}`}`;
+    },
+    hstsFor(client) {
+      const named = publicName !== undefined && parseAuthority(client.authority).name === publicName;
+      return client.secure && named && files !== undefined ? strictTransport : undefined;
+    },
+  };
+}
+
+/** Answers with the redirect; temporary, so that no browser keeps it after the set-up has changed. */
+export function answerRedirect(res: ServerResponse, location: string): void {
+  res.writeHead(307, { location, 'cache-control': 'no-store', 'content-length': 0, connection: 'close' });
+  res.end();
+}
+
+function proxyAdvice(mode: 'auto' | 'required'): string {
+  return mode === 'required'
+    ? 'SPIN_TLS=required: the proxy in front must connect to this runtime by TLS.'
+    : 'A proxy brought this request by plain HTTP. Name its address in SPIN_TRUSTED_PROXIES and let it send X-Forwarded-Proto.';
+}
+
+/** The host that the operator declared public: https, neither an address nor a loopback name. */
+function publicNameOf(publicUrl: URL | undefined): string | undefined {
+  if (publicUrl?.protocol !== 'https:') {
+    return undefined;
+  }
+  const { name } = parseAuthority(publicUrl.host);
+  return isAddress(name) || isLoopbackName(name) ? undefined : name;
+}
