@@ -82,7 +82,7 @@ export class Channel {
     const lane = this.#lanes.get(key) ?? new Lane((change) => this.#parts.onHeld(change));
     const drained = lane.push(
       header.msg_type === 'execute_request'
-        ? this.#executions.turn(frame, header, payload, lane)
+        ? this.#executions.turn(frame, header, payload, () => this.#lanes.get(key)?.abort())
         : { bytes: payload.data.length, run: () => this.#parts.toKernel(payload), abort: () => {} },
     );
     if (!drained) return;

@@ -5,7 +5,7 @@ import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
 import type { Frame, Payload } from './frame.js';
 import type { Kernel } from './kernels.js';
-import type { Lane, Turn } from './lane.js';
+import type { Turn } from './lane.js';
 import {
   type ExecuteRequest,
   type Header,
@@ -38,8 +38,8 @@ interface Execution {
   readonly frame: Frame;
   readonly header: Header;
   readonly request: ExecuteRequest;
-  readonly payload: Payload;
-  readonly lane: Lane;
+  readonly bytes: number;
+  readonly abortHeld: () => void;
   aborted: boolean;
 }
 
@@ -51,19 +51,23 @@ export class Executions {
     this.#parts = parts;
   }
 
-  /** @returns the cell's turn in its lane */
-  turn(frame: Frame, header: Header, payload: Payload, lane: Lane): Turn {
+  /**
+   * @param abortHeld tells every request that waits in the same lane that a cell before it failed
+   * @returns the cell's turn in its lane
+   */
+  turn(frame: Frame, header: Header, payload: Payload, abortHeld: () => void): Turn {
     const request = readExecuteRequest(frame);
-    const execution: Execution = { frame, header, request, payload, lane, aborted: false };
+    const bytes = payload.data.length;
+    const execution: Execution = { frame, header, request, bytes, abortHeld, aborted: false };
     const stops = request.stop_on_error !== false;
     this.#parts.cells.started(header.msg_id, request.code, () => {
-      if (stops) lane.abort();
+      if (stops) abortHeld();
     });
     const metadata = readObject(frame, 'metadata');
     const rewritten =
       payload.data.length > MAX_MESSAGE || this.#parts.processors.matches(request.code, metadata);
     return {
-      bytes: payload.data.length,
+      bytes,
       abort: () => {
         execution.aborted = true;
       },
@@ -80,6 +84,7 @@ export class Executions {
     const { header, request } = execution;
     try {
       if ((await kernel.language()) !== 'python') return this.#answerOtherLanguage(execution);
+      if (execution.bytes > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
       const rewrite = await processors.rewrite(request.code, metadata);
       cells.processedBy(header.msg_id, rewrite.processor);
       if (rewrite.refused === undefined && !(await this.#helperReady(execution))) return;
@@ -101,7 +106,7 @@ export class Executions {
         'The SPIN helper could not be loaded into this kernel: is it an IPython kernel?',
       );
     }
-    if (status === 'aborted') execution.lane.abort();
+    if (status === 'aborted') execution.abortHeld();
     if (execution.aborted) this.#answerAborted(execution);
     return !execution.aborted;
   }

@@ -1,0 +1,252 @@
+import t from 'tap';
+import { Secret } from '../../processors/secret.js';
+import { conversation, HELPER, rewriteTo } from '../support/conversation.js';
+import { bytesOf } from '../support/frames.js';
+
+const statusesOf = (talk: ReturnType<typeof conversation>, id: string) =>
+  talk.toClient
+    .filter(({ header, parent }) => header.msg_type === 'execute_reply' && parent.msg_id === id)
+    .map(({ content }) => content.status);
+
+for (const wire of ['v1', 'legacy'] as const) {
+  t.test(`${wire}: frames that nothing changes pass byte-identical, both ways`, async (t) => {
+    const talk = conversation({ wire });
+    const sent = [
+      talk.execute('a', 'print(1)'),
+      talk.client('shell', { header: { msg_type: 'kernel_info_request' } }),
+      talk.client('control', { header: { msg_type: 'interrupt_request' } }),
+      talk.client('shell', { header: { msg_type: 'comm_msg' }, content: { data: { x: 1.5 } } }),
+    ];
+    t.same(talk.raw.toKernel.map(bytesOf), sent.map(bytesOf));
+    const answer = talk.kernel('iopub', {
+      header: { msg_type: 'stream' },
+      content: { name: 'stdout', text: 'x' },
+    });
+    t.same(talk.raw.toClient.map(bytesOf), [bytesOf(answer)]);
+  });
+
+  t.test(`${wire}: a rewritten cell follows its companion's ok, which the client never sees`, async (t) => {
+    const talk = conversation({ wire, rewrites: { '%%shell\nls': () => rewriteTo('__spin__.shell("ls")') } });
+    talk.execute('a', '%%shell\nls', { user_expressions: { x: '1' } });
+    await talk.settled();
+    t.same(talk.ran(), [HELPER]);
+    const companion = talk.toKernel[0];
+    t.match(companion?.content, { silent: true, store_history: false, stop_on_error: false });
+    t.equal(companion?.header.session, 's1');
+    talk.reply(companion?.header.msg_id, 'ok');
+    await talk.settled();
+    t.same(talk.ran(), [HELPER, '__spin__.shell("ls")']);
+    t.equal(talk.toKernel[1]?.header.msg_id, 'a');
+    t.same(talk.toKernel[1]?.metadata, { spin: { values: {} } });
+    t.match(talk.toKernel[1]?.content, { user_expressions: { x: '1' }, silent: false });
+    t.same(talk.toClient, []);
+    talk.reply('a', 'ok');
+    t.equal(talk.toClient.length, 3);
+  });
+}
+
+t.test('a companion goes to the subshell of its cell', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'spin', {}, { subshell_id: 'sub-1' });
+  await talk.settled();
+  t.equal(talk.toKernel[0]?.header.subshell_id, 'sub-1');
+});
+
+t.test('a later cell never overtakes a rewrite, and a control message never waits', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'spin');
+  talk.execute('b', 'plain');
+  talk.client('shell', { header: { msg_id: 'c', msg_type: 'complete_request' } });
+  talk.client('control', { header: { msg_id: 'i', msg_type: 'interrupt_request' } });
+  await talk.settled();
+  t.same(
+    talk.toKernel.map(({ header }) => header.msg_type),
+    ['interrupt_request', 'execute_request'],
+  );
+  talk.reply(talk.toKernel[1]?.header.msg_id, 'ok');
+  await talk.settled();
+  t.same(
+    talk.toKernel.slice(2).map(({ header }) => header.msg_id),
+    ['a', 'b', 'c'],
+  );
+});
+
+t.test('another subshell does not wait', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'spin');
+  talk.execute('b', 'plain', {}, { subshell_id: 'sub-1' });
+  t.same(talk.ran(), ['plain']);
+});
+
+t.test('a companion that was aborted aborts its cell and everything held behind it', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'spin');
+  talk.execute('b', 'plain');
+  talk.client('shell', { header: { msg_id: 'c', msg_type: 'complete_request' } });
+  await talk.settled();
+  talk.reply(talk.toKernel[0]?.header.msg_id, 'aborted');
+  await talk.settled();
+  t.same(talk.ran(), [HELPER], 'neither cell reached the kernel');
+  t.same([statusesOf(talk, 'a'), statusesOf(talk, 'b')], [['aborted'], ['aborted']]);
+  t.equal(talk.toKernel[1]?.header.msg_id, 'c', 'what is no cell still passes');
+  talk.execute('d', 'plain');
+  t.same(talk.ran(), [HELPER, 'plain'], 'a cell that came later runs');
+});
+
+t.test('an earlier cell that fails aborts what waits behind a rewrite', async (t) => {
+  const waiting: (() => void)[] = [];
+  const slow = () =>
+    new Promise<ReturnType<typeof rewriteTo>>((resolve) => waiting.push(() => resolve(rewriteTo('call()'))));
+  const talk = conversation({ rewrites: { spin: slow } });
+  talk.execute('a', 'fails');
+  talk.execute('b', 'spin');
+  await talk.settled();
+  talk.reply('a', 'error');
+  for (const go of waiting) go();
+  await talk.settled();
+  talk.reply(talk.toKernel[1]?.header.msg_id, 'ok');
+  await talk.settled();
+  t.same(talk.ran(), ['fails', HELPER]);
+  t.same(statusesOf(talk, 'b'), ['aborted']);
+});
+
+t.test('an earlier cell that fails with stop_on_error false aborts nothing', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'fails', { stop_on_error: false });
+  talk.execute('b', 'spin');
+  talk.reply('a', 'error');
+  await talk.settled();
+  talk.reply(talk.toKernel[1]?.header.msg_id, 'ok');
+  await talk.settled();
+  t.same(talk.ran(), ['fails', HELPER, 'call()']);
+});
+
+t.test('a kernel that restarts while a cell waits aborts it', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'spin');
+  await talk.settled();
+  talk.kernel('iopub', { header: { msg_type: 'status' }, content: { execution_state: 'restarting' } });
+  await talk.settled();
+  t.same(statusesOf(talk, 'a'), ['aborted']);
+});
+
+t.test('a refused cell goes through the kernel as a raise, without a companion', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('raise "no"', { refused: 'no' }) } });
+  talk.execute('a', 'spin');
+  await talk.settled();
+  t.same(talk.ran(), ['raise "no"']);
+  t.same(talk.toKernel[0]?.metadata, {});
+});
+
+t.test('S13: of a cell whose processor throws, nothing reaches the kernel but an error', async (t) => {
+  const failing = () => {
+    throw new Error('a bug that quotes the cell: canary-source');
+  };
+  const talk = conversation({ rewrites: { 'canary-source': failing } });
+  talk.execute('a', 'canary-source');
+  await talk.settled();
+  t.equal(talk.ran().length, 1);
+  t.match(String(talk.ran()[0]), /^raise The gateway failed/);
+  t.notMatch(Buffer.concat(talk.raw.toKernel.map(bytesOf)).toString(), 'canary-source');
+});
+
+t.test('S13: a kernel that cannot load the helper gets an error in place of the cell', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'spin');
+  await talk.settled();
+  talk.reply(talk.toKernel[0]?.header.msg_id, 'error');
+  await talk.settled();
+  t.match(String(talk.ran()[1]), /^raise The SPIN helper could not be loaded/);
+});
+
+t.test('a kernel of another language gets nothing, and the client a full answer', async (t) => {
+  const talk = conversation({ language: 'r', rewrites: { spin: () => rewriteTo('call()') } });
+  talk.execute('a', 'spin');
+  await talk.settled();
+  t.same(talk.toKernel, []);
+  t.same(
+    talk.toClient.map(({ header, content }) => [
+      header.msg_type,
+      content.execution_state ?? content.status ?? content.ename ?? content.code,
+    ]),
+    [
+      ['status', 'busy'],
+      ['execute_input', 'spin'],
+      ['error', 'SpinError'],
+      ['execute_reply', 'error'],
+      ['status', 'idle'],
+    ],
+  );
+  t.ok(talk.toClient.every(({ parent }) => parent.msg_id === 'a'));
+});
+
+t.test('an execute_request larger than Jupyter takes becomes an error in the cell', async (t) => {
+  const talk = conversation();
+  talk.execute('a', `x = '${'y'.repeat(11 * 1024 * 1024)}'`);
+  await talk.settled();
+  t.match(String(talk.ran()[0]), /^raise The message is larger than 10 MiB/);
+});
+
+t.test('any other message larger than Jupyter takes is refused with 1009', async (t) => {
+  const talk = conversation();
+  const large = { header: { msg_type: 'comm_msg' }, content: { data: 'y'.repeat(11 * 1024 * 1024) } };
+  t.throws(() => talk.client('shell', large), { code: 'MESSAGE_TOO_LARGE' });
+});
+
+t.test('a value is hidden from the moment it is delivered', async (t) => {
+  const delivered = [new Secret('canary-value')];
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()', { delivered }) } });
+  const shows = () => {
+    talk.kernel('iopub', { header: { msg_type: 'error' }, content: { evalue: 'canary-value' } });
+    return talk.toClient.at(-1)?.content.evalue;
+  };
+  t.equal(shows(), 'canary-value');
+  talk.execute('a', 'spin');
+  await talk.settled();
+  talk.reply(talk.toKernel[0]?.header.msg_id, 'ok');
+  await talk.settled();
+  t.equal(shows(), '***');
+});
+
+const ask = {
+  header: { msg_type: 'input_request' },
+  parent_header: { msg_id: 'a' },
+  content: { prompt: '? ' },
+};
+const reply = { header: { msg_type: 'input_reply' }, content: { value: 'x' } };
+
+t.test('S9: an input_reply passes once, and only to a question that this socket was asked', async (t) => {
+  const talk = conversation();
+  talk.client('stdin', reply);
+  t.same(talk.toKernel, [], 'nobody asked');
+  talk.kernel('stdin', ask);
+  talk.client('stdin', reply);
+  t.equal(talk.toKernel.length, 1);
+  talk.client('stdin', reply);
+  t.equal(talk.toKernel.length, 1, 'a second answer to one question');
+});
+
+t.test('S9: a question is void when its cell has ended', async (t) => {
+  const talk = conversation();
+  talk.execute('a', 'input()');
+  talk.kernel('stdin', ask);
+  talk.reply('a', 'error');
+  talk.client('stdin', reply);
+  t.equal(talk.toKernel.length, 1);
+});
+
+t.test('S9: a client sends on no channel but its own three', async (t) => {
+  const talk = conversation();
+  t.throws(() => talk.client('iopub', { header: { msg_type: 'stream' } }), { code: 'MALFORMED_FRAME' });
+});
+
+for (const [name, parts] of [
+  ['without a msg_type', { header: { msg_type: 7 } }],
+  ['whose code is no string', { header: { msg_type: 'execute_request' }, content: { code: ['x'] } }],
+] as const) {
+  t.test(`S13: a request ${name} is refused`, async (t) => {
+    const talk = conversation();
+    t.throws(() => talk.client('shell', parts), { code: 'MALFORMED_FRAME' });
+    t.same(talk.toKernel, []);
+  });
+}

@@ -1,0 +1,117 @@
+import { Channel } from '../../gateway/channel/channel.js';
+import type { Wire } from '../../gateway/channel/codec.js';
+import { Delivered } from '../../gateway/channel/delivered.js';
+import type { Payload } from '../../gateway/channel/frame.js';
+import { createLog } from '../../gateway/log.js';
+import type { Processors, Rewrite } from '../../processors/index.js';
+import { bytesOf, frameOf, type Parts, payloadOf } from './frames.js';
+
+/** One message as a test reads it. */
+export interface Said {
+  readonly channel: string;
+  readonly header: Record<string, unknown>;
+  readonly parent: Record<string, unknown>;
+  readonly metadata: Record<string, unknown>;
+  readonly content: Record<string, unknown>;
+}
+
+export interface ConversationOptions {
+  readonly wire?: Wire;
+  readonly language?: string;
+  /** By the code that a cell holds; any other cell passes. A function may wait or throw. */
+  readonly rewrites?: Readonly<Record<string, () => Rewrite | Promise<Rewrite>>>;
+}
+
+export const HELPER = 'helper source';
+
+export function rewriteTo(code: string, more: Partial<Rewrite> = {}): Rewrite {
+  return { processor: 'shell', code, spin: { values: {} }, delivered: [], ...more };
+}
+
+/** A channel without sockets: a test plays both the client and the kernel. */
+export function conversation({ wire = 'v1', language = 'python', rewrites = {} }: ConversationOptions = {}) {
+  const toKernel: Said[] = [];
+  const toClient: Said[] = [];
+  const raw = { toKernel: [] as Payload[], toClient: [] as Payload[] };
+  const read = (payload: Payload): Said => {
+    const frame = frameOf(wire, payload);
+    const json = (part: 'header' | 'parent_header' | 'metadata' | 'content') =>
+      JSON.parse(frame.text(part)) as Record<string, unknown>;
+    const [header, parent, metadata, content] = [
+      json('header'),
+      json('parent_header'),
+      json('metadata'),
+      json('content'),
+    ];
+    return { channel: frame.channel, header, parent, metadata, content };
+  };
+  const processors: Processors = {
+    matches: (code) => code in rewrites,
+    rewrite: async (code) => (await rewrites[code]?.()) ?? rewriteTo('unreachable'),
+    refuse: (sentence) => rewriteTo(`raise ${sentence}`, { refused: sentence }),
+    helper: { code: HELPER },
+  };
+  const channel = new Channel({
+    wire,
+    kernel: { id: 'kernel-1', delivered: new Delivered(), language: async () => language },
+    processors,
+    log: createLog('silent'),
+    who: { address: '192.0.2.1', principal: 'owner' },
+    toKernel(payload) {
+      raw.toKernel.push(payload);
+      toKernel.push(read(payload));
+    },
+    toClient(payload) {
+      raw.toClient.push(payload);
+      toClient.push(read(payload));
+    },
+    onHeld: () => {},
+  });
+  const from = (send: (data: Buffer, binary: boolean) => void) => (name: string, parts: Parts) => {
+    const payload = payloadOf(wire, name, parts);
+    send(bytesOf(payload), payload.binary);
+    return payload;
+  };
+  const client = from((data, binary) => channel.fromClient(data, binary));
+  const kernel = from((data, binary) => channel.fromKernel(data, binary));
+  return {
+    channel,
+    client,
+    kernel,
+    toKernel,
+    toClient,
+    raw,
+    /** The client sends a cell. */
+    execute(id: string, code: string, content: object = {}, header: object = {}) {
+      return client('shell', {
+        header: { msg_id: id, msg_type: 'execute_request', ...header },
+        content: { code, silent: false, stop_on_error: true, ...content },
+      });
+    },
+    /** The kernel answers an execute_request. */
+    reply(parent: unknown, status: string) {
+      kernel('iopub', {
+        header: { msg_type: 'status' },
+        parent_header: { msg_id: parent },
+        content: { execution_state: 'busy' },
+      });
+      kernel('shell', {
+        header: { msg_type: 'execute_reply' },
+        parent_header: { msg_id: parent },
+        content: { status },
+      });
+      kernel('iopub', {
+        header: { msg_type: 'status' },
+        parent_header: { msg_id: parent },
+        content: { execution_state: 'idle' },
+      });
+    },
+    /** What the kernel has been asked to run, in order. */
+    ran: () =>
+      toKernel
+        .filter(({ header }) => header.msg_type === 'execute_request')
+        .map(({ content }) => content.code),
+    /** Lets everything that is ready to happen happen. */
+    settled: () => new Promise<void>((resolve) => setImmediate(resolve)),
+  };
+}
