@@ -1,0 +1,56 @@
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { UserId } from './user.js';
+
+/** Python files and requirements of the embedded Jupyter; beside `dist/` and in the published package. */
+export const CONFIGURATION = fileURLToPath(new URL('../../../jupyter-config/', import.meta.url));
+
+export interface CommandOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Undefined: this process's own user. */
+  readonly user?: UserId | undefined;
+  /** Every line of stdout, as it comes. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface Finished {
+  /** Exit status; 128 + n for signal n; undefined when the program could not be started at all. */
+  readonly status: number | undefined;
+  readonly stdout: string;
+  /** stderr, or why the program could not be started. At most the last 20,000 characters. */
+  readonly stderr: string;
+}
+
+/** Runs a program to its end. Never throws: a program that can't be started is a result like any other. */
+export function run(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<Finished> {
+  return new Promise((resolve) => {
+    const settings: SpawnOptions = {
+      // A pipe that closes with this process, for programs that end with their starter (keeper.py).
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: options.env ?? process.env,
+      cwd: options.cwd ?? '/',
+      ...options.user,
+    };
+    const child = spawn(program, args, settings);
+    let stdout = '';
+    let stderr = '';
+    child.stdin?.on('error', () => {});
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr = (stderr + text).slice(-20_000);
+    });
+    if (child.stdout) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        stdout += `${line}\n`;
+        options.onLine?.(line);
+      });
+    }
+    child.on('error', (error) => resolve({ status: undefined, stdout, stderr: error.message }));
+    child.on('close', (code) => resolve({ status: code ?? 128, stdout, stderr }));
+  });
+}

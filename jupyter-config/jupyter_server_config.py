@@ -1,0 +1,58 @@
+"""The stock configuration of the embedded Jupyter: only what standing behind the gateway asks for."""
+
+import os
+import shutil
+import sys
+
+from jupyter_client.kernelspec import KernelSpecManager
+
+c = get_config()  # noqa: F821
+
+# The only door is a unix socket (named on the command line) in a folder that nobody but the gateway can
+# enter; the gateway has checked identity, Host, Origin and CSRF before a request gets here.
+c.ServerApp.sock_mode = "0600"
+c.ServerApp.allow_remote_access = True
+c.ServerApp.disable_check_xsrf = True
+c.ServerApp.allow_root = os.geteuid() == 0
+c.ServerApp.open_browser = False
+c.ServerApp.token = ""
+c.ServerApp.password = ""
+c.IdentityProvider.token = ""
+
+c.ServerApp.root_dir = os.getcwd()
+c.ServerApp.default_url = "/lab"
+c.ServerApp.quit_button = False
+# Not a login shell: /etc/profile would set PATH anew and hide the user's own commands.
+c.ServerApp.terminado_settings = {"shell_command": [os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"]}
+
+# Nothing of it calls out by itself: no news, no update check, no list of extensions.
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
+c.LabApp.extension_manager = "readonly"
+
+# Ten times the defaults: the gateway stops reading when a browser doesn't keep up, so the limits have only
+# to save browsers from a print loop that never ends.
+c.ZMQChannelsWebsocketConnection.iopub_data_rate_limit = 10_000_000
+c.ZMQChannelsWebsocketConnection.iopub_msg_rate_limit = 10_000
+
+
+class UserKernelSpecs(KernelSpecManager):
+    """Kernels run in the Python that users install packages into; the server keeps to its own."""
+
+    def get_kernel_spec(self, kernel_name):
+        spec = super().get_kernel_spec(kernel_name)
+        if spec.argv and spec.argv[0] in {"python", "python3", sys.executable}:
+            spec.argv[0] = os.path.join(os.environ["VIRTUAL_ENV"], "bin", "python3")
+        return spec
+
+
+c.ServerApp.kernel_spec_manager_class = UserKernelSpecs
+
+# The log goes where the gateway reads it; what a kernel writes to the descriptors that it inherits doesn't:
+# it could hold anything. (A changed format makes the server set its log up again, on the new stream.)
+c.ServerApp.log_format = "%(levelname)s %(message)s"
+log = os.dup(2)
+null = os.open(os.devnull, os.O_WRONLY)
+os.dup2(null, 1)
+os.dup2(null, 2)
+sys.stdout = sys.stderr = os.fdopen(log, "w", buffering=1, errors="backslashreplace")
