@@ -37,6 +37,7 @@ export class Channel {
   readonly #inputs = new InputRequests();
   readonly #redactor: Redactor;
   readonly #lanes = new Map<string, Lane>();
+  readonly #unsubscribe: () => void;
 
   constructor(parts: ChannelParts) {
     const writer = new MessageWriter(parts.wire);
@@ -45,6 +46,7 @@ export class Channel {
     this.#cells = new Cells(parts.log, { ...parts.who, kernel: parts.kernel.id });
     this.#executions = new Executions({ ...parts, companions: this.#companions, cells: this.#cells, writer });
     this.#redactor = new Redactor(parts.kernel.delivered);
+    this.#unsubscribe = parts.kernel.onRestart(() => this.#companions.lost());
   }
 
   /** @throws {GatewayError} for what isn't a message that a client may send: the caller closes the socket */
@@ -73,6 +75,7 @@ export class Channel {
 
   /** The sockets are gone. */
   close(): void {
+    this.#unsubscribe();
     this.#companions.lost();
     this.#cells.close();
   }

@@ -8,6 +8,7 @@ import { asGatewayError, type GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
+import { upgradeTowardsUpstream } from '../proxy/headers.js';
 import { closeLike, sender } from '../proxy/legs.js';
 import type { UpstreamSource } from '../proxy/upstream.js';
 import { Channel } from './channel.js';
@@ -60,13 +61,11 @@ export async function connectChannel(
   const offered = offerOf(req).protocols.filter((name) => name === V1_PROTOCOL);
   const query = upstreamSession(target.query, principal.name, options.sessionKey);
   const path = query === '' ? target.path : `${target.path}?${query}`;
-  const forwarded = { 'x-forwarded-for': who.address, 'x-forwarded-proto': who.secure ? 'https' : 'http' };
-
   const leaving = departure(socket);
   const dialOptions = { signal: leaving.signal, skipUTF8Validation: true };
-  const upstream = await dial(options.upstream(), path, offered, forwarded, dialOptions).finally(() =>
-    leaving.stop(),
-  );
+  const server = options.upstream();
+  const headers = upgradeTowardsUpstream(req.headers, who, server);
+  const upstream = await dial(server, path, offered, headers, dialOptions).finally(() => leaving.stop());
   const acceptOptions = { protocol: upstream.protocol, maxPayload: READ_LIMIT, skipUTF8Validation: true };
   const client = accept(req, socket, head, acceptOptions);
   if (client) converse(options, kernelId, admission, client, upstream);

@@ -6,11 +6,21 @@ export interface Kernel {
   readonly delivered: Delivered;
   /** The language of its kernelspec, lower case; asked for once. */
   language(): Promise<string>;
+  /** @returns a function that ends the subscription */
+  onRestart(listener: () => void): () => void;
+}
+
+/** `/api/kernels/{id}` and `/api/kernels/{id}/restart`, below the base path. */
+const KERNEL_PATH = /^\/api\/kernels\/([^/]+)(\/restart)?$/;
+
+interface Entry {
+  readonly kernel: Kernel;
+  readonly restartListeners: Set<() => void>;
 }
 
 /** The kernels that clients have connected to since the gateway started. */
 export class Kernels {
-  readonly #kernels = new Map<string, Kernel>();
+  readonly #entries = new Map<string, Entry>();
   readonly #askLanguage: (kernelId: string) => Promise<string>;
 
   constructor(askLanguage: (kernelId: string) => Promise<string>) {
@@ -18,30 +28,43 @@ export class Kernels {
   }
 
   get(id: string): Kernel {
-    const known = this.#kernels.get(id);
-    if (known) return known;
-    const kernel = this.#newKernel(id);
-    this.#kernels.set(id, kernel);
+    const known = this.#entries.get(id);
+    if (known) return known.kernel;
+    const restartListeners = new Set<() => void>();
+    const kernel = this.#newKernel(id, restartListeners);
+    this.#entries.set(id, { kernel, restartListeners });
     return kernel;
   }
 
-  /** The kernel was shut down: what it was given went with it. */
-  forget(id: string): void {
-    this.#kernels.delete(id);
+  /**
+   * Jupyter answered a request about a kernel. A restart loses what was queued in the kernel without a word
+   * on the websocket; a shutdown ends it, and what it was given went with it.
+   *
+   * @param path below the base path
+   */
+  answered(method: string | undefined, path: string, status: number): void {
+    const [, id, restart] = KERNEL_PATH.exec(path) ?? [];
+    if (id === undefined || status < 200 || status > 299) return;
+    if (method === 'POST' && restart)
+      for (const listener of this.#entries.get(id)?.restartListeners ?? []) listener();
+    if (method === 'DELETE' && !restart) this.#entries.delete(id);
   }
 
-  #newKernel(id: string): Kernel {
+  #newKernel(id: string, restartListeners: Set<() => void>): Kernel {
     let language: Promise<string> | undefined;
-    const ask = this.#askLanguage;
     return {
       id,
       delivered: new Delivered(),
-      language() {
-        language ??= ask(id).catch((error: unknown) => {
+      language: () => {
+        language ??= this.#askLanguage(id).catch((error: unknown) => {
           language = undefined;
           throw error;
         });
         return language;
+      },
+      onRestart(listener) {
+        restartListeners.add(listener);
+        return () => restartListeners.delete(listener);
       },
     };
   }

@@ -1,7 +1,7 @@
 import { Channel } from '../../gateway/channel/channel.js';
 import type { Wire } from '../../gateway/channel/codec.js';
-import { Delivered } from '../../gateway/channel/delivered.js';
 import type { Payload } from '../../gateway/channel/frame.js';
+import { Kernels } from '../../gateway/channel/kernels.js';
 import { createLog } from '../../gateway/log.js';
 import type { Processors, Rewrite } from '../../processors/index.js';
 import { bytesOf, frameOf, type Parts, payloadOf } from './frames.js';
@@ -53,7 +53,7 @@ export function conversation({ wire = 'v1', language = 'python', rewrites = {} }
   };
   const channel = new Channel({
     wire,
-    kernel: { id: 'kernel-1', delivered: new Delivered(), language: async () => language },
+    kernel: new Kernels(async () => language).get('kernel-1'),
     processors,
     log: createLog('silent'),
     who: { address: '192.0.2.1', principal: 'owner' },
