@@ -1,0 +1,163 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Client } from '../edge/admission.js';
+import type { Upstream } from './upstream.js';
+
+/**
+ * Headers that speak of one connection only (RFC 9110 section 7.6.1), beside the ones that `Connection` names.
+ * `Expect` belongs to them here: the gateway itself has said 100 by the time that a request is passed on.
+ */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** What a client may not tell Jupyter: who it is, where it comes from, and which path it really meant. */
+const forgeable =
+  /^(?:authorization|host|forwarded|x-forwarded(?:-.*)?|x-(?:real|client|cluster-client|original|envoy-external)-.*|x-scheme|true-client-ip|cf-connecting-ip|fastly-client-ip|via|x-rewrite-url|x-http-method-override)$/;
+
+/** What Jupyter may not tell a client: its make, its own CORS and TLS policy, and to forget the session. */
+const withheld =
+  /^(?:server|x-powered-by|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
+
+/** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
+const gatewayCookie = /^__host-spin-/i;
+
+/** The cookie of Jupyter's own login; with an injected token it is nobody's business. */
+const loginCookie = /^username-/i;
+
+/** A value signed by Tornado (`create_signed_value`, version 2): `2|<length>:<key version>|…`. */
+const signedValue = /^"?2\|\d+:\d+\|/;
+
+/**
+ * Makes the headers of a request Jupyter's (invariant S6): the client's credentials and everything that claims
+ * to come from a proxy go, Host, Origin and Referer become Jupyter's own (it would refuse foreign ones, design:
+ * mechanism 7), the gateway's word on the client and the upstream's token are added.
+ *
+ * The body's framing is stated anew from what node's parser has found, so that no `Connection: content-length`
+ * can take it away (invariant S7).
+ *
+ * @param headers as node joined them; names in lower case
+ */
+export function towardsUpstream(
+  headers: IncomingHttpHeaders,
+  client: Client,
+  upstream: Upstream,
+): IncomingHttpHeaders {
+  const kept = endToEnd(headers);
+  // CGI-like servers read `X_Forwarded_For` as `X-Forwarded-For`; nginx drops such names too.
+  for (const name of Object.keys(kept)) if (forgeable.test(name) || name.includes('_')) delete kept[name];
+
+  if (headers['transfer-encoding'] !== undefined) kept['transfer-encoding'] = 'chunked';
+  else if (headers['content-length'] !== undefined) kept['content-length'] = headers['content-length'];
+
+  const cookie = withoutCookies(headers.cookie ?? '');
+  delete kept.cookie;
+  if (cookie !== '' && !named(headers).has('cookie')) kept.cookie = cookie;
+
+  kept.host = new URL(upstream.origin).host;
+  if (kept.origin !== undefined) kept.origin = upstream.origin;
+  if (kept.referer !== undefined) kept.referer = refererFor(kept.referer, client, upstream);
+  kept['x-forwarded-for'] = client.address;
+  kept['x-forwarded-proto'] = client.secure ? 'https' : 'http';
+  kept['x-forwarded-host'] = client.authority;
+  if (upstream.token) kept.authorization = `token ${upstream.token.reveal()}`;
+  return kept;
+}
+
+/**
+ * The headers of an upgrade that Jupyter gets (invariant S6), beside the ones that the handshake itself makes.
+ *
+ * @returns names in lower case, ready for `dial`
+ */
+export function upgradeTowardsUpstream(
+  headers: IncomingHttpHeaders,
+  client: Client,
+  upstream: Upstream,
+): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(towardsUpstream(headers, client, upstream))) {
+    if (typeof value !== 'string' || name.startsWith('sec-websocket-')) continue;
+    if (name === 'content-length' || name === 'transfer-encoding') continue;
+    kept[name] = value;
+  }
+  return kept;
+}
+
+/**
+ * Makes the headers of a response the gateway's (invariant S6). Jupyter's Content-Security-Policy and `_xsrf`
+ * cookie stay.
+ *
+ * @returns values as `setHeader` takes them; `set-cookie` is a list
+ */
+export function towardsClient(
+  headers: IncomingHttpHeaders,
+  client: Client,
+  upstream: Upstream,
+): IncomingHttpHeaders {
+  const kept = endToEnd(headers);
+  const token = upstream.token?.reveal();
+  for (const [name, value] of Object.entries(kept)) {
+    if (withheld.test(name) || (token && [value].flat().some((part) => part?.includes(token))))
+      delete kept[name];
+  }
+  for (const name of ['location', 'content-location'] as const) {
+    if (kept[name] !== undefined) kept[name] = publicLocation(kept[name], client, upstream);
+  }
+  if (kept['set-cookie'] !== undefined) {
+    kept['set-cookie'] = kept['set-cookie'].filter(isPassableCookie);
+    if (kept['set-cookie'].length === 0) delete kept['set-cookie'];
+  }
+  return kept;
+}
+
+/** A copy without what speaks of the connection. */
+function endToEnd(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const kept = { ...headers };
+  for (const name of hopByHop) delete kept[name];
+  for (const name of named(headers)) delete kept[name];
+  return kept;
+}
+
+function named(headers: IncomingHttpHeaders): ReadonlySet<string> {
+  return new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()));
+}
+
+function withoutCookies(header: string): string {
+  return header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '' && !gatewayCookie.test(pair) && !loginCookie.test(pair))
+    .join('; ');
+}
+
+function isPassableCookie(cookie: string): boolean {
+  const [pair = ''] = cookie.split(';');
+  const value = pair.slice(pair.indexOf('=') + 1).trim();
+  const name = pair.trim();
+  return !loginCookie.test(name) && !gatewayCookie.test(name) && !signedValue.test(value);
+}
+
+/** Jupyter compares a Referer's host with its own. The query stays behind: it may hold a token. */
+function refererFor(referer: string, client: Client, upstream: Upstream): string {
+  const url = URL.canParse(referer) ? new URL(referer) : undefined;
+  return upstream.origin + (url?.host === client.authority ? url.pathname : '/');
+}
+
+/** An absolute URL of Jupyter's becomes one of the gateway; a path stays, and so does any other site's URL. */
+function publicLocation(location: string, client: Client, upstream: Upstream): string {
+  if (/^\/(?![/\\])/.test(location) || !URL.canParse(location, upstream.origin)) return location;
+  const url = new URL(location, upstream.origin);
+  const absolute = /^(?:https?:|[/\\]{2})/i.test(location);
+  return absolute && url.origin === upstream.origin
+    ? client.origin + url.pathname + url.search + url.hash
+    : location;
+}

@@ -1,0 +1,167 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { createProxyServer } from 'http-proxy';
+import type { Admission } from '../edge/admission.js';
+import { asGatewayError, GatewayError } from '../errors.js';
+import { checkFraming, hasBody } from './framing.js';
+import { towardsUpstream } from './headers.js';
+import { belowBase, redirectToBase } from './paths.js';
+import { answersAcceptable, sendResponse } from './response.js';
+import { checkRules } from './rules.js';
+import { addressOf, createAgents, type Upstream, type UpstreamSource } from './upstream.js';
+
+/** How long Jupyter may take, in milliseconds. */
+export interface Patience {
+  /** Until a connection (with TLS) stands. */
+  readonly connect: number;
+  /** Silence before the first byte of a response: to start a kernel or convert a notebook takes minutes. */
+  readonly answer: number;
+}
+
+const defaultPatience: Patience = { connect: 10_000, answer: 300_000 };
+
+export interface HttpProxyOptions {
+  readonly upstream: UpstreamSource;
+  /** Tells the client; never called after a response has begun. */
+  readonly refuse: (req: IncomingMessage, res: ServerResponse, error: GatewayError) => void;
+  readonly patience?: Patience;
+}
+
+export interface HttpProxy {
+  /**
+   * Passes an admitted request to Jupyter and the response back, streaming both ways. It owns both from here on:
+   * `req.url` and `req.headers` become what Jupyter gets. Headers that are already set on `res` (a renewed session,
+   * CORS) stay.
+   */
+  handle(req: IncomingMessage, res: ServerResponse, admission: Admission): void;
+  /** Closes the connections that are kept for later requests. */
+  close(): void;
+}
+
+/** One request on its way. */
+interface Exchange {
+  readonly admission: Admission;
+  readonly upstream: Upstream;
+  /** True while a failure may be answered by sending the request again. */
+  repeatable: boolean;
+  asked: ClientRequest | undefined;
+  /** What had been read from the upstream's connection before this request. */
+  readBefore: number;
+  answered: boolean;
+}
+
+/** RFC 9110 section 9.2.2: what may be sent again without knowing whether it arrived. */
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+export function createHttpProxy({
+  upstream,
+  refuse,
+  patience = defaultPatience,
+}: HttpProxyOptions): HttpProxy {
+  const agents = createAgents();
+  const exchanges = new WeakMap<IncomingMessage, Exchange>();
+  const proxy = createProxyServer({ selfHandleResponse: true });
+
+  proxy.on('proxyReq', (asked, req) => {
+    const exchange = exchanges.get(req);
+    if (!exchange) return;
+    exchange.asked = asked;
+    exchange.readBefore = asked.socket?.bytesRead ?? 0;
+    limit(asked, exchange.upstream, patience);
+  });
+  proxy.on('proxyRes', (response, req, res) => {
+    const exchange = exchanges.get(req);
+    if (!exchange) return;
+    exchange.answered = true;
+    try {
+      sendResponse(response, req, res, exchange.admission, exchange.upstream);
+    } catch (error) {
+      response.destroy();
+      fail(req, res, asGatewayError(error));
+    }
+  });
+  proxy.on('error', (error, req, res) => {
+    const exchange = req && exchanges.get(req);
+    if (!exchange || !res || !('writeHead' in res)) return;
+    if (shouldRepeat(exchange, error) && !res.destroyed) {
+      exchange.repeatable = false;
+      send(req, res, exchange, true);
+      return;
+    }
+    fail(req, res, unreachable(error));
+  });
+
+  function fail(req: IncomingMessage, res: ServerResponse, error: GatewayError): void {
+    if (res.destroyed || res.writableEnded) return;
+    if (res.headersSent) res.destroy();
+    else refuse(req, res, error);
+  }
+
+  /** @param again on a new connection, without the body that a repeatable request doesn't have */
+  function send(req: IncomingMessage, res: ServerResponse, exchange: Exchange, again: boolean): void {
+    const options = {
+      target: addressOf(exchange.upstream),
+      agent: again ? false : agents.for(exchange.upstream),
+      ...(again && { buffer: Readable.from([]) }),
+    };
+    // What fails comes as an event; the promise only says the same.
+    proxy.web(req, res, options).catch((error) => fail(req, res, unreachable(error)));
+  }
+
+  return {
+    handle(req, res, admission) {
+      try {
+        const to = upstream();
+        const { target, client } = admission;
+        if (to.basePath !== '' && target.path === '/') {
+          redirectToBase(res, to.basePath);
+          return;
+        }
+        checkRules(req.method ?? '', belowBase(target.path, to.basePath));
+        checkFraming(req);
+        const repeatable = idempotent.has(req.method ?? '') && !hasBody(req);
+        req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
+        req.headers = answersAcceptable(towardsUpstream(req.headers, client, to), to);
+        const exchange = {
+          admission,
+          upstream: to,
+          repeatable,
+          asked: undefined,
+          readBefore: 0,
+          answered: false,
+        };
+        exchanges.set(req, exchange);
+        send(req, res, exchange, false);
+      } catch (error) {
+        fail(req, res, asGatewayError(error));
+      }
+    },
+    close: () => agents.close(),
+  };
+}
+
+/** A kept connection may be closed just when it is used again: then the request never reached Jupyter. */
+function shouldRepeat({ asked, repeatable, answered, readBefore }: Exchange, error: Error): boolean {
+  return (
+    repeatable &&
+    !answered &&
+    !(error instanceof GatewayError) &&
+    asked?.reusedSocket === true &&
+    asked.socket?.bytesRead === readBefore
+  );
+}
+
+function limit(asked: ClientRequest, { origin }: Upstream, patience: Patience): void {
+  asked.setTimeout(patience.answer, () => asked.destroy(new GatewayError('UPSTREAM_TIMEOUT')));
+  asked.once('response', () => asked.setTimeout(0));
+  if (asked.reusedSocket) return;
+  const timer = setTimeout(() => asked.destroy(new GatewayError('UPSTREAM_DOWN')), patience.connect);
+  asked.socket?.once(origin.startsWith('https:') ? 'secureConnect' : 'connect', () => clearTimeout(timer));
+  asked.once('close', () => clearTimeout(timer));
+}
+
+function unreachable(error: Error): GatewayError {
+  return error instanceof GatewayError
+    ? error
+    : new GatewayError('UPSTREAM_DOWN', undefined, { cause: error });
+}
