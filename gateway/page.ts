@@ -21,7 +21,7 @@ main { width: 100%; max-width: 26rem; padding: 2rem; background: var(--card); bo
 .brand { display: flex; align-items: center; gap: .6rem; margin: 0 0 1.5rem; font-weight: 600;
   letter-spacing: .01em; color: var(--quiet); }
 .brand svg { width: 1.75rem; height: 1.75rem; color: var(--accent); flex: none; }
-h1 { margin: 0 0 .5rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; text-wrap: balance; }
+h1 { margin: 0 0 1rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; text-wrap: balance; }
 p { margin: 0 0 1rem; }
 main > :last-child, form > :last-child { margin-bottom: 0; }
 .quiet { color: var(--quiet); font-size: .9375rem; }
@@ -36,6 +36,7 @@ button, .button { display: block; width: 100%; margin: 1.25rem 0 0; padding: .7r
 button:hover, .button:hover { filter: brightness(1.08); }
 a { color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+input:focus-visible { outline-offset: -1px; border-color: transparent; }
 code { padding: .1em .35em; font: .9em ui-monospace, "SF Mono", Menlo, Consolas, monospace;
   background: var(--ground); border-radius: 5px; overflow-wrap: anywhere; }
 .busy { height: 4px; margin: 1.25rem 0; overflow: hidden; background: var(--line); border-radius: 2px; }
@@ -45,9 +46,12 @@ code { padding: .1em .35em; font: .9em ui-monospace, "SF Mono", Menlo, Consolas,
 @media (prefers-reduced-motion: reduce) { .busy::after { width: 100%; animation: none; opacity: .5; } }
 `;
 
-const LOGO =
-  '<svg viewBox="0 0 32 32" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" aria-hidden="true">' +
+const logo = (attributes: string) =>
+  `<svg viewBox="0 0 32 32" fill="none" stroke-width="3" stroke-linecap="round" ${attributes}>` +
   '<path d="M27 16a11 11 0 1 1-5.5-9.5"/><path d="M16 10.5a5.5 5.5 0 1 0 5.5 5.5"/></svg>';
+const LOGO = logo('stroke="currentColor" aria-hidden="true"');
+/** In the page, because a browser without one asks for /favicon.ico, which nobody gets before logging in. */
+const ICON = `data:image/svg+xml,${encodeURIComponent(logo('stroke="#4f86e0" xmlns="http://www.w3.org/2000/svg"'))}`;
 
 /** Text that was made safe to stand in HTML, as element content or in a quoted attribute. */
 export function escapeHtml(text: string): string {
@@ -72,6 +76,7 @@ export function renderPage({ title, body, refresh }: Page): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">${again}
+<link rel="icon" href="${ICON}">
 <title>${escapeHtml(title)} · SPIN Runtime</title>
 <style>${STYLE}</style>
 </head>
@@ -105,6 +110,7 @@ export function pageHeaders(referrer: 'no-referrer' | 'same-origin'): Readonly<R
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  'img-src data:',
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",

@@ -11,10 +11,9 @@ import { renderCodeConfirmation, renderLogin, renderLogout } from './login-page.
 type CodeProblem = Extract<Awaited<ReturnType<Identity['redeem']>>, { problem: string }>['problem'];
 
 const codeProblems: Record<CodeProblem, string> = {
-  expired: 'This login link has expired: it is good for ten minutes. Run spin-runtime login-url for another.',
-  spent: 'This login link has been used: it is good for one login. Run spin-runtime login-url for another.',
-  invalid:
-    'This login link is not valid: it is incomplete, or SPIN_TOKEN has changed. Run spin-runtime login-url for another.',
+  expired: 'This login link has expired: it is good for ten minutes.',
+  spent: 'This login link has been used: it is good for one login.',
+  invalid: 'This login link is not valid: it is incomplete, or SPIN_TOKEN has changed.',
 };
 
 /**
