@@ -1,4 +1,5 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { UserId } from './user.js';
@@ -11,6 +12,10 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Undefined: this process's own user. */
   readonly user?: UserId | undefined;
+  /** Ends the program with SIGTERM. */
+  readonly signal?: AbortSignal | undefined;
+  /** What the program reads from stdin; left out, stdin stays open for as long as this process lives. */
+  readonly input?: string;
   /** Every line of stdout, as it comes. */
   readonly onLine?: (line: string) => void;
 }
@@ -31,16 +36,20 @@ export function run(
 ): Promise<Finished> {
   return new Promise((resolve) => {
     const settings: SpawnOptions = {
-      // A pipe that closes with this process, for programs that end with their starter (keeper.py).
+      // keeper.py ends what it runs when this pipe closes, so that nothing outlives this process.
       stdio: ['pipe', 'pipe', 'pipe'],
       env: options.env ?? process.env,
       cwd: options.cwd ?? '/',
       ...options.user,
     };
     const child = spawn(program, args, settings);
+    const end = () => child.kill('SIGTERM');
+    if (options.signal?.aborted) end();
+    options.signal?.addEventListener('abort', end, { once: true });
     let stdout = '';
     let stderr = '';
     child.stdin?.on('error', () => {});
+    if (options.input !== undefined) child.stdin?.end(options.input);
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-20_000);
     });
@@ -51,6 +60,9 @@ export function run(
       });
     }
     child.on('error', (error) => resolve({ status: undefined, stdout, stderr: error.message }));
-    child.on('close', (code) => resolve({ status: code ?? 128, stdout, stderr }));
+    child.on('close', (code, signal) => {
+      options.signal?.removeEventListener('abort', end);
+      resolve({ status: code ?? (signal ? 128 + constants.signals[signal] : 1), stdout, stderr });
+    });
   });
 }

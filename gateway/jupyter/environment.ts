@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, constants, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CONFIGURATION, type Finished, run } from './command.js';
+import { CONFIGURATION, type CommandOptions, type Finished, run } from './command.js';
 import { withLock } from './install-lock.js';
 import { PipProgress, type Progress } from './pip-progress.js';
 import { findPython } from './python.js';
@@ -15,6 +15,8 @@ export interface EnvironmentOptions {
   readonly progress: Progress;
   /** Whom Jupyter will run as, if not this process's user: must be able to run the environment. */
   readonly user?: UserId | undefined;
+  /** Ends an installation that is under way; what it made is made anew next time. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
   }
   const waiting = (holder: string) =>
     options.progress(`Jupyter is being installed by another process (${holder})`);
-  await withLock(`${folder}.lock`, waiting, async () => {
+  await withLock({ path: `${folder}.lock`, onWait: waiting, signal: options.signal }, async () => {
     if (!(await isComplete(folder, wanted))) await install(folder, requirements, wanted, options);
   });
 }
@@ -98,12 +100,12 @@ async function install(
   folder: string,
   requirements: string,
   wanted: string,
-  { progress, user }: EnvironmentOptions,
+  { progress, user, signal }: EnvironmentOptions,
 ): Promise<void> {
   const python = await findPython(user);
   progress(`Installing Jupyter into ${folder} with ${python}: this happens once and takes a few minutes`);
   failUnless(
-    await asReadable(python, ['-I', '-m', 'venv', '--clear', folder]),
+    await asReadable(python, ['-I', '-m', 'venv', '--clear', folder], { signal }),
     'The environment cannot be made',
   );
   const version = await pythonVersion(folder);
@@ -126,7 +128,7 @@ async function install(
           '--progress-bar',
           'off',
         ].concat('--disable-pip-version-check', '--no-input', '-r', join(CONFIGURATION, 'requirements.txt')),
-        (line) => pip.feed(line),
+        { signal, onLine: (line) => pip.feed(line) },
       ),
       'The packages of Jupyter cannot be installed',
     );
@@ -142,12 +144,12 @@ async function install(
 function asReadable(
   program: string,
   args: string[],
-  onLine: (line: string) => void = () => {},
+  options: Pick<CommandOptions, 'signal' | 'onLine'>,
 ): Promise<Finished> {
   const keeper = [program, '-I', '-S', join(CONFIGURATION, 'keeper.py'), program, ...args];
   // The gateway's own variables are none of the installer's business; proxies and indexes are.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SPIN_')));
-  return run('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', ...keeper], { env, onLine });
+  return run('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', ...keeper], { ...options, env });
 }
 
 function failUnless(finished: Finished, what: string): void {

@@ -1,24 +1,29 @@
 import { type FileHandle, open, readFile, stat, unlink, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from './process-id.js';
 
 const HEARTBEAT_MS = 5_000;
 const STALE_MS = 30_000;
 const POLL_MS = 500;
+
+export interface LockOptions {
+  /** Of the lock file; its folder exists. */
+  readonly path: string;
+  /** Is told once who holds the lock: host name and process id. */
+  readonly onWait: (holder: string) => void;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * Does `work` while no other process on this file system does the same. A holder that died leaves its file
  * behind: it counts no more once its process is gone, or (other container, other machine) after 30 s
  * without a heartbeat.
  *
- * @param path of the lock file; its folder exists
- * @param onWait is told once who holds the lock, `<host> <process id>`
+ * @throws {Error} named AbortError when the signal comes while it waits
  */
-export async function withLock<T>(
-  path: string,
-  onWait: (holder: string) => void,
-  work: () => Promise<T>,
-): Promise<T> {
+export async function withLock<T>({ path, onWait, signal }: LockOptions, work: () => Promise<T>): Promise<T> {
   let told = false;
   for (;;) {
     const file = await create(path);
@@ -33,7 +38,7 @@ export async function withLock<T>(
     }
     if (!told) onWait(await holder(path));
     told = true;
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, undefined, { signal });
   }
   const beat = setInterval(() => {
     const now = new Date();
@@ -66,15 +71,6 @@ async function isStale(path: string): Promise<boolean> {
     return Date.now() - (await stat(path)).mtimeMs > STALE_MS;
   } catch {
     return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

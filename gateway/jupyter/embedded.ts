@@ -1,0 +1,231 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GatewayError } from '../errors.js';
+import type { Home } from '../home.js';
+import type { Log } from '../log.js';
+import type { UpstreamSource } from '../proxy/upstream.js';
+import { checkEnvironment, ensureEnvironment } from './environment.js';
+import { prepareFolders } from './folders.js';
+import { checkIsolation } from './isolation.js';
+import type { Progress } from './pip-progress.js';
+import { makeRunFolder, type RunFolder, removeRunFolder, removeStaleFolders } from './run-folder.js';
+import { type Server, startServer } from './server.js';
+import { JupyterSetupError } from './setup-error.js';
+import { findIsolation, type Isolation, type UserId } from './user.js';
+import { prepareUserPython } from './user-python.js';
+
+export type JupyterState = 'installing' | 'starting' | 'ready' | 'restarting' | 'stopped';
+
+export interface Timing {
+  readonly startLimitMs: number;
+  readonly checkEveryMs: number;
+  /** A server that doesn't answer for so long is restarted. Long: a restart takes every kernel with it. */
+  readonly hungAfterMs: number;
+  readonly firstDelayMs: number;
+  readonly longestDelayMs: number;
+  /** A run that lasted so long was healthy: the next failure begins with the first delay again. */
+  readonly healthyAfterMs: number;
+}
+
+const TIMING: Timing = {
+  startLimitMs: 120_000,
+  checkEveryMs: 10_000,
+  hungAfterMs: 120_000,
+  firstDelayMs: 1_000,
+  longestDelayMs: 30_000,
+  healthyAfterMs: 60_000,
+};
+
+export interface EmbeddedOptions {
+  readonly home: Home;
+  /** Folder of Jupyter's environment: `home.jupyter` is made and kept up; any other is used as it is. */
+  readonly environment: string;
+  readonly log: Log;
+  /** Lines for a person while Jupyter is being installed. */
+  readonly progress: Progress;
+  readonly timing?: Partial<Timing>;
+}
+
+/** The stock Jupyter server that the gateway starts, watches, restarts and takes along when it ends. */
+export interface EmbeddedJupyter {
+  readonly state: JupyterState;
+  /** Known once it is ready: whether notebook code is kept from the gateway's credentials. */
+  readonly isolation: Isolation | undefined;
+  readonly source: UpstreamSource;
+  /**
+   * Resolves when it answers for the first time, or is stopped before.
+   * Rejects with a {@link JupyterSetupError} when it can't be had here at all; then it is stopped.
+   */
+  readonly ready: Promise<void>;
+  /** Ends Jupyter with its kernels and removes its socket. */
+  stop(): Promise<void>;
+}
+
+/** Begins to install (where needed) and start Jupyter at once. */
+export function createEmbeddedJupyter(options: EmbeddedOptions): EmbeddedJupyter {
+  return new Supervisor(options);
+}
+
+class Supervisor implements EmbeddedJupyter {
+  readonly ready: Promise<void>;
+  readonly #options: EmbeddedOptions;
+  readonly #timing: Timing;
+  readonly #stopping = new AbortController();
+  readonly #life: Promise<void>;
+  #state: JupyterState = 'installing';
+  #isolation: Isolation | undefined;
+  #server: Server | undefined;
+  #socketPath = '';
+  #installing = '';
+  #wasReady = () => {};
+
+  constructor(options: EmbeddedOptions) {
+    this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
+    const firstTime = new Promise<void>((resolve) => {
+      this.#wasReady = resolve;
+    });
+    this.#life = this.#live();
+    this.ready = Promise.race([firstTime, this.#life]);
+    // Whoever awaits it gets the failure; nobody has to.
+    this.ready.catch(() => {});
+  }
+
+  get state(): JupyterState {
+    return this.#state;
+  }
+
+  get isolation(): Isolation | undefined {
+    return this.#isolation;
+  }
+
+  readonly source: UpstreamSource = () => {
+    if (this.#state !== 'ready') throw new GatewayError(...this.#absence(this.#state));
+    return {
+      origin: 'http://localhost',
+      basePath: '',
+      socketPath: this.#socketPath,
+      token: undefined,
+      ca: undefined,
+    };
+  };
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#server?.stop();
+    await this.#life.catch(() => {});
+  }
+
+  #absence(state: Exclude<JupyterState, 'ready'>): ['UPSTREAM_STARTING' | 'UPSTREAM_DOWN', string] {
+    switch (state) {
+      case 'installing':
+        return [
+          'UPSTREAM_STARTING',
+          `Jupyter is being installed; this happens once and takes a few minutes. ${this.#installing}`.trim(),
+        ];
+      case 'starting':
+        return ['UPSTREAM_STARTING', 'Jupyter is starting. Try again in a moment.'];
+      case 'restarting':
+        return [
+          'UPSTREAM_STARTING',
+          'Jupyter has ended and is being restarted. Kernels start anew; saved notebooks are kept.',
+        ];
+      case 'stopped':
+        return ['UPSTREAM_DOWN', 'Jupyter has been stopped, because the gateway is ending.'];
+    }
+  }
+
+  async #live(): Promise<void> {
+    const { home, environment, log, progress } = this.#options;
+    const { signal } = this.#stopping;
+    try {
+      this.#isolation = await findIsolation();
+      const user = this.#isolation.kind === 'own-user' ? this.#isolation.user : undefined;
+      if (this.#isolation.kind === 'same-user') log.warn(this.#isolation.warning);
+      await prepareFolders(home, user);
+      const report: Progress = (line) => {
+        this.#installing = line;
+        progress(line);
+      };
+      await (environment === home.jupyter
+        ? ensureEnvironment(environment, { progress: report, user, signal })
+        : checkEnvironment(environment, user));
+      await removeStaleFolders(user);
+      this.#state = 'starting';
+      await this.#runAgainAndAgain(user);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      this.#state = 'stopped';
+    }
+  }
+
+  async #runAgainAndAgain(user: UserId | undefined): Promise<void> {
+    const { log } = this.#options;
+    let delay = this.#timing.firstDelayMs;
+    let served = false;
+    while (!this.#stopping.signal.aborted) {
+      const begun = performance.now();
+      try {
+        served = (await this.#runOnce(user)) || served;
+      } catch (error) {
+        // What doesn't work the first time needs a person; later it may pass (a full disk).
+        if (error instanceof JupyterSetupError && !served) throw error;
+        log.error({ err: error }, 'Jupyter could not be started');
+      }
+      if (this.#stopping.signal.aborted) return;
+      this.#state = served ? 'restarting' : 'starting';
+      if (performance.now() - begun >= this.#timing.healthyAfterMs) delay = this.#timing.firstDelayMs;
+      log.warn({ delay_ms: delay }, 'Jupyter has ended and will be started again');
+      await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      delay = Math.min(delay * 2, this.#timing.longestDelayMs);
+    }
+  }
+
+  /**
+   * From an empty folder to a server that has ended and left nothing.
+   * @returns whether it ever answered
+   */
+  async #runOnce(user: UserId | undefined): Promise<boolean> {
+    const { home, environment, log } = this.#options;
+    const folder = await makeRunFolder(user);
+    try {
+      if (user !== undefined) await checkIsolation(home, environment, folder.path, user);
+      await prepareUserPython(home, environment, folder.path, user, log);
+      if (this.#stopping.signal.aborted) return false;
+      const server = startServer({ home, environment, folder, user, log });
+      this.#server = server;
+      const served = await server.ready(this.#timing.startLimitMs);
+      if (served) await this.#serve(server, folder);
+      else if (!this.#stopping.signal.aborted) log.error({ output: server.tail() }, 'Jupyter did not start');
+      await server.stop();
+      return served;
+    } finally {
+      this.#server = undefined;
+      await removeRunFolder(folder.path, user);
+    }
+  }
+
+  /** Lasts until the server has ended, or has been silent for so long that it should be. */
+  async #serve(server: Server, folder: RunFolder): Promise<void> {
+    const { log } = this.#options;
+    this.#socketPath = folder.socket;
+    this.#state = 'ready';
+    log.info('Jupyter is ready');
+    this.#wasReady();
+
+    let answered = performance.now();
+    let checks: NodeJS.Timeout | undefined;
+    const hung = new Promise<void>((resolve) => {
+      checks = setInterval(async () => {
+        if (await server.answers(this.#timing.checkEveryMs)) answered = performance.now();
+        const silent = performance.now() - answered;
+        if (silent < this.#timing.hungAfterMs) return;
+        log.error({ silent_ms: Math.round(silent) }, 'Jupyter does not answer any more and is restarted');
+        resolve();
+      }, this.#timing.checkEveryMs);
+    });
+    await Promise.race([server.ended, hung]);
+    clearInterval(checks);
+    this.#state = 'restarting';
+  }
+}

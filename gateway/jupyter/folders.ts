@@ -1,0 +1,41 @@
+import { chmod, chown, lstat, mkdir, readdir } from 'node:fs/promises';
+import type { Home } from '../home.js';
+import { JupyterSetupError } from './setup-error.js';
+import type { UserId } from './user.js';
+
+/** The folders below `var/` that are Jupyter's own. */
+export function jupyterFolders(home: Home): readonly string[] {
+  return [home.notebooks, home.jupyterHome, home.python];
+}
+
+/**
+ * Makes Jupyter's folders. With a user of its own Jupyter may pass through `SPIN_HOME` and `var/` to its
+ * own three folders, and see nothing else: `var/` gets mode 710 and Jupyter's group.
+ *
+ * @throws {JupyterSetupError} when one of the folders holds somebody else's files
+ */
+export async function prepareFolders(home: Home, user: UserId | undefined): Promise<void> {
+  await mkdir(home.var, { recursive: true, mode: 0o700 });
+  if (user !== undefined) {
+    await chmod(home.root, ((await lstat(home.root)).mode & 0o777) | 0o011);
+    await chown(home.var, process.geteuid?.() ?? 0, user.gid);
+    await chmod(home.var, 0o710);
+  }
+  for (const folder of jupyterFolders(home)) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (user !== undefined) await handOver(folder, user);
+  }
+}
+
+/** Gives an empty folder of the gateway's to Jupyter; what has files in it keeps its owner. */
+async function handOver(folder: string, user: UserId): Promise<void> {
+  const { uid, gid } = await lstat(folder);
+  if (uid === user.uid) return;
+  if ((await readdir(folder)).length > 0) {
+    throw new JupyterSetupError(
+      `${folder} belongs to user ${uid}, and Jupyter, which runs as user ${user.uid} when the gateway runs as ` +
+        `root, could not write there. Hand it over: chown -R ${user.uid}:${user.gid} ${folder} (group ${gid} before).`,
+    );
+  }
+  await chown(folder, user.uid, user.gid);
+}

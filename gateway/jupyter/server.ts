@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Home } from '../home.js';
+import type { Log } from '../log.js';
+import { cleanEnvironment } from './clean-environment.js';
+import type { RunFolder } from './run-folder.js';
+import { ServerLog } from './server-log.js';
+import type { UserId } from './user.js';
+
+/** keeper.py needs nine seconds at most (GRACE and LEFTOVER_GRACE there). */
+const STOP_LIMIT_MS = 12_000;
+const READY_POLL_MS = 100;
+
+export interface ServerOptions {
+  readonly home: Home;
+  readonly environment: string;
+  readonly folder: RunFolder;
+  readonly user: UserId | undefined;
+  readonly log: Log;
+}
+
+/** One run of the embedded Jupyter server, from its start until it and everything that it started has ended. */
+export interface Server {
+  /** Settles when nothing of it is left: with the exit status of the server. Never rejects. */
+  readonly ended: Promise<string>;
+  /** True once the server answers; false when it ended first or `limitMs` passed. */
+  ready(limitMs: number): Promise<boolean>;
+  /** Whether it answers `GET /api/status` now. */
+  answers(limitMs: number): Promise<boolean>;
+  /** Ends it with its kernels and terminals: asks, then insists. */
+  stop(): Promise<void>;
+  /** Its last log lines. */
+  tail(): string;
+}
+
+/** Starts a server on the folder's socket; nothing of it survives the gateway (keeper.py). */
+export function startServer({ home, environment, folder, user, log }: ServerOptions): Server {
+  const python = join(environment, 'bin', 'python3');
+  const keeper = spawn(
+    python,
+    ['-I', '-S', join(folder.path, 'keeper.py'), '--scratch', folder.scratch].concat(
+      // Isolated mode: neither the working directory nor a user's packages can change the server.
+      [python, '-I', '-m', 'jupyter_server'],
+      [`--config=${join(folder.path, 'jupyter_server_config.py')}`, `--ServerApp.sock=${folder.socket}`],
+    ),
+    {
+      cwd: home.notebooks,
+      env: cleanEnvironment(home, folder, user === undefined ? undefined : 'jupyter'),
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C at the terminal goes to the gateway only, which ends it in order.
+      detached: true,
+      ...user,
+    },
+  );
+  const serverLog = new ServerLog(log);
+  keeper.stdin.on('error', () => {});
+  for (const stream of [keeper.stdout, keeper.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => serverLog.write(line));
+  }
+  let running = true;
+  const ended = new Promise<string>((resolve) => {
+    const settle = (how: string) => {
+      running = false;
+      resolve(how);
+    };
+    keeper.on('error', (error) => settle(error.message));
+    keeper.on('exit', (code, signal) => settle(signal ?? `exit status ${code}`));
+  });
+
+  const answers = (limitMs: number) => getsStatus(folder.socket, limitMs);
+  return {
+    ended,
+    answers,
+    async ready(limitMs) {
+      const deadline = Date.now() + limitMs;
+      while (running && Date.now() < deadline) {
+        if (await answers(limitMs)) return true;
+        await sleep(READY_POLL_MS);
+      }
+      return false;
+    },
+    async stop() {
+      if (!running) return;
+      keeper.stdin.end();
+      const insist = setTimeout(() => keeper.kill('SIGKILL'), STOP_LIMIT_MS);
+      await ended;
+      clearTimeout(insist);
+    },
+    tail: () => serverLog.tail(),
+  };
+}
+
+async function getsStatus(socketPath: string, limitMs: number): Promise<boolean> {
+  const asked = request({ socketPath, path: '/api/status', agent: false, timeout: limitMs });
+  asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
+  try {
+    const answered = once(asked, 'response');
+    asked.end();
+    const [response] = await answered;
+    response.on('error', () => {}).resume();
+    return response.statusCode === 200;
+  } catch {
+    return false;
+  }
+}
