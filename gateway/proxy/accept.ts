@@ -34,14 +34,17 @@ const EARLY_BYTES = 64 * 1024;
 
 /**
  * A signal that aborts when the client leaves before its upgrade is answered. `http.Server` keeps sockets half
- * open, so only reading shows that the client's side has ended; what is read is put back by `stop`, which must be
- * called before the upgrade is answered.
+ * open, so only reading shows that the client's side has ended; the socket is destroyed then. What is read is put back
+ * by `stop`, which must be called before the upgrade is answered.
  */
 export function departure(socket: Duplex): { readonly signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   const early: Buffer[] = [];
   let size = 0;
-  const leave = () => controller.abort(new Error('the client left'));
+  const leave = () => {
+    socket.destroy();
+    controller.abort(new Error('the client left'));
+  };
   const keep = (chunk: Buffer) => {
     early.push(chunk);
     size += chunk.length;
