@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Admission } from '../edge/admission.js';
 import { GatewayError } from '../errors.js';
-import type { Log } from '../log.js';
 import { accept, departure, offerOf } from './accept.js';
 import { dial } from './dial.js';
 import { upgradeTowardsUpstream } from './headers.js';
@@ -35,53 +34,42 @@ function isTunnelled(path: string): boolean {
   return allowed.some((pattern) => pattern.test(path));
 }
 
-export interface TunnelOptions {
-  readonly upstream: UpstreamSource;
-  readonly log: Log;
-}
-
-export interface Tunnel {
-  /**
-   * Joins an admitted client with one of Jupyter's websockets, the upstream first. Doesn't answer the client when it
-   * fails.
-   *
-   * @throws {GatewayError} PATH_NOT_ALLOWED, or what the upstream answered, or why it can't be reached
-   * @throws {Error} when the client left meanwhile; its socket is destroyed then
-   */
-  handle(req: IncomingMessage, socket: Duplex, head: Buffer, admission: Admission): Promise<void>;
-}
-
-export function createTunnel({ upstream: source, log }: TunnelOptions): Tunnel {
-  return {
-    async handle(req, socket, head, { target, client: who, principal }) {
-      const upstream = source();
-      if (!isTunnelled(belowBase(target.path, upstream.basePath))) {
-        throw new GatewayError('PATH_NOT_ALLOWED', 'This gateway does not let that websocket through.');
-      }
-      if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
-        throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
-      }
-      const path = target.query === '' ? target.path : `${target.path}?${target.query}`;
-      const headers = upgradeTowardsUpstream(req.headers, who, upstream);
-      const leaving = departure(socket);
-      const dialled = dial(upstream, path, offerOf(req).protocols, headers, {
-        signal: leaving.signal,
-        maxPayload: MAX_MESSAGE_BYTES,
-        skipUTF8Validation: true,
-      });
-      const theirs = await dialled.finally(() => leaving.stop());
-      const ours = accept(req, socket, head, {
-        protocol: theirs.protocol,
-        maxPayload: MAX_MESSAGE_BYTES,
-        skipUTF8Validation: true,
-      });
-      if (!ours) {
-        theirs.terminate();
-        return;
-      }
-      // What is typed into a terminal can't be audited as cells are; that somebody opened one can.
-      log.info({ event: 'tunnel', path: target.path, address: who.address, principal: principal.name });
-      join(ours, theirs);
-    },
-  };
+/**
+ * Joins an admitted client with one of Jupyter's websockets, the upstream first: its refusal becomes the client's.
+ * Does not answer the client when it fails.
+ *
+ * @throws {GatewayError} PATH_NOT_ALLOWED, or what the upstream answered, or why it can't be reached
+ * @throws {Error} when the client left meanwhile; its socket is destroyed then
+ */
+export async function connectTunnel(
+  source: UpstreamSource,
+  admission: Admission,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const { target, client: who } = admission;
+  const upstream = source();
+  if (!isTunnelled(belowBase(target.path, upstream.basePath))) {
+    throw new GatewayError('PATH_NOT_ALLOWED', 'This gateway does not let that websocket through.');
+  }
+  if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
+    throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
+  }
+  const path = target.query === '' ? target.path : `${target.path}?${target.query}`;
+  const { protocols } = offerOf(req);
+  const headers = upgradeTowardsUpstream(req.headers, who, upstream);
+  const leaving = departure(socket);
+  const upper = await dial(upstream, path, protocols, headers, {
+    signal: leaving.signal,
+    maxPayload: MAX_MESSAGE_BYTES,
+    skipUTF8Validation: true,
+  }).finally(() => leaving.stop());
+  const client = accept(req, socket, head, {
+    protocol: upper.protocol,
+    maxPayload: MAX_MESSAGE_BYTES,
+    skipUTF8Validation: true,
+  });
+  if (client) join(client, upper);
+  else upper.terminate();
 }

@@ -3,9 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import type { Admission } from '../../gateway/edge/admission.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
-import { createLog } from '../../gateway/log.js';
 import { createHttpProxy, type Patience } from '../../gateway/proxy/http.js';
-import { createTunnel } from '../../gateway/proxy/tunnel.js';
+import { connectTunnel } from '../../gateway/proxy/tunnel.js';
 import type { Upstream } from '../../gateway/proxy/upstream.js';
 import { refuseUpgrade, sendRefusal } from '../../gateway/refuse.js';
 
@@ -39,14 +38,13 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
     refuse: (req, res, error) => sendRefusal(req, res, note(error)),
     ...(options.patience && { patience: options.patience }),
   });
-  const tunnel = createTunnel({ upstream, log: createLog('silent') });
   const server = createServer((req, res) => {
     options.before?.(req, res);
     proxy.handle(req, res, admit(req));
   });
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
-    tunnel.handle(req, socket, head, admit(req)).catch((error) => {
+    connectTunnel(upstream, admit(req), req, socket, head).catch((error) => {
       if (!socket.destroyed) refuseUpgrade(socket, note(error));
     });
   });
