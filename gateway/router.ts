@@ -4,19 +4,16 @@ import { type Api, isPublic } from './api/api.js';
 import { sendHealth, sendReadiness } from './api/health.js';
 import { type ConnectOptions, connectChannel, kernelOf } from './channel/connect.js';
 import type { Config } from './config.js';
-import type { Admission, Client, Target } from './edge/admission.js';
-import { createClientOf, createTrust } from './edge/client.js';
+import type { Admission } from './edge/admission.js';
+import { type Arrival, createArrivals } from './edge/arrival.js';
 import { answerPreflight, corsHeaders } from './edge/cors.js';
-import { createHostCheck } from './edge/hosts.js';
 import type { Identified, Identity } from './edge/identity.js';
 import type { Handlers } from './edge/listener.js';
 import { checkOrigin } from './edge/origin.js';
-import { parseTarget } from './edge/request-target.js';
-import { answerRedirect, createTransport } from './edge/transport.js';
 import { asGatewayError } from './errors.js';
 import type { Log } from './log.js';
 import type { HttpProxy } from './proxy/http.js';
-import type { Tunnel } from './proxy/tunnel.js';
+import { connectTunnel } from './proxy/tunnel.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from './refuse.js';
 
 export interface RouterParts {
@@ -24,19 +21,10 @@ export interface RouterParts {
   readonly identity: Identity;
   readonly api: Api;
   readonly proxy: HttpProxy;
-  readonly tunnel: Tunnel;
   readonly channel: ConnectOptions;
   /** Asks the upstream whether it answers. */
   readonly ready: () => Promise<boolean>;
   readonly log: Log;
-}
-
-/** What is known of a request before it is known who sent it. */
-interface Arrival {
-  readonly client: Client;
-  readonly target: Target;
-  /** The query as sent, token parameters included: for identity alone. */
-  readonly rawQuery: string;
 }
 
 /**
@@ -44,42 +32,24 @@ interface Arrival {
  * identity; and then to the one part that serves it.
  */
 export function createRouter(parts: RouterParts): Handlers {
-  const { config, identity, api, proxy, tunnel, channel, log } = parts;
+  const { config, identity, api, proxy, channel, log } = parts;
   const { allowedOrigins } = config;
-  const checkHost = createHostCheck(config);
-  const trust = createTrust(config.trustedProxies);
-  const clientOf = createClientOf(trust);
-  const transport = createTransport(config, trust);
+  const arrivals = createArrivals(config);
 
-  const arrive = (req: IncomingMessage): Arrival => {
-    checkHost(req);
-    const url = req.url ?? '';
-    const mark = url.indexOf('?');
-    return {
-      client: clientOf(req),
-      target: parseTarget(url, req.headers.host ?? ''),
-      rawQuery: mark === -1 ? '' : url.slice(mark + 1),
-    };
-  };
-
-  const identify = async (
-    req: IncomingMessage,
-    { client, target, rawQuery }: Arrival,
-  ): Promise<Identified> => {
+  const identify = async (req: IncomingMessage, { client, target }: Arrival): Promise<Identified> => {
     checkOrigin(req, client, undefined, allowedOrigins);
-    const identified = await identity.identify(req, client, { path: target.path, query: rawQuery });
+    // Identity alone sees the query as it was sent, with its token.
+    const identified = await identity.identify(req, client, { path: target.path, query: rawQuery(req) });
     checkOrigin(req, client, identified.principal.carrier, allowedOrigins);
     return identified;
   };
 
   const request = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    const arrival = arrive(req);
-    const { client, target } = arrival;
+    const arrival = arrivals.receive(req, false);
+    const { client, target, redirect: https, hsts } = arrival;
     if (target.path === '/healthz') return sendHealth(res);
     if (target.path === '/readyz') return sendReadiness(res, parts.ready);
-    const https = transport.redirectFor(req, client, target, false);
-    if (https !== undefined) return answerRedirect(res, https);
-    const hsts = transport.hstsFor(client);
+    if (https !== undefined) return sendRedirect(res, https);
     if (hsts !== undefined) res.setHeader('strict-transport-security', hsts);
     if (answerPreflight(req, res, allowedOrigins)) return;
     for (const [name, value] of Object.entries(corsHeaders(req, allowedOrigins))) res.setHeader(name, value);
@@ -90,33 +60,24 @@ export function createRouter(parts: RouterParts): Handlers {
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
     if (target.path === '/spin' || target.path.startsWith('/spin/')) return api.handle(req, res, client);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
-    const path = belowBase(target.path);
+    const path = below(target.path);
     res.once('finish', () => channel.kernels.answered(req.method, path, res.statusCode));
     proxy.handle(req, res, admission);
   };
 
   const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    const arrival = arrive(req);
+    const arrival = arrivals.receive(req, true);
     const { client, target } = arrival;
-    transport.redirectFor(req, client, target, true);
     const { principal, query } = await identify(req, arrival);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
-    const kernelId = kernelOf(belowBase(target.path));
-    if (kernelId === undefined) await tunnel.handle(req, socket, head, admission);
+    const kernelId = kernelOf(below(target.path));
+    if (kernelId === undefined) await connectTunnel(channel.upstream, admission, req, socket, head);
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };
 
-  const belowBase = (path: string): string => {
+  const below = (path: string): string => {
     const { basePath } = channel.upstream();
     return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
-  };
-
-  const addressOf = (req: IncomingMessage): string => {
-    try {
-      return clientOf(req).address;
-    } catch {
-      return req.socket.remoteAddress ?? '';
-    }
   };
 
   return {
@@ -124,7 +85,7 @@ export function createRouter(parts: RouterParts): Handlers {
       res.on('error', (error) => log.debug({ err: error.message }, 'a response failed'));
       request(req, res).catch((caught: unknown) => {
         const error = asGatewayError(caught);
-        logRefusal(log, req, addressOf(req), error);
+        logRefusal(log, req, arrivals.addressOf(req), error);
         sendRefusal(req, res, error);
       });
     },
@@ -133,9 +94,14 @@ export function createRouter(parts: RouterParts): Handlers {
         // Nobody is left to be told.
         if (socket.destroyed) return;
         const error = asGatewayError(caught);
-        logRefusal(log, req, addressOf(req), error);
+        logRefusal(log, req, arrivals.addressOf(req), error);
         refuseUpgrade(socket, error);
       });
     },
   };
+}
+
+function rawQuery({ url = '' }: IncomingMessage): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark + 1);
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Processors } from '../../processors/index.js';
 import type { Admission } from '../edge/admission.js';
-import { asGatewayError, type GatewayError } from '../errors.js';
+import { asGatewayError, GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
@@ -58,6 +58,9 @@ export async function connectChannel(
   head: Buffer,
 ): Promise<void> {
   const { target, client: who, principal } = admission;
+  if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
+    throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
+  }
   const offered = offerOf(req).protocols.filter((name) => name === V1_PROTOCOL);
   const query = upstreamSession(target.query, principal.name, options.sessionKey);
   const path = query === '' ? target.path : `${target.path}?${query}`;

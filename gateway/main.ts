@@ -1,0 +1,101 @@
+import { hkdfSync } from 'node:crypto';
+import { loadAddOns } from '../processors/add-ons.js';
+import { createProcessors } from '../processors/index.js';
+import { createApi } from './api/api.js';
+import { Kernels } from './channel/kernels.js';
+import { createAskLanguage } from './channel/language.js';
+import type { Config } from './config.js';
+import { openCertificates } from './edge/certificates.js';
+import { openIdentity } from './edge/identity.js';
+import { listen } from './edge/listener.js';
+import { createEmbeddedJupyter } from './jupyter/embedded.js';
+import { JUPYTER_USER } from './jupyter/user.js';
+import type { Log } from './log.js';
+import { createHttpProxy } from './proxy/http.js';
+import { fixedUpstream, probe, type UpstreamSource } from './proxy/upstream.js';
+import { browserPort, browserUrl } from './public-url.js';
+import { createResolver } from './references.js';
+import { logRefusal, sendRefusal } from './refuse.js';
+import { createRouter } from './router.js';
+
+/** How long requests may go on once the gateway was told to end, in milliseconds. */
+const GRACE_MS = 5_000;
+
+/** A gateway that serves. */
+export interface Gateway {
+  /** Where browsers find it, e.g. `https://localhost:8888/`. */
+  readonly url: URL;
+  /** Rejects when it can't go on: the embedded Jupyter can't be had. */
+  readonly failed: Promise<never>;
+  close(): Promise<void>;
+}
+
+/**
+ * Puts the parts together in the order in which data flows, and starts to listen.
+ *
+ * @param tell shows a line to the person who started the gateway
+ * @throws the system's error when the address can't be bound, or a sentence about a certificate or add-on
+ */
+export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
+  const identity = await openIdentity({
+    token: config.token,
+    folder: config.home.sessions,
+    port: browserPort(config),
+    log,
+  });
+  const certificates = await openCertificates(config, log);
+  const addOns = await loadAddOns(config.home.processors, JUPYTER_USER.uid);
+  const jupyter = openUpstream(config, log, tell);
+  const upstream = jupyter.source;
+
+  const processors = createProcessors({ resolve: createResolver(config.runtimeEnv), addOns });
+  const kernels = new Kernels(createAskLanguage(upstream));
+  const sessionKey = Buffer.from(
+    hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
+  );
+  const api = await createApi({ identity, log });
+  const proxy = createHttpProxy({
+    upstream,
+    refuse(req, res, error) {
+      logRefusal(log, req, req.socket.remoteAddress ?? '', error);
+      sendRefusal(req, res, error);
+    },
+  });
+  const router = createRouter({
+    config,
+    identity,
+    api,
+    proxy,
+    channel: { upstream, kernels, processors, log, sessionKey },
+    ready: async () => probe(upstream()),
+    log,
+  });
+  const listener = await listen(config, certificates, router, log);
+  const url = browserUrl(config, listener.address);
+  return {
+    url,
+    failed: jupyter.failed,
+    async close() {
+      await Promise.all([listener.close(GRACE_MS), jupyter.close()]);
+      proxy.close();
+      await api.close();
+      certificates?.close();
+    },
+  };
+}
+
+interface OpenUpstream {
+  readonly source: UpstreamSource;
+  readonly failed: Promise<never>;
+  close(): Promise<void>;
+}
+
+function openUpstream({ upstream, home }: Config, log: Log, progress: (line: string) => void): OpenUpstream {
+  if (upstream.kind !== 'embedded') {
+    const fixed = fixedUpstream(upstream);
+    return { source: () => fixed, failed: new Promise(() => {}), close: async () => {} };
+  }
+  const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
+  const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
+  return { source: jupyter.source, failed, close: () => jupyter.stop() };
+}
