@@ -35,6 +35,9 @@ c.LabApp.extension_manager = "readonly"
 c.ZMQChannelsWebsocketConnection.iopub_data_rate_limit = 10_000_000
 c.ZMQChannelsWebsocketConnection.iopub_msg_rate_limit = 10_000
 
+# Kernels listen on loopback ports that any local user could subscribe to: encrypted where a kernel can.
+c.KernelManager.transport_encryption = "auto"
+
 
 class UserKernelSpecs(KernelSpecManager):
     """Kernels run in the Python that users install packages into; the server keeps to its own."""
