@@ -84,6 +84,18 @@ t.test('a login that another site sends is refused, and so is one that nobody vo
   t.equal((await ask(login, { method: 'POST', headers, body })).status, 403, 'no Origin');
 });
 
+t.test('a listed origin may use the runtime by token, but logs nobody in or out', async (t) => {
+  const listed = 'https://notebooks.example';
+  const gatehouse = await startGatehouse({ allowedOrigins: [listed] });
+  t.teardown(() => gatehouse.close());
+  const login = await postForm(`${gatehouse.origin}/spin/login`, { token: TOKEN }, { origin: listed });
+  t.equal(login.status, 403);
+  t.equal(login.headers['set-cookie'], undefined);
+  const authorization = `token ${TOKEN}`;
+  const logout = await postForm(`${gatehouse.origin}/spin/logout`, {}, { origin: listed, authorization });
+  t.equal(logout.status, 403);
+});
+
 t.test('whoever is logged in is not asked again', async (t) => {
   const { login } = await house(t);
   const cookie = cookieFrom(await postForm(login, { token: TOKEN }));
