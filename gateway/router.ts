@@ -82,6 +82,8 @@ export function createRouter(parts: RouterParts): Handlers {
 
   return {
     request(req, res) {
+      // http-proxy, node's pipelines and the gateway each watch a response's end: a few more than ten.
+      res.setMaxListeners(20);
       res.on('error', (error) => log.debug({ err: error.message }, 'a response failed'));
       request(req, res).catch((caught: unknown) => {
         const error = asGatewayError(caught);
