@@ -1,18 +1,11 @@
-/** What every cookie of a gateway begins with; the browser holds `__Host-` ones to Secure, Path=/ and no Domain. */
-const PREFIX = '__Host-spin-';
-
 /**
- * The session cookie's name. Cookies ignore ports, so two runtimes on localhost need different names.
+ * The session cookie's name. Browsers hold `__Host-` cookies to Secure, Path=/ and no Domain. Cookies ignore
+ * ports, so two runtimes on localhost need different names.
  *
  * @param port the port that browsers use
  */
 export function sessionCookieName(port: number): string {
-  return `${PREFIX}${port}`;
-}
-
-/** True for a cookie of this gateway or of another on the same host: none of them is Jupyter's business. */
-export function isGatewayCookie(name: string): boolean {
-  return name.trim().toLowerCase().startsWith(PREFIX.toLowerCase());
+  return `__Host-spin-${port}`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isGatewayCookie, readCookie, sessionCookieName, setCookie } from '../../gateway/edge/cookies.js';
+import { readCookie, sessionCookieName, setCookie } from '../../gateway/edge/cookies.js';
 
 t.test('the cookie carries every flag that keeps it from scripts, other sites and plain HTTP', async (t) => {
   t.equal(
@@ -13,11 +13,4 @@ t.test('a cookie is found among others, by its whole name', async (t) => {
   t.equal(readCookie('x__Host-spin-8888=1', '__Host-spin-8888'), undefined);
   t.equal(readCookie('__Host-spin-8888=', '__Host-spin-8888'), undefined);
   t.equal(readCookie(undefined, '__Host-spin-8888'), undefined);
-});
-
-t.test("cookies of any runtime on the host are told from Jupyter's", async (t) => {
-  t.ok(isGatewayCookie('__Host-spin-8888'));
-  t.ok(isGatewayCookie(' __host-SPIN-9999'));
-  t.notOk(isGatewayCookie('_xsrf'));
-  t.notOk(isGatewayCookie('username-localhost-8888'));
 });
