@@ -6,9 +6,6 @@ import type { Client } from './admission.js';
 import { hostHeader, parseAuthority } from './hosts.js';
 import type { ProxySource } from './proxy-protocol.js';
 
-/** The address of a peer on a unix socket that forwards none. */
-const unixAddress = 'unix';
-
 /** Connections whose proxy said by PROXY protocol that the client's own leg is TLS. */
 const encryptedBefore = new WeakSet<Socket>();
 
@@ -60,13 +57,14 @@ export function forwardedProto(req: IncomingMessage, trust: Trust): string | und
  * @returns a function that throws a {@link GatewayError} BAD_REQUEST for a request without a proper Host
  */
 export function createClientOf(trust: Trust): (req: IncomingMessage) => Client {
+  const addressOf = createAddressOf(trust);
   return (req) => {
     const secure = isTls(req) || encryptedBefore.has(req.socket) || forwardedProto(req, trust) === 'https';
     const { name, port } = parseAuthority(hostHeader(req));
     const host = name.includes(':') ? `[${name}]` : name;
     const authority = port === undefined || port === (secure ? 443 : 80) ? host : `${host}:${port}`;
     return {
-      address: addressOf(req, trust),
+      address: addressOf(req),
       secure,
       authority,
       origin: `${secure ? 'https' : 'http'}://${authority}`,
@@ -74,15 +72,21 @@ export function createClientOf(trust: Trust): (req: IncomingMessage) => Client {
   };
 }
 
-function addressOf(req: IncomingMessage, trust: Trust): string {
-  const peer = req.socket.remoteAddress;
-  if (req.headers['x-forwarded-for'] !== undefined && trust(peer)) {
-    const forwarded = bareAddress(proxyAddr(req, (address) => trust(address)));
-    if (forwarded !== undefined) {
-      return forwarded;
+/**
+ * Makes the function that tells the client's address: an IP address, or `unix` for a peer on the unix socket
+ * that forwards none.
+ */
+export function createAddressOf(trust: Trust): (req: IncomingMessage) => string {
+  return (req) => {
+    const peer = req.socket.remoteAddress;
+    if (req.headers['x-forwarded-for'] !== undefined && trust(peer)) {
+      const forwarded = bareAddress(proxyAddr(req, trust));
+      if (forwarded !== undefined) {
+        return forwarded;
+      }
     }
-  }
-  return bareAddress(peer) ?? unixAddress;
+    return bareAddress(peer) ?? 'unix';
+  };
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Config, Listen } from '../config.js';
 import type { Log } from '../log.js';
 import type { Certificates } from './certificates.js';
 import { announce, createTrust } from './client.js';
+import { ambiguity, upgradeAmbiguity } from './framing.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
 import { type Preamble, readPreamble } from './preamble.js';
@@ -115,11 +116,21 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
   http.on('clientError', malformed.refuse);
   http.on('request', (req, res) => {
     malformed.track(req, res);
-    handlers.request(req, res);
+    const wrong = ambiguity(req);
+    if (wrong === undefined) {
+      handlers.request(req, res);
+    } else {
+      malformed.refuse(new Error(wrong), req.socket);
+    }
   });
   http.on('upgrade', (req, socket, head) => {
     socket.on('error', (error) => log.debug({ err: error.message }, 'upgraded connection failed'));
-    handlers.upgrade(req, socket, head);
+    const wrong = upgradeAmbiguity(req);
+    if (wrong === undefined) {
+      handlers.upgrade(req, socket, head);
+    } else {
+      malformed.refuse(new Error(wrong), socket);
+    }
   });
   http.on('connect', (_req, socket) => {
     socket.on('error', () => socket.destroy());

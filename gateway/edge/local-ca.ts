@@ -67,7 +67,7 @@ async function provide(folder: string, names: CertificateNames, log: Log, now: n
     stored.certificate.verify(authority.certificate.publicKey) &&
     isFor(stored.certificate.raw, wanted)
   ) {
-    return stored;
+    return { cert: stored.cert, key: stored.key };
   }
   const pair = issueServer(authority, wanted, now);
   await writeState(path, `${pair.key}${pair.cert}`);

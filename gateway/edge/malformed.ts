@@ -10,7 +10,8 @@ const lingering = 1_000;
 export interface Malformed {
   /** To be told of every request, so that an answer never lands in the middle of another one. */
   track(req: IncomingMessage, res: ServerResponse): void;
-  /** For the server's `clientError` event: answers with 400 (or 408, 431) where that is possible, and closes. */
+  /** For the server's `clientError` event, and for what only looks like HTTP: answers with 400 (or 408, 431)
+   * where that is possible, and closes. */
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
 }
 
@@ -35,7 +36,7 @@ export function createMalformed(log: Log): Malformed {
         return;
       }
       const { status, code, message } = refusalOf(error);
-      log.info({ status, code, reason: error.code, address: addressOf(socket) }, 'refused malformed HTTP');
+      log.warn({ event: 'refusal', code, status, address: addressOf(socket), reason: error.code }, message);
       socket.end(answer(status, code, message));
       const timer = setTimeout(() => socket.destroy(), lingering);
       socket.once('close', () => clearTimeout(timer));

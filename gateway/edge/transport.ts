@@ -1,12 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.js';
 import { GatewayError } from '../errors.js';
 import type { Client, Target } from './admission.js';
 import { forwardedProto, isTls, type Trust } from './client.js';
 import { isAddress, isLoopbackName, parseAuthority } from './hosts.js';
-
-/** The headers that belong to a TLS_REQUIRED answer (RFC 9110 section 15.5.22, RFC 2817 section 4.2). */
-export const upgradeToTls = { upgrade: 'TLS/1.2, HTTP/1.1', connection: 'upgrade, close' } as const;
 
 /** One year, as hstspreload.org asks for; without subdomains, which are not this runtime's to decide about. */
 const strictTransport = 'max-age=31536000';
@@ -21,8 +18,8 @@ const signsOfProxy = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via'
 /** Which plain HTTP is served, and what the rest gets. */
 export interface Transport {
   /**
-   * @returns undefined when the request may be served, else the https URL to send the browser to (without
-   *   token parameters)
+   * @returns undefined when the request may be served, else the https URL to send the browser to, without
+   *   token parameters; by a temporary redirect, so that no browser keeps it when the set-up changes
    * @throws {GatewayError} TLS_REQUIRED for what can't be redirected: upgrades, unsafe methods, and requests
    *   that came through a proxy which is not trusted or doesn't say https
    */
@@ -63,12 +60,6 @@ export function createTransport(config: Pick<Config, 'tls' | 'publicUrl'>, trust
       return client.secure && named && files !== undefined ? strictTransport : undefined;
     },
   };
-}
-
-/** Answers with the redirect; temporary, so that no browser keeps it after the set-up has changed. */
-export function answerRedirect(res: ServerResponse, location: string): void {
-  res.writeHead(307, { location, 'cache-control': 'no-store', 'content-length': 0, connection: 'close' });
-  res.end();
 }
 
 function proxyAdvice(mode: 'auto' | 'required'): string {
