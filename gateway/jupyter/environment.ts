@@ -41,10 +41,10 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
         'that can, or SPIN_JUPYTER to an environment that has Jupyter.',
     );
   }
-  const waiting = (holder: string) =>
-    options.progress(`Jupyter is being installed by another process (${holder})`);
-  await withLock({ path: `${folder}.lock`, onWait: waiting, signal: options.signal }, async () => {
-    if (!(await isComplete(folder, wanted))) await install(folder, requirements, wanted, options);
+  const python = await findPython(options.user);
+  const onWait = () => options.progress('Jupyter is being installed by another process; waiting for it');
+  await withLock({ python, path: `${folder}.lock`, onWait, signal: options.signal }, async () => {
+    if (!(await isComplete(folder, wanted))) await install(python, folder, requirements, wanted, options);
   });
 }
 
@@ -97,12 +97,12 @@ async function pythonVersion(folder: string): Promise<string> {
 }
 
 async function install(
+  python: string,
   folder: string,
   requirements: string,
   wanted: string,
-  { progress, user, signal }: EnvironmentOptions,
+  { progress, signal }: EnvironmentOptions,
 ): Promise<void> {
-  const python = await findPython(user);
   progress(`Installing Jupyter into ${folder} with ${python}: this happens once and takes a few minutes`);
   failUnless(
     await asReadable(python, ['-I', '-m', 'venv', '--clear', folder], { signal }),

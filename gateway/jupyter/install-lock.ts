@@ -1,83 +1,53 @@
-import { type FileHandle, open, readFile, stat, unlink, utimes } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from './process-id.js';
+import { run } from './command.js';
 
-const HEARTBEAT_MS = 5_000;
-const STALE_MS = 30_000;
-const POLL_MS = 500;
+/** Holds the lock until its stdin ends, which it does with the process that holds the other end. */
+const holder = `
+import fcntl, sys
+file = open(sys.argv[1], "a")
+try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("waiting", flush=True)
+    fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+`;
 
 export interface LockOptions {
-  /** Of the lock file; its folder exists. */
+  /** Runs the lock's holder: node has no flock(2). */
+  readonly python: string;
+  /** Of the lock file, which stays; its folder exists. */
   readonly path: string;
-  /** Is told once who holds the lock: host name and process id. */
-  readonly onWait: (holder: string) => void;
+  /** Is called once when another process has it. */
+  readonly onWait: () => void;
   /** Ends the waiting. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Does `work` while no other process on this file system does the same. A holder that died leaves its file
- * behind: it counts no more once its process is gone, or (other container, other machine) after 30 s
- * without a heartbeat.
+ * Does `work` while no other process does the same under this lock. The lock is the system's, so it falls
+ * with its holder, however that ends.
  *
- * @throws {Error} named AbortError when the signal comes while it waits
+ * @throws {Error} when the lock can't be had: the file can't be made, or the signal came first
  */
-export async function withLock<T>({ path, onWait, signal }: LockOptions, work: () => Promise<T>): Promise<T> {
-  let told = false;
-  for (;;) {
-    const file = await create(path);
-    if (file !== undefined) {
-      await file.writeFile(me());
-      await file.close();
-      break;
-    }
-    if (await isStale(path)) {
-      await remove(path);
-      continue;
-    }
-    if (!told) onWait(await holder(path));
-    told = true;
-    await sleep(POLL_MS, undefined, { signal });
-  }
-  const beat = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => {});
-  }, HEARTBEAT_MS);
-  beat.unref();
+export async function withLock<T>(options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const release = new AbortController();
+  const signal = AbortSignal.any([release.signal, ...(options.signal ? [options.signal] : [])]);
+  const locked = new Promise<void>((resolve, reject) => {
+    run(options.python, ['-I', '-S', '-c', holder, options.path], {
+      signal,
+      onLine(line) {
+        if (line === 'waiting') options.onWait();
+        if (line === 'locked') resolve();
+      },
+    }).then(({ stderr }) =>
+      reject(new Error(`no lock at ${options.path}: ${stderr.trim().split('\n').at(-1)}`)),
+    );
+  });
   try {
+    await locked;
     return await work();
   } finally {
-    clearInterval(beat);
-    await remove(path);
+    release.abort();
   }
-}
-
-const me = () => `${hostname()} ${process.pid}`;
-
-async function create(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'wx', 0o600);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
-    throw error;
-  }
-}
-
-async function isStale(path: string): Promise<boolean> {
-  try {
-    const [host, pid] = (await holder(path)).split(' ');
-    if (host === hostname() && pid !== undefined && !isAlive(Number(pid))) return true;
-    return Date.now() - (await stat(path)).mtimeMs > STALE_MS;
-  } catch {
-    return false;
-  }
-}
-
-async function holder(path: string): Promise<string> {
-  return (await readFile(path, 'utf8').catch(() => '')).trim();
-}
-
-async function remove(path: string): Promise<void> {
-  await unlink(path).catch(() => {});
 }

@@ -3,7 +3,6 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CONFIGURATION, run } from './command.js';
-import { isAlive } from './process-id.js';
 import { JupyterSetupError } from './setup-error.js';
 import type { UserId } from './user.js';
 
@@ -83,6 +82,15 @@ export async function removeStaleFolders(user: UserId | undefined): Promise<void
     if (ours && !isAlive(Number(pid)) && !(await answers(join(path, SCRATCH, SOCKET)))) {
       await removeRunFolder(path, user);
     }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

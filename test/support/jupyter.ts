@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { homeAt } from '../../gateway/home.js';
+import { ensureEnvironment } from '../../gateway/jupyter/environment.js';
+import { findIsolation } from '../../gateway/jupyter/user.js';
 
 /** How long a cold start may take on a small, busy machine. */
 const START_LIMIT_MS = 90_000;
@@ -18,8 +21,25 @@ const START_LIMIT_MS = 90_000;
 export async function jupyterEnvironment(): Promise<string> {
   const named = process.env.SPIN_JUPYTER;
   if (named !== undefined && named !== '') return named;
-  const data = process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share');
-  return join(data, 'spin-runtime', 'lib', 'jupyter');
+  const isolation = await findIsolation();
+  const folder = homeAt(await productHome()).jupyter;
+  await ensureEnvironment(folder, {
+    user: isolation.kind === 'own-user' ? isolation.user : undefined,
+    progress: (line) => process.stderr.write(`${line}\n`),
+  });
+  return folder;
+}
+
+/** SPIN_HOME as the product chooses it. */
+async function productHome(): Promise<string> {
+  if (process.env.SPIN_HOME) return process.env.SPIN_HOME;
+  try {
+    await mkdir('/opt/spin', { recursive: true, mode: 0o755 });
+    await access('/opt/spin', constants.W_OK);
+    return '/opt/spin';
+  } catch {
+    return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'spin-runtime');
+  }
 }
 
 export interface StockJupyterOptions {

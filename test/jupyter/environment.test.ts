@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { checkEnvironment, ensureEnvironment } from '../../gateway/jupyter/environment.js';
+import { findPython } from '../../gateway/jupyter/python.js';
+import { jupyterEnvironment } from '../support/jupyter.js';
+
+t.setTimeout(300_000);
+
+t.test('an environment that SPIN_JUPYTER names is taken when it has what it takes', async (t) => {
+  await t.resolves(checkEnvironment(await jupyterEnvironment()));
+});
+
+t.test('a folder without Jupyter is refused with what it lacks', async (t) => {
+  const folder = t.testdir({});
+  await t.rejects(checkEnvironment(folder), { message: `SPIN_JUPYTER=${folder} has no bin/jupyter` });
+});
+
+t.test('an environment without the kernel is refused with the name of the package', async (t) => {
+  const folder = t.testdir({});
+  await promisify(execFile)(await findPython(), ['-I', '-m', 'venv', '--without-pip', folder]);
+  await writeFile(join(folder, 'bin', 'jupyter'), '');
+  const version = existsSync(join(folder, 'lib')) ? await site(folder) : '';
+  await mkdir(join(version, 'jupyter_server'), { recursive: true });
+  await writeFile(join(version, 'jupyter_server', '__init__.py'), '');
+  await t.rejects(checkEnvironment(folder), { message: /lacks the package ipykernel/ });
+});
+
+t.test('a folder that cannot be written to is an error that names the two settings', async (t) => {
+  const file = join(t.testdir({ file: '' }), 'file');
+  await t.rejects(ensureEnvironment(join(file, 'jupyter'), { progress: () => {} }), {
+    message: /cannot be written to\. Set SPIN_HOME .* or SPIN_JUPYTER/,
+  });
+});
+
+t.test(
+  'an installation that failed is an error that says why, and is tried anew the next time',
+  async (t) => {
+    const folder = join(t.testdir({}), 'jupyter');
+    const lines: string[] = [];
+    const before = { ...process.env };
+    t.teardown(() => {
+      process.env = before;
+    });
+    process.env.PIP_NO_INDEX = '1';
+    process.env.PIP_FIND_LINKS = folder;
+    for (const attempt of ['first', 'second']) {
+      await t.rejects(
+        ensureEnvironment(folder, { progress: (line) => lines.push(line) }),
+        { name: 'JupyterSetupError', message: /cannot be installed: .*anyio.*SPIN_JUPYTER/ },
+        attempt,
+      );
+    }
+    t.equal(lines.filter((line) => line.startsWith(`Installing Jupyter into ${folder}`)).length, 2);
+  },
+);
+
+async function site(folder: string): Promise<string> {
+  const python = join(folder, 'bin', 'python3');
+  const { stdout } = await promisify(execFile)(python, [
+    '-c',
+    'import sysconfig; print(sysconfig.get_path("purelib"))',
+  ]);
+  return stdout.trim();
+}
