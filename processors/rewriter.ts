@@ -1,4 +1,10 @@
-import type { Context, Json, Processor } from './processor.js';
+import { headName, isObject, readHead, readMetadata } from './header.js';
+import { pythonLiteral } from './literal.js';
+import { checkCell, suggestion } from './options.js';
+import { CellError, type Compiled, type Context, type Json, type Processor } from './processor.js';
+import { python } from './python.js';
+import { mentionsProvided } from './references.js';
+import { presentable, quoted, raising } from './refusal.js';
 import type { Secret } from './secret.js';
 
 /** What the kernel gets in place of a SPIN cell. */
@@ -13,20 +19,109 @@ export interface Rewrite {
   readonly delivered: readonly Secret[];
   /** The sentence that `code` raises when the cell is refused: such a cell needs no helper. */
   readonly refused?: string;
+  /** What went wrong inside when that sentence doesn't say: its kind may be logged, its text may hold values. */
+  readonly fault?: unknown;
 }
 
+/** Short names that IPython ships, 8.5 to 9.18: never taken. */
+const IPYTHON_MAGICS = new Set(
+  `HTML SVG bash capture code_wrap debug file html javascript js latex markdown perl prun pypy python python2
+   python3 ruby script sh svg sx system time timeit writefile`.split(/\s+/),
+);
+/** A processor works on one cell's text; what takes longer than this hangs. */
+const COMPILE_LIMIT_MS = 30_000;
+const FAULT =
+  'The gateway failed while it prepared this cell. Nothing of it ran; the gateway’s log says more.';
+
+/** Turns requests into what the kernel runs; knows nothing of messages or sockets. */
 export class Rewriter {
-  constructor(_processors: readonly Processor[], _types: ReadonlySet<string>, _context: Context) {}
+  readonly #processors: ReadonlyMap<string, Processor>;
+  readonly #connectionTypes: ReadonlySet<string>;
+  readonly #context: Context;
 
-  matches(_code: string, _metadata: unknown): boolean {
-    return false;
+  constructor(processors: readonly Processor[], connectionTypes: ReadonlySet<string>, context: Context) {
+    this.#processors = new Map(processors.map((processor) => [processor.name, processor]));
+    this.#connectionTypes = connectionTypes;
+    this.#context = context;
   }
 
-  refuse(sentence: string): Rewrite {
-    return { processor: '', code: '', spin: null, delivered: [], refused: sentence };
+  matches(code: string, metadata: unknown): boolean {
+    return this.#isTaken(headName(code)) || namesCell(metadata) !== undefined || mentionsProvided(code);
   }
 
-  async rewrite(code: string, _metadata: unknown): Promise<Rewrite> {
-    return { processor: '', code, spin: null, delivered: [] };
+  async rewrite(code: string, metadata: unknown): Promise<Rewrite> {
+    let name = '';
+    try {
+      const draft = this.#draft(code, metadata);
+      const processor = draft === undefined ? python : this.#find(draft.processor);
+      name = processor.name;
+      const plain = { processor: name, connection: undefined, options: {}, body: code };
+      const cell = draft === undefined ? plain : checkCell(draft, processor);
+      return { processor: name, ...emit(await bounded(processor.compile(cell, this.#context))) };
+    } catch (error) {
+      // By name: an add-on can't import the class.
+      const known = error instanceof Error && error.name === 'CellError';
+      return known ? this.refuse(error.message, name) : { ...this.refuse(FAULT, name), fault: error };
+    }
+  }
+
+  refuse(sentence: string, processor = ''): Rewrite {
+    const refused = presentable(sentence);
+    return { processor, code: raising(refused), spin: {}, delivered: [], refused };
+  }
+
+  #isTaken(name: string | undefined): boolean {
+    if (name === undefined || name === 'spin') return name === 'spin';
+    const processor = this.#processors.get(name);
+    if (processor === undefined || IPYTHON_MAGICS.has(name)) return false;
+    return processor.needsConnection !== true || this.#connectionTypes.has(name);
+  }
+
+  #find(name: string): Processor {
+    const processor = this.#processors.get(name);
+    if (processor === undefined) {
+      const known = [...this.#processors.keys()];
+      const asked = name === '' ? '%%spin needs a processor.' : `There is no processor “${quoted(name)}”.`;
+      throw new CellError(`${asked}${suggestion(name, known, '')} Known: ${known.join(', ')}.`);
+    }
+    if (processor.needsConnection === true && !this.#connectionTypes.has(name)) {
+      throw new CellError(`There is no connection of type ${name}. Add one to SPIN_CONNECTIONS.`);
+    }
+    return processor;
+  }
+
+  #draft(code: string, metadata: unknown) {
+    const spin = namesCell(metadata);
+    if (spin !== undefined) return readMetadata(spin, code);
+    if (!this.#isTaken(headName(code))) return undefined;
+    return readHead(code, (name, option) => this.#processors.get(name)?.options[option]?.type === 'flag');
+  }
+}
+
+function namesCell(metadata: unknown): Record<string, unknown> | undefined {
+  const spin = isObject(metadata) ? metadata.spin : undefined;
+  return isObject(spin) && 'cell' in spin ? spin : undefined;
+}
+
+function emit({ run, deliver, withheld }: Compiled) {
+  const values = Object.fromEntries(deliver.map(({ name, value }) => [name, value.reveal()]));
+  const delivered = deliver.map(({ value }) => value);
+  if (run.kind === 'python') {
+    return { code: run.code, spin: { values, withheld: withheld ?? {} }, delivered };
+  }
+  const args = Object.entries(run.args).map(([key, value]) => `${key}=${pythonLiteral(value)}`);
+  const code = `__spin__.${run.name}(${args.join(', ')})`;
+  return { code, spin: { call: true, values, withheld: withheld ?? {} }, delivered };
+}
+
+async function bounded<T>(work: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the processor took too long')), COMPILE_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,4 +1,44 @@
-/** Source of the companion request. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pythonString } from '../literal.js';
+
+/** The parts of the helper in the order in which they make up one module. */
+const PARTS = ['errors', 'references', 'binding', 'transformer', 'shell', 'http_template', 'rest', 'runtime'];
+
+/**
+ * Loads the module once per kernel and version, in memory only; then makes it ready for the one cell that
+ * follows. Runs in a namespace of its own, so that nothing of it is among the user's variables.
+ */
+const LOADER = `
+import sys, types
+module = sys.modules.get("_spin_runtime")
+if getattr(module, "VERSION", None) != version:
+    older, module = module, types.ModuleType("_spin_runtime")
+    module.VERSION = version
+    exec(compile(source, "<SPIN Runtime helper>", "exec"), module.__dict__)
+    module.take_over(older)
+    sys.modules["_spin_runtime"] = module
+module.transformer.arm()
+`;
+
+/**
+ * @returns Python for the silent execute_request that comes before a rewritten cell (mechanism 4). Two lines, as
+ *   IPython puts cells of one line through more hooks; built-ins by way of `__import__`, as users bind names
+ *   such as `exec`.
+ */
 export function helperSource(): string {
-  return 'None\n';
+  const folder = join(packageRoot(), 'processors', 'kernel');
+  const source = PARTS.map((part) => readFileSync(join(folder, `${part}.py`), 'utf8')).join('\n\n');
+  const version = createHash('sha256').update(LOADER).update(source).digest('hex').slice(0, 16);
+  const namespace = `{"version": "${version}", "source": ${pythonString(source, true)}}`;
+  return `__import__("builtins").exec(${pythonString(LOADER, true)},\n    ${namespace})\n`;
+}
+
+/** The folder with package.json, from the sources as from what they compile to. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
 }

@@ -1,0 +1,97 @@
+/**
+ * What bash does with a word depends on the command that it is an argument of: some builtins take text as code
+ * (`eval`), or as a name whose subscript is arithmetic, which may hold `$(…)` too (`unset`, `test -v`).
+ * Source: Bash Reference Manual, chapter 4 and 6.5 "Shell Arithmetic".
+ */
+const EVALUATES = new Set(
+  '. alias compgen complete eval getopts let mapfile read readarray source trap unset'.split(' '),
+);
+const DECLARES = new Set(['declare', 'typeset', 'local', 'export', 'readonly']);
+const SHELLS = new Set(['ash', 'bash', 'busybox', 'dash', 'ksh', 'rbash', 'sh', 'ssh', 'su', 'zsh']);
+/** The command that these run comes after them. */
+const PREFIXES = new Set(['builtin', 'command', 'exec', 'env', 'nice', 'nohup', 'sudo']);
+/** Words of the grammar after which a command follows. */
+const OPENERS = new Set('if then elif else while until do { ! time coproc'.split(' '));
+/** Integers, and prompts, which bash expands later. */
+const EVALUATED_VARIABLES = new Set(
+  'HISTCMD LINENO OPTIND PS0 PS1 PS2 PS4 RANDOM SECONDS SRANDOM'.split(' '),
+);
+const ASSIGNMENT = /^([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=/;
+const SUBSCRIPT = /^(?:[A-Za-z_]\w*)?\[/;
+const PLAIN_SUBSCRIPT = /^(?:[A-Za-z_]\w*)?\[[\w$@*+-]*\]\+?=/;
+const WORD_OF_NAME: Readonly<Record<string, RegExp>> = {
+  '[': /^-[vR]$/,
+  test: /^-[vR]$/,
+  printf: /^-v/,
+  wait: /^-\w*p/,
+};
+
+/** One simple command while it is being read: enough of it to say what bash does with its next word. */
+export class SimpleCommand {
+  /** Whether the next word is the command's name (or a word of the grammar, or an assignment before it). */
+  starts = true;
+  /** What the next word is to a redirection; then it is neither a name nor an argument. */
+  redirects: 'no' | 'file' | 'text' = 'no';
+  #name = '';
+  readonly #words: string[] = [];
+
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Whether a shell would run what is fed to this command. */
+  get isShell(): boolean {
+    return [this.#name, ...this.#words].some((word) => SHELLS.has(word.split('/').at(-1) ?? ''));
+  }
+
+  /** Takes a complete word, as written. */
+  add(word: string): void {
+    if (this.redirects !== 'no') {
+      this.redirects = 'no';
+      return;
+    }
+    const plain = word.replace(/["'\\]/g, '');
+    if (!this.starts) {
+      if (PREFIXES.has(this.#name) && !plain.startsWith('-') && !ASSIGNMENT.test(plain)) this.#name = plain;
+      this.#words.push(plain);
+    } else if (!OPENERS.has(word) && !ASSIGNMENT.test(word)) {
+      this.starts = false;
+      this.#name = plain;
+    }
+  }
+
+  /**
+   * @param word what is written so far of the word in which a reference might follow
+   * @returns why it may not
+   */
+  refusal(word: string): string | undefined {
+    const assigned = ASSIGNMENT.exec(word)?.[1];
+    if (assigned !== undefined && EVALUATED_VARIABLES.has(assigned)) {
+      return `bash evaluates what is assigned to ${assigned}`;
+    }
+    if (isInSubscript(word)) return 'bash evaluates the subscript of an array as code';
+    if (this.redirects === 'text' && this.isShell) return `${this.#name} runs this text as code`;
+    if (this.starts || this.redirects !== 'no') return undefined;
+    const name = this.#name.split('/').at(-1) ?? '';
+    if (EVALUATES.has(name)) return `${name} takes it as code or as a name; use a plain assignment`;
+    if (this.isShell && /^-[a-z]*c$/.test(this.#words.at(-1) ?? '')) {
+      return 'this text is run as code; hand the value over after it and use "$1" in it';
+    }
+    if (DECLARES.has(name) && assigned === undefined) return `write ${name} NAME={{…}} with a plain name`;
+    const naming = WORD_OF_NAME[name];
+    if (naming !== undefined && this.#words.some((argument) => naming.test(argument))) {
+      return `${name} takes it as the name of a variable, which bash evaluates`;
+    }
+    return undefined;
+  }
+}
+
+/** `a[`, `a[x`, and `[x` in `a=(…)`: until a plain subscript is closed. @param word what is written so far */
+export function isInSubscript(word: string): boolean {
+  return SUBSCRIPT.test(word) && !PLAIN_SUBSCRIPT.test(word);
+}
+
+/** Whether a script makes integer variables or name references: any assignment to such a one is evaluated. */
+export function declaresEvaluated(script: string): boolean {
+  return /\b(?:declare|typeset|local)\s+(?:[^;&|\n]*\s)?[-+][A-Za-z]*[in]/.test(script);
+}

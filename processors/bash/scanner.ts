@@ -1,0 +1,109 @@
+import { CellError } from '../processor.js';
+import { referenceAt } from '../references.js';
+
+/** Walks through a script once, copying it and putting the expansion of a variable where a reference stands. */
+export abstract class Scanner {
+  protected at = 0;
+  protected out = '';
+  protected references = 0;
+  /** Why no reference may stand here, at any depth. */
+  #forbidden: string | undefined;
+  readonly #firstLine: number;
+
+  /**
+   * @param variable gives the bash variable of a reference
+   * @param firstLine the line of the cell that the text starts on
+   */
+  constructor(
+    protected readonly text: string,
+    private readonly variable: (reference: string) => string,
+    firstLine = 1,
+    forbidden?: string,
+  ) {
+    this.#firstLine = firstLine;
+    this.#forbidden = forbidden;
+  }
+
+  protected get here(): string {
+    return this.text.charAt(this.at);
+  }
+
+  protected get more(): boolean {
+    return this.at < this.text.length;
+  }
+
+  protected sees(text: string): boolean {
+    return this.text.startsWith(text, this.at);
+  }
+
+  protected copy(length = 1): void {
+    this.out += this.text.slice(this.at, this.at + length);
+    this.at += length;
+  }
+
+  /** Copies the character that closes something, if it is there: what isn't closed is bash's to complain about. */
+  protected close(end: string): void {
+    if (this.here === end) this.copy();
+  }
+
+  protected comment(): void {
+    const end = this.text.indexOf('\n', this.at);
+    this.copy((end < 0 ? this.text.length : end) - this.at);
+  }
+
+  /** @returns whether a reference stood here; its expansion stands between `before` and `after` */
+  protected reference(before: string, after: string): boolean {
+    const reference = referenceAt(this.text, this.at);
+    if (reference === undefined) return false;
+    if (this.#forbidden !== undefined) this.refuse(this.#forbidden);
+    this.out += before + this.bind(reference) + after;
+    this.at += reference.length + 4;
+    return true;
+  }
+
+  protected readonly bind = (reference: string): string => {
+    this.references++;
+    return this.variable(reference);
+  };
+
+  /** `\{{` is the text `{{`. */
+  protected escapedReference(): boolean {
+    if (!this.sees('\\{{')) return false;
+    this.out += '{{';
+    this.at += 3;
+    return true;
+  }
+
+  protected refuseReference(why: string): void {
+    if (referenceAt(this.text, this.at) !== undefined) this.refuse(why);
+  }
+
+  /** Reads something in which no reference may stand if there is a reason why. */
+  protected within(why: string | undefined, read: () => void): void {
+    const before = this.#forbidden;
+    this.#forbidden = before ?? why;
+    read();
+    this.#forbidden = before;
+  }
+
+  protected get forbidden(): string | undefined {
+    return this.#forbidden;
+  }
+
+  protected line(): number {
+    return this.#firstLine + this.text.slice(0, this.at).split('\n').length - 1;
+  }
+
+  protected refuse(why: string): never {
+    const reference = referenceAt(this.text, this.at);
+    const what = reference === undefined ? 'no reference can stand here: ' : `{{${reference}}}: `;
+    throw new CellError(`Line ${this.line()}: ${what}${why}.`);
+  }
+
+  protected unsure(what: string): never {
+    throw new CellError(
+      `Line ${this.line()}: ${what} can’t be followed in a script that holds references. ` +
+        'Write it in another way, or in a cell of its own.',
+    );
+  }
+}

@@ -1,0 +1,153 @@
+"""Puts values into an HTTP request: each encoded for where it stands, so that it can't become syntax."""
+
+import base64
+import html
+import json
+import re
+import urllib.parse
+
+_BASE = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[^\s?#\\]*)?")
+_LABELS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_AUTHORITY = re.compile(r"(https?://)([^/?#]*)", re.IGNORECASE)
+
+
+def render_url(binding, template):
+    """A reference may be the whole start (`{{base}}/path`), a host or labels of it, and parts of path and query."""
+    if re.search(r"[\s\\]", "".join(piece for piece in template if not isinstance(piece, Reference))):
+        raise SpinError("The URL holds white space or a backslash.")
+    pieces = list(template)
+    if pieces and isinstance(pieces[0], Reference):
+        start = pieces.pop(0)
+        base = binding.text(start)
+        if not _BASE.fullmatch(base):
+            raise SpinError("{{%s}} starts the URL, but isn't like https://host or https://host/path." % start)
+        if pieces and (isinstance(pieces[0], Reference) or pieces[0][0] not in "/?#"):
+            raise SpinError("After {{%s}} the URL has to go on with a /." % start)
+        url = base.rstrip("/") if pieces and pieces[0][0] == "/" else base
+    else:
+        url, pieces = _render_authority(binding, pieces)
+    return url + _render_path(binding, pieces)
+
+
+def _render_authority(binding, pieces):
+    url, rest = "", list(pieces)
+    scheme = _AUTHORITY.match(rest[0]) if rest else None
+    if scheme is None:
+        raise SpinError("The URL has to start with http:// or https://.")
+    url, rest[0] = scheme.group(1), rest[0][len(scheme.group(1)) :]
+    alone = not rest[0] and (len(rest) == 2 or rest[2][0] in "/?#")
+    while rest:
+        piece = rest.pop(0)
+        if not isinstance(piece, Reference):
+            end = re.search(r"[/?#]|$", piece).start()
+            url += piece[:end]
+            if end < len(piece):
+                rest.insert(0, piece[end:])
+                break
+            continue
+        value = binding.text(piece)
+        follows = rest[0][0] if rest and not isinstance(rest[0], Reference) else ("" if not rest else "{")
+        if url[-1] not in "/.:" or follows not in ("", ".", ":", "/", "?", "#"):
+            raise SpinError("{{%s}}: a reference can only be a whole part of the host name." % piece)
+        port = url[-1] == ":"
+        allowed = re.compile(r"\d{1,5}") if port else _HOST if alone else _LABELS
+        if not allowed.fullmatch(value):
+            raise SpinError("{{%s}} can't be part of a host name: it holds other characters." % piece)
+        url += value
+    host = url.split("//", 1)[1]
+    if not host:
+        raise SpinError("The URL has no host.")
+    if "@" in host:
+        raise SpinError("Put credentials into an Authorization header, not into the URL.")
+    return url, rest
+
+
+def _render_path(binding, pieces):
+    result, in_query = "", False
+    for piece in pieces:
+        if isinstance(piece, Reference):
+            value = binding.text(piece)
+            if not value and not in_query:
+                raise SpinError("{{%s}} is empty, which would be another path." % piece)
+            result += urllib.parse.quote(value, safe="")
+            if not in_query and {".", ".."} & set(result.split("/")[-1:]):
+                raise SpinError("{{%s}} would be a step to another folder of the URL." % piece)
+            continue
+        text, hash_sign, _ = piece.partition("#")
+        in_query = in_query or "?" in text
+        result += urllib.parse.quote(text, safe="%/:?[]@!$&'()*+,;=~")
+        if hash_sign:
+            break
+    return result
+
+
+def render_header(binding, name, template):
+    pieces = _basic_credentials(template) if name.lower() == "authorization" else template
+    value = binding.join(pieces)
+    if pieces is not template:
+        value = "Basic " + base64.b64encode(value.encode()).decode()
+    if re.search(r"[\r\n\0]", value):
+        raise SpinError("The value of header %s holds a line break, which would start another header." % name)
+    try:
+        value.encode("latin-1")
+    except UnicodeEncodeError:
+        raise SpinError("The value of header %s holds characters that HTTP can't send there." % name) from None
+    return value
+
+
+def _basic_credentials(template):
+    """`Basic user password` and `Basic user:password`, which .http files leave to the client to encode."""
+    first = template[0] if template else ""
+    if isinstance(first, Reference) or not first.lower().startswith("basic "):
+        return template
+    pieces = [first[6:].lstrip(), *template[1:]]
+    for index, piece in enumerate(pieces):
+        if not isinstance(piece, Reference) and re.search(r"[:\s]", piece):
+            if ":" not in piece:
+                pieces[index] = re.sub(r"\s+", ":", piece, count=1)
+            return pieces
+    return template
+
+
+def render_body(binding, template, content_type):
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind.endswith(("/json", "+json")):
+        return _render_json(binding, template).encode()
+    if kind == "application/x-www-form-urlencoded":
+        encode = urllib.parse.quote_plus
+    elif kind.endswith(("/xml", "+xml", "/html")):
+        encode = html.escape
+    else:
+        encode = str
+    texts = (encode(binding.text(piece)) if isinstance(piece, Reference) else piece for piece in template)
+    return "".join(texts).encode()
+
+
+def _render_json(binding, template):
+    result, in_string, escaped = "", False, False
+    for piece in template:
+        if isinstance(piece, Reference):
+            if in_string:
+                result += json.dumps(binding.text(piece))[1:-1]
+            else:
+                result += _json_value(binding.value(piece), piece)
+            escaped = False
+            continue
+        for character in piece:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = in_string
+            elif character == '"':
+                in_string = not in_string
+        result += piece
+    return result
+
+
+def _json_value(value, reference):
+    try:
+        return json.dumps(value, allow_nan=False, default=lambda other: other.item())
+    except Exception:
+        kind = type(value).__name__
+    raise SpinError("{{%s}} is a %s, which JSON can't hold." % (reference, kind))

@@ -1,0 +1,213 @@
+"""`%%rest`: one HTTP request from the kernel, and its response as a notebook shows things."""
+
+import base64
+import html
+import http
+import json
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zlib
+
+from IPython import get_ipython
+from IPython.display import display
+
+_TIMEOUT = 60
+# What a cell's output shows; the variable of --out always has everything.
+_LONGEST_TEXT = 100_000
+_LARGEST_DISPLAY = 2_000_000
+_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
+_PRIVATE_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
+
+
+def run_rest(binding, method, url, headers, body, timeout, out, raw):
+    def template(text):
+        return [text] if raw else split(text, _IN_CELL)
+
+    address = render_url(binding, template(url))
+    templates = {name: template(value) for name, value in headers.items()}
+    sent = {name: render_header(binding, name, pieces) for name, pieces in templates.items()}
+    private = {name.lower() for name, pieces in templates.items() if has_reference(pieces)}
+    names = {name.lower() for name in sent}
+    content_type = next((value for name, value in sent.items() if name.lower() == "content-type"), "")
+    if body is not None and not content_type:
+        content_type = "application/json" if body.lstrip()[:1] in ("{", "[") else "text/plain; charset=utf-8"
+        sent["Content-Type"] = content_type
+    data = None if body is None else render_body(binding, template(body), content_type)
+    if "user-agent" not in names:
+        sent["User-Agent"] = "spin-runtime"
+    request = urllib.request.Request(address, data=data, headers=sent, method=method)
+    started = time.monotonic()
+    limit = started + (timeout or _TIMEOUT)
+    status, media_type, charset, content = _exchange(request, private, limit)
+    elapsed = time.monotonic() - started
+    print("%s, %s, %.2f s" % (_status_line(status), _size(len(content)), elapsed))
+    value = _show(content, media_type, charset)
+    if out is not None:
+        get_ipython().push({out: value})
+    if status >= 400:
+        raise SpinError("The server answered %s." % _status_line(status))
+
+
+def _exchange(request, private, limit):
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        _Redirects(_PRIVATE_HEADERS | private),
+        urllib.request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    problem = ""
+    try:
+        try:
+            response = opener.open(request, timeout=max(0.001, limit - time.monotonic()))
+        except urllib.error.HTTPError as refused:
+            response = refused
+        with response:
+            content = _read(response, limit)
+            encoding = response.headers.get("Content-Encoding", "").lower()
+            if encoding in ("gzip", "x-gzip", "deflate"):
+                content = zlib.decompress(content, 47)
+            status = response.status if response.status is not None else response.code
+            charset = response.headers.get_content_charset() or "utf-8"
+            media_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
+            return status, media_type, charset, content
+    except urllib.error.URLError as error:
+        problem = _describe_failure(error.reason)
+    except Exception as error:
+        problem = _describe_failure(error)
+    raise SpinError("There was no answer: %s." % problem)
+
+
+def _read(response, limit):
+    chunks = []
+    while True:
+        if time.monotonic() > limit:
+            raise TimeoutError
+        chunk = response.read1(65536) if hasattr(response, "read1") else response.read(65536)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+
+
+def _describe_failure(error):
+    """What went wrong in words that hold nothing of the request."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "its certificate is not trusted (%s)" % error.verify_message
+    if isinstance(error, TimeoutError) or "timed out" in str(error):
+        return "it took too long (--timeout)"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return type(error).__name__
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects; what may hold a credential only goes to the origin that it was written for."""
+
+    def __init__(self, private):
+        self._private = private
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        new = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if new is not None and _origin(new.full_url) != _origin(req.full_url):
+            for name in list(new.headers):
+                if name.lower() in self._private:
+                    new.remove_header(name)
+        return new
+
+    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
+
+
+def _origin(url):
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _show(content, media_type, charset):
+    """Displays a body and returns what --out stores."""
+    if media_type in _IMAGES and len(content) <= _LARGEST_DISPLAY:
+        picture = base64.b64encode(content).decode()
+        display({media_type: picture, "text/plain": "<%s>" % media_type}, raw=True)
+        return content
+    if not media_type.startswith("text/") and b"\0" in content[:8192]:
+        display({"text/plain": "<%s of %s>" % (media_type or "bytes", _size(len(content)))}, raw=True)
+        return content
+    try:
+        text = content.decode(charset, "replace")
+    except LookupError:
+        text = content.decode("utf-8", "replace")
+    if media_type.endswith(("/json", "+json")) or (not media_type and text[:1] in ("{", "[")):
+        try:
+            return _show_json(json.loads(text), text)
+        except ValueError:
+            pass
+    if text:
+        bundle = {"text/plain": _shortened(text)}
+        if media_type == "text/html" and len(content) <= _LARGEST_DISPLAY:
+            # A stranger's page: without a sandbox its scripts would run as the notebook's.
+            bundle["text/html"] = (
+                '<iframe sandbox="" style="width:100%%;height:24em;border:1px solid #8888;background:#fff" '
+                'srcdoc="%s"></iframe>' % html.escape(text)
+            )
+        if media_type == "image/svg+xml":
+            bundle["image/svg+xml"] = text
+        display(bundle, raw=True)
+    return text
+
+
+def _show_json(value, text):
+    pretty = json.dumps(value, indent=2, ensure_ascii=False)
+    bundle = {"text/plain": _shortened(pretty)}
+    # JSON of Python's own kind (NaN) would not reach a browser.
+    if isinstance(value, (dict, list)) and len(text) <= _LARGEST_DISPLAY and _is_strict(value):
+        bundle["application/json"] = value
+    display(bundle, raw=True, metadata={"application/json": {"expanded": False}})
+    return _table(value)
+
+
+def _is_strict(value):
+    try:
+        json.dumps(value, allow_nan=False)
+        return True
+    except ValueError:
+        return False
+
+
+def _table(value):
+    """A list of objects as a DataFrame where pandas is installed."""
+    if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
+        return value
+    try:
+        import pandas
+    except ImportError:
+        return value
+    return pandas.DataFrame(value)
+
+
+def _shortened(text):
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    return "%s\n… the first %s of %s characters; --out NAME stores all of them" % (
+        text[:_LONGEST_TEXT],
+        "{:,}".format(_LONGEST_TEXT),
+        "{:,}".format(len(text)),
+    )
+
+
+def _size(octets):
+    if octets < 1000:
+        return "%d B" % octets
+    return "%.1f kB" % (octets / 1e3) if octets < 1e6 else "%.1f MB" % (octets / 1e6)
+
+
+def _status_line(status):
+    try:
+        return "HTTP %d %s" % (status, http.HTTPStatus(status).phrase)
+    except ValueError:
+        return "HTTP %d" % status

@@ -1,0 +1,44 @@
+/**
+ * The grammar of references, the same in every cell: `{{variable}}` with `.attribute` or `[index]` parts is a
+ * kernel variable; `{{runtime_env:NAME}}`, `{{secret:NAME}}` and `{{secret_var:VAR}}` are values that the
+ * gateway delivers. No spaces; `\{{` is literal. Everything else (`{{ jinja }}`, `{{.GoTemplate}}`) is text.
+ */
+const IDENTIFIER = String.raw`[\p{ID_Start}_]\p{ID_Continue}*`;
+const INDEX = String.raw`-?\d+|'[^'\\\s]*'|"[^"\\\s]*"`;
+const VARIABLE = String.raw`${IDENTIFIER}(?:\.${IDENTIFIER}|\[(?:${INDEX})\])*`;
+const PROVIDED = '(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*';
+
+const ANYWHERE = new RegExp(String.raw`(\\*)\{\{(${PROVIDED}|${VARIABLE})\}\}`, 'gu');
+const HERE = new RegExp(String.raw`\{\{(${PROVIDED}|${VARIABLE})\}\}`, 'uy');
+const PROVIDED_ONLY = new RegExp(String.raw`\{\{(?:${PROVIDED})\}\}`);
+const GET_SECRET = /\bSpinSecrets\s*\.\s*get_secret\s*\(\s*(?:(["'])([A-Za-z0-9_][A-Za-z0-9_.-]*)\1)?/g;
+
+/** Whether the gateway delivers it; otherwise it is a variable of the kernel. */
+export function isProvided(reference: string): boolean {
+  return reference.includes(':');
+}
+
+/** @returns the reference that starts at an offset of the text: what stands between its braces */
+export function referenceAt(text: string, offset: number): string | undefined {
+  HERE.lastIndex = offset;
+  return HERE.exec(text)?.[1];
+}
+
+/** @returns each reference of a text once, in order, without escaped ones */
+export function referencesIn(text: string): string[] {
+  const found = [...text.matchAll(ANYWHERE)].flatMap(([, slashes = '', reference = '']) =>
+    slashes.length % 2 === 0 ? [reference] : [],
+  );
+  return [...new Set(found)];
+}
+
+/** Whether Python code mentions a value that the gateway would have to deliver, wherever it stands. */
+export function mentionsProvided(code: string): boolean {
+  return (code.includes('{{') && PROVIDED_ONLY.test(code)) || secretCalls(code).length > 0;
+}
+
+/** @returns `secret:NAME` for each `SpinSecrets.get_secret("NAME")`; `secret:` where the name isn't a literal */
+export function secretCalls(code: string): string[] {
+  if (!code.includes('SpinSecrets')) return [];
+  return [...code.matchAll(GET_SECRET)].map((match) => `secret:${match[2] ?? ''}`);
+}

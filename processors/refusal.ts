@@ -1,0 +1,28 @@
+import { pythonString } from './literal.js';
+
+const LONGEST_SENTENCE = 600;
+
+/**
+ * Python that does nothing but raise one sentence (design: order is kept, mechanism 3). It needs no helper,
+ * holds nothing of the cell's body, works where the user has bound `type` or `str` to something else, and
+ * shows as one line instead of a stack.
+ */
+export function raising(sentence: string): string {
+  const message = pythonString(sentence, true);
+  return (
+    `raise (lambda python, message: python.type("SpinError", (python.Exception,), {"_render_traceback_": ` +
+    `lambda self: ["\\u001b[0;31mSpinError\\u001b[0m: " + message]})(message))(__import__("builtins"), ${message})`
+  );
+}
+
+/** A sentence fit to be shown: no control characters, bounded. */
+export function presentable(sentence: string): string {
+  const clean = sentence.replace(/[\p{Cc}\p{Cf}\p{Cs}]+/gu, ' ').trim();
+  return clean.length > LONGEST_SENTENCE ? `${clean.slice(0, LONGEST_SENTENCE)}…` : clean;
+}
+
+/** A word of the cell's first line, fit to be quoted in a sentence. */
+export function quoted(word: string): string {
+  const clean = word.replace(/[\p{Cc}\p{Cf}\p{Cs}]+/gu, ' ');
+  return clean.length > 40 ? `${clean.slice(0, 40)}…` : clean;
+}
