@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import formbody from '@fastify/formbody';
-import { fastify } from 'fastify';
+import { type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Client } from '../edge/admission.js';
 import type { Identity } from '../edge/identity.js';
 import { asGatewayError, GatewayError } from '../errors.js';
@@ -36,23 +36,24 @@ export async function createApi(options: { identity: Identity; log: Log }): Prom
     return client;
   };
 
-  const app = fastify({ logger: false, bodyLimit: BODY_LIMIT });
+  const refuse = (request: FastifyRequest, reply: FastifyReply, error: GatewayError) => {
+    reply.hijack();
+    logRefusal(log, request.raw, clients.get(request.raw)?.address ?? '', error);
+    sendRefusal(request.raw, reply.raw, error);
+  };
+
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    // Its own answers would repeat the URL.
+    frameworkErrors: (_error, request, reply) => refuse(request, reply, new GatewayError('BAD_PATH')),
+  });
   app.removeAllContentTypeParsers();
   await app.register(formbody, { bodyLimit: BODY_LIMIT });
-  loginRoutes(app, identity, clientOf);
-
-  const refuse = (req: IncomingMessage, res: ServerResponse, error: GatewayError) => {
-    logRefusal(log, req, clients.get(req)?.address ?? '', error);
-    sendRefusal(req, res, error);
-  };
-  app.setNotFoundHandler((request, reply) => {
-    reply.hijack();
-    refuse(request.raw, reply.raw, new GatewayError('NOT_FOUND'));
-  });
-  app.setErrorHandler((error, request, reply) => {
-    reply.hijack();
-    refuse(request.raw, reply.raw, toRefusal(error));
-  });
+  app.setNotFoundHandler((request, reply) => refuse(request, reply, new GatewayError('NOT_FOUND')));
+  app.setErrorHandler((error, request, reply) => refuse(request, reply, toRefusal(error)));
+  // Last: a scope takes the handlers that are there when it is made.
+  await app.register(async (scope) => loginRoutes(scope, identity, clientOf));
   await app.ready();
 
   return {

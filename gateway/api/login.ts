@@ -17,8 +17,10 @@ const codeProblems: Record<CodeProblem, string> = {
 };
 
 /**
- * Login and logout.
+ * Login and logout, for this site's own pages only: another site's form must neither log somebody in (login
+ * CSRF: as its owner, to look on) nor out. Every browser sends an Origin with a form post.
  *
+ * @param app a scope of its own: its hook judges every request
  * @param clientOf who is at the other end of a request
  */
 export function loginRoutes(
@@ -26,6 +28,12 @@ export function loginRoutes(
   identity: Identity,
   clientOf: (req: IncomingMessage) => Client,
 ): void {
+  app.addHook('onRequest', async ({ raw }) => {
+    const { origin } = raw.headers;
+    if (origin === undefined && raw.method === 'POST') throw new GatewayError('ORIGIN_REQUIRED');
+    if (origin !== undefined && origin !== clientOf(raw).origin) throw new GatewayError('ORIGIN_NOT_ALLOWED');
+  });
+
   app.get('/spin/login', async (request, reply) => {
     const { code, next } = fields(request.query);
     const to = localUrl(next);
@@ -41,7 +49,6 @@ export function loginRoutes(
 
   app.post('/spin/login', async (request, reply) => {
     const { raw } = request;
-    refuseOtherSites(raw, clientOf(raw));
     const { code, token = '', next } = fields(request.body);
     const to = localUrl(next);
     if (code !== undefined) return redeem(request, reply, code, to);
@@ -57,7 +64,6 @@ export function loginRoutes(
   app.get('/spin/logout', (_request, reply) => page(reply, 200, renderLogout()));
 
   app.post('/spin/logout', async (request, reply) => {
-    refuseOtherSites(request.raw, clientOf(request.raw));
     return go(reply, '/spin/login', await identity.logOut(request.raw));
   });
 
@@ -68,16 +74,6 @@ export function loginRoutes(
     if (await identity.isLoggedIn(request.raw)) return go(reply, to);
     return page(reply, 403, renderLogin({ next: to, problem: codeProblems[outcome.problem] }));
   }
-}
-
-/**
- * Another site's form must neither log somebody in (login CSRF: as its owner, to look on) nor out. Every
- * browser sends an Origin with a form post.
- */
-function refuseOtherSites(req: IncomingMessage, client: Client): void {
-  const { origin } = req.headers;
-  if (origin === undefined) throw new GatewayError('ORIGIN_REQUIRED');
-  if (origin !== client.origin) throw new GatewayError('ORIGIN_NOT_ALLOWED');
 }
 
 function sentence(error: GatewayError): string {

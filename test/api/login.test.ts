@@ -152,10 +152,18 @@ t.test('a login form that is too large or not a form is refused', async (t) => {
   t.equal((await postForm(login, {}, { 'content-type': 'application/json' })).status, 400);
 });
 
-t.test('an address below /spin/ that does not exist is a 404 that does not repeat it', async (t) => {
+t.test('an address below /spin/ that is not served is refused without repeating it', async (t) => {
   const { origin } = await house(t);
-  const answer = await ask(`${origin}/spin/nothing`, { headers: { authorization: `token ${TOKEN}` } });
-  t.equal(answer.status, 404);
-  t.match(JSON.parse(answer.body), { code: 'NOT_FOUND' });
-  t.notMatch(answer.body, 'nothing"');
+  const headers = { authorization: `token ${TOKEN}` };
+  for (const [path, method, code] of [
+    ['/spin/canary', 'GET', 'NOT_FOUND'],
+    ['/spin/canary', 'POST', 'NOT_FOUND'],
+    ['/spin/canary', 'PROPFIND', 'NOT_FOUND'],
+    ['/spin/login', 'DELETE', 'NOT_FOUND'],
+    ['/spin/canary%zz', 'GET', 'BAD_PATH'],
+  ] as const) {
+    const answer = await ask(`${origin}${path}?canary=1`, { method, headers });
+    t.match(JSON.parse(answer.body), { code }, `${method} ${path}`);
+    t.notMatch(answer.body, 'canary');
+  }
 });
