@@ -1,28 +1,35 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Tells whether everybody on the way agrees where a request ends (invariant S7). Node's parser refuses what
- * is malformed; this is about what it takes and another server may read otherwise.
+ * Tells whether everybody on the way agrees what a request's headers are and where it ends (invariant S7).
+ * Node's parser refuses what is malformed; this is about what it takes and another server may read otherwise.
  *
- * @returns what is wrong; undefined when nothing is
+ * @param upgrade node hands an upgrade's body over as if it were the new protocol's bytes: it may have none
+ * @param headerCount node drops headers beyond this number without a word, a Host among them
+ * @returns what is wrong, with a code like the parser's own; undefined when nothing is
  */
-export function ambiguity(req: IncomingMessage): string | undefined {
-  const codings = req.headers['transfer-encoding'];
+export function framingFault(
+  req: IncomingMessage,
+  upgrade: boolean,
+  headerCount: number,
+): NodeJS.ErrnoException | undefined {
+  if (req.rawHeaders.length >= 2 * headerCount) {
+    return fault('HPE_HEADER_OVERFLOW');
+  }
   if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
-    return 'HTTP version';
+    return fault('HPE_INVALID_VERSION');
   }
+  const { 'transfer-encoding': codings, 'content-length': length } = req.headers;
   // RFC 9112 section 6.1: in HTTP/1.0 faulty framing; a coding before chunked nobody here understands.
-  if (codings !== undefined && (req.httpVersion !== '1.1' || codings.toLowerCase() !== 'chunked')) {
-    return 'Transfer-Encoding';
+  if (
+    codings !== undefined &&
+    (upgrade || req.httpVersion !== '1.1' || codings.toLowerCase() !== 'chunked')
+  ) {
+    return fault('HPE_INVALID_TRANSFER_ENCODING');
   }
-  return undefined;
+  return upgrade && length !== undefined && length !== '0' ? fault('HPE_INVALID_CONTENT_LENGTH') : undefined;
 }
 
-/** @returns what is wrong with an upgrade: node hands its body over as if it were the new protocol's bytes */
-export function upgradeAmbiguity(req: IncomingMessage): string | undefined {
-  const { 'content-length': length, 'transfer-encoding': codings } = req.headers;
-  if ((length !== undefined && length !== '0') || codings !== undefined) {
-    return 'body in an upgrade';
-  }
-  return ambiguity(req);
+function fault(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code });
 }

@@ -8,8 +8,10 @@ export interface Limits {
   readonly keepAlive: number;
   /** How often (ms) node looks for requests that are too slow. */
   readonly checkEvery: number;
-  /** Bytes of request line and headers together: browsers send the cookies of every localhost port. */
+  /** Bytes of target, header names and values together: browsers send the cookies of every localhost port. */
   readonly headerBytes: number;
+  /** Headers of a request; browsers and proxies send some dozens. */
+  readonly headerCount: number;
   /** Open connections; a further one is closed at once. */
   readonly connections: number;
 }
@@ -20,5 +22,6 @@ export const defaultLimits: Limits = {
   keepAlive: 75_000,
   checkEvery: 5_000,
   headerBytes: 32 * 1024,
+  headerCount: 256,
   connections: 10_000,
 };

@@ -7,14 +7,14 @@ import type { Config, Listen } from '../config.js';
 import type { Log } from '../log.js';
 import type { Certificates } from './certificates.js';
 import { announce, createTrust } from './client.js';
-import { ambiguity, upgradeAmbiguity } from './framing.js';
+import { framingFault } from './framing.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
 import { type Preamble, readPreamble } from './preamble.js';
 import { alpnProtocols, secureContext } from './tls.js';
 import { removeStaleSocket } from './unix-socket.js';
 
-/** What takes a request once it has been parsed. Neither may throw; both own their socket's further life. */
+/** What takes a request once it has been parsed, and owns its socket's further life. */
 export interface Handlers {
   request(req: IncomingMessage, res: ServerResponse): void;
   /** @param head bytes that came behind the request's headers */
@@ -30,6 +30,8 @@ export interface Listener {
 
 /** Memory for a socket's reads and writes: 64 KiB, node's default from version 22 on. */
 const highWaterMark = 64 * 1024;
+/** How often (ms) at most the log says that connections are refused. */
+const dropLogEvery = 10_000;
 /** How often (ms) a closing listener looks for connections that have become idle. */
 const drainEvery = 50;
 
@@ -109,29 +111,43 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
     keepAliveInitialDelay: 60_000,
     highWaterMark,
   });
-  // Node drops headers beyond a count without a word, a Host among them; their size is bounded already.
-  http.maxHeadersCount = 0;
+  http.maxHeadersCount = limits.headerCount;
   http.maxConnections = limits.connections;
-  http.on('drop', () => log.warn({ connections: limits.connections }, 'too many connections'));
+  let told = 0;
+  http.on('drop', () => {
+    if (Date.now() - told > dropLogEvery) {
+      told = Date.now();
+      log.warn({ connections: limits.connections }, 'too many connections');
+    }
+  });
   http.on('clientError', malformed.refuse);
   http.on('request', (req, res) => {
     malformed.track(req, res);
-    const wrong = ambiguity(req);
+    const wrong = framingFault(req, false, limits.headerCount);
     if (wrong === undefined) {
-      handlers.request(req, res);
+      guard(req.socket, () => handlers.request(req, res));
     } else {
-      malformed.refuse(new Error(wrong), req.socket);
+      malformed.refuse(wrong, req.socket);
     }
   });
   http.on('upgrade', (req, socket, head) => {
     socket.on('error', (error) => log.debug({ err: error.message }, 'upgraded connection failed'));
-    const wrong = upgradeAmbiguity(req);
+    const wrong = framingFault(req, true, limits.headerCount);
     if (wrong === undefined) {
-      handlers.upgrade(req, socket, head);
+      guard(socket, () => handlers.upgrade(req, socket, head));
     } else {
-      malformed.refuse(new Error(wrong), socket);
+      malformed.refuse(wrong, socket);
     }
   });
+  // A handler that fails in spite of everything costs its own connection, not the process (invariant S14).
+  const guard = (socket: Duplex, handle: () => void): void => {
+    try {
+      handle();
+    } catch (error) {
+      log.error({ err: error }, 'a handler failed');
+      socket.destroy();
+    }
+  };
   http.on('connect', (_req, socket) => {
     socket.on('error', () => socket.destroy());
     malformed.refuse(new Error('CONNECT is for forward proxies'), socket);
