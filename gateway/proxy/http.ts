@@ -62,12 +62,17 @@ export function createHttpProxy({
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
   const proxy = createProxyServer({ selfHandleResponse: true });
 
-  proxy.on('proxyReq', (asked, req) => {
+  proxy.on('proxyReq', (asked, req, res) => {
     const exchange = exchanges.get(req);
     if (!exchange) return;
     exchange.asked = asked;
     exchange.readBefore = asked.socket?.bytesRead ?? 0;
     limit(asked, exchange.upstream, patience);
+    // Nobody asked for another protocol; without a listener node would drop the connection and say nothing.
+    asked.once('upgrade', (_response, socket) => {
+      socket.destroy();
+      fail(req, res, new GatewayError('UPSTREAM_REFUSED', 'Jupyter answered in another protocol.'));
+    });
   });
   proxy.on('proxyRes', (response, req, res) => {
     const exchange = exchanges.get(req);
@@ -85,6 +90,8 @@ export function createHttpProxy({
     if (!exchange || !res || !('writeHead' in res)) return;
     if (shouldRepeat(exchange, error) && !res.destroyed) {
       exchange.repeatable = false;
+      // Both tries watch the same response.
+      res.setMaxListeners(2 * res.getMaxListeners());
       send(req, res, exchange, true);
       return;
     }

@@ -58,8 +58,8 @@ export function sendResponse(
 function isLogin({ statusCode = 0, headers: { location } }: IncomingMessage, upstream: Upstream): boolean {
   if (statusCode < 300 || statusCode > 399 || location === undefined) return false;
   if (!URL.canParse(location, upstream.origin)) return false;
-  const { pathname, searchParams } = new URL(location, upstream.origin);
-  return pathname === `${upstream.basePath}/login` && searchParams.has('next');
+  const { origin, pathname, searchParams } = new URL(location, upstream.origin);
+  return origin === upstream.origin && pathname === `${upstream.basePath}/login` && searchParams.has('next');
 }
 
 function hasPage({ statusCode, headers }: IncomingMessage, { method }: IncomingMessage): boolean {
