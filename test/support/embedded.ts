@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import WebSocket from 'ws';
 import { type Home, homeAt } from '../../gateway/home.js';
 import { createEmbeddedJupyter, type EmbeddedJupyter, type Timing } from '../../gateway/jupyter/embedded.js';
+import { findIsolation, type UserId } from '../../gateway/jupyter/user.js';
 import { jupyterEnvironment } from './jupyter.js';
 
 /** An embedded Jupyter with a temporary SPIN_HOME, ready. */
@@ -43,13 +44,20 @@ export async function startEmbedded(timing: Partial<Timing> = {}, root?: string)
   return { jupyter, home, lines, close };
 }
 
+/** The user that an embedded Jupyter gets here; undefined: this process's own. */
+export async function jupyterUser(): Promise<UserId | undefined> {
+  const isolation = await findIsolation();
+  return isolation.kind === 'own-user' ? isolation.user : undefined;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly location: string | undefined;
+  readonly body: string;
+}
+
 /** Asks an embedded Jupyter's API; gives what it answers. */
-export function ask(
-  socketPath: string,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<{ status: number; body: string }> {
+export function ask(socketPath: string, method: string, path: string, body?: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, method, path, agent: false });
     asked.on('error', reject).on('response', (response) => {
@@ -57,7 +65,11 @@ export function ask(
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part;
       });
-      response.on('error', reject).on('end', () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response
+        .on('error', reject)
+        .on('end', () =>
+          resolve({ status: response.statusCode ?? 0, location: response.headers.location, body: text }),
+        );
     });
     asked.end(body === undefined ? undefined : JSON.stringify(body));
   });
