@@ -45,9 +45,11 @@ export abstract class Words extends Scanner {
       let depth = 1;
       this.copy();
       while (this.more && depth > 0) {
-        if (this.here === open && open !== '{') depth++;
+        // To bash a brace inside an expansion is text: only its end counts.
+        const opens = this.here === open && open !== '{';
+        if (opens) depth++;
         if (this.here === close) depth--;
-        if (this.here === open || this.here === close) this.copy();
+        if (opens || this.here === close) this.copy();
         else if (this.here === "'" && quoted) this.unsure('a single quote in an expansion in double quotes');
         else this.unquoted();
       }

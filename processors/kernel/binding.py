@@ -24,7 +24,7 @@ class Binding:
         if reference in self._values:
             return self._values[reference]
         if reference in self._withheld:
-            raise SpinError("{{%s}}: %s" % (reference, self._withheld[reference]))
+            raise SpinError(self._withheld[reference])
         raise SpinError(
             "{{%s}} did not come with this cell. Write the reference out as one piece of text." % reference
         )

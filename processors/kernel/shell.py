@@ -64,7 +64,7 @@ def run_shell(binding, script, variables, timeout, out):
     if out is not None:
         get_ipython().push({out: output.stdout})
     if not in_time:
-        raise SpinError("The script was ended after %g seconds (--timeout)." % timeout)
+        raise SpinError("The script was ended after %g s (--timeout)." % timeout)
     status = process.returncode
     if status != 0:
         raise SpinError("The script ended with %s." % _describe(status))
