@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
 import t, { type Test } from 'tap';
 import { listen } from '../../gateway/edge/listener.js';
-import { ask, exchange, memoryLog, plain, startEdge, tls } from '../support/edge.js';
+import { ask, closing, exchange, memoryLog, plain, startEdge, tls } from '../support/edge.js';
 import { until } from '../support/until.js';
 
 async function edgeFor(t: Test) {
@@ -95,12 +95,12 @@ t.test('S14: a client that closes its half of a connection is let go', async (t)
   for (const bytes of ['', 'GET', '\x16', request]) {
     const socket = plain(edge.port);
     socket.end(Buffer.from(bytes, 'latin1'));
-    await once(socket.on('error', () => undefined).resume(), 'close');
+    await closing(socket);
   }
   const secure = tls(edge.port);
   await once(secure, 'secureConnect');
   secure.end();
-  await once(secure.resume(), 'close');
+  await closing(secure);
   await until(async () => (await ask(edge, '/')).status === 200);
 });
 

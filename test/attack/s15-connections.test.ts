@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { ask, exchange, parseAnswer, plain, startEdge, tls } from '../support/edge.js';
+import { ask, closing, exchange, parseAnswer, plain, startEdge, tls } from '../support/edge.js';
 import { until } from '../support/until.js';
 
 const quick = { preamble: 300, headers: 300, checkEvery: 50 };
@@ -54,8 +54,7 @@ t.test('S15: a handshake that takes too long is closed, also when its bytes keep
     socket.write(hello.subarray(at, at + 1));
     at += 1;
   }, 20);
-  socket.on('error', () => undefined);
-  await once(socket.resume(), 'close');
+  await closing(socket);
   clearInterval(trickle);
   t.ok(at < 100, 'closed by time, not by content');
 });
@@ -121,7 +120,7 @@ t.test(
     const slow = Array.from({ length: 1_000 }, (_, i) => {
       const socket = plain(edge.port).on('error', () => undefined);
       socket.write(Buffer.from(['', 'G', '\x16', start][i % 4] ?? '', 'latin1'));
-      return once(socket.resume(), 'close');
+      return closing(socket);
     });
     t.equal((await ask(edge, '/')).status, 200);
     t.equal((await ask(edge, '/', {}, { over: tls })).status, 200);

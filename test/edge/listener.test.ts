@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
-import { ask, type Edge, exchange, parseAnswer, plain, startEdge, tls } from '../support/edge.js';
+import { ask, closing, type Edge, exchange, parseAnswer, plain, startEdge, tls } from '../support/edge.js';
 import { until } from '../support/until.js';
 
 async function edgeFor(t: Test, ...settings: Parameters<typeof startEdge>) {
@@ -133,7 +133,7 @@ t.test('closing lets a request end, closes idle connections and takes no new one
   busy.write('POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nab');
   await until(async () => (await ask(edge, '/')).status === 200);
   const closed = edge.close(10_000);
-  await once(idle, 'close');
+  await closing(idle);
   await t.rejects(once(plain(edge.port), 'connect'), { code: 'ECONNREFUSED' });
   t.match((await exchange(busy, 'cd')).text, /^HTTP\/1\.1 200 /);
   await closed;
@@ -149,7 +149,7 @@ t.test(
     sockets[2]?.write(get.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n'));
     await Promise.all(sockets.map((socket) => socket.readyState === 'open' || once(socket, 'connect')));
     t.equal((await ask(edge, '/')).status, 200);
-    const closes = sockets.map((socket) => once(socket.on('error', () => undefined).resume(), 'close'));
+    const closes = sockets.map(closing);
     await edge.close(50);
     await Promise.all(closes);
   },

@@ -145,6 +145,12 @@ export function exchange(socket: Socket, bytes: string, until?: RegExp, boundMs 
   });
 }
 
+/** Resolves when the socket is closed, by whichever side and however rudely. */
+export function closing(socket: Socket): Promise<void> {
+  socket.on('error', () => undefined).resume();
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
 export function plain(port: number): Socket {
   return connectPlain(port, '127.0.0.1');
 }
