@@ -10,10 +10,11 @@ const TOKEN = 'upstream-canary-token-91';
 async function through(
   t: Test,
   answer?: RequestListener,
-  before?: Parameters<typeof startFront>[1],
+  options?: Parameters<typeof startFront>[1],
+  token: Secret | null = new Secret(TOKEN),
 ): Promise<{ recorder: Recorder; url: string; port: number }> {
-  const recorder = await startRecorder(answer, new Secret(TOKEN));
-  const front = await startFront(() => recorder.upstream, before);
+  const recorder = await startRecorder(answer, token ?? undefined);
+  const front = await startFront(() => recorder.upstream, options);
   t.teardown(async () => {
     await front.close();
     await recorder.close();
@@ -53,7 +54,7 @@ for (const line of [
   'Origin: https://client-canary.example',
 ]) {
   t.test(`S6: "${line}" does not reach the upstream`, async (t) => {
-    const { recorder, port } = await through(t);
+    const { recorder, port } = await through(t, undefined, {}, null);
     await sendRaw(port, get(line));
     t.notOk(JSON.stringify(recorder.requests).includes('client-canary'));
     t.equal(recorder.requests.length, 1);
@@ -123,6 +124,7 @@ t.test("S6: the upstream's make, CORS, login and token do not reach the client",
       'content-security-policy': "frame-ancestors 'self'; report-uri /api/security/csp-report",
       'set-cookie': [
         'username-localhost-8888="2|1:0|10:1|4:user|4:abcd|ef"; HttpOnly; Path=/',
+        'username-localhost-8888=plain; Path=/',
         'other=2|1:0|10:1|5:other|4:abcd|ef; Path=/',
         '__Host-spin-8888=fixated; Path=/; Secure',
         '_xsrf=2|07d6b0dd|1f4e|1795424545; Path=/',

@@ -91,17 +91,20 @@ for (const [name, [head, body]] of Object.entries(refused)) {
 }
 
 t.test('S7: a Connection header cannot take the length of a body away', async (t) => {
-  await attack(`POST /a HTTP/1.1\r\nContent-Length: ${HIDDEN.length}\r\nConnection: content-length`, HIDDEN);
-  await attack(
-    'DELETE /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: transfer-encoding',
-    chunked(HIDDEN),
-  );
+  for (const method of ['GET', 'DELETE', 'POST']) {
+    await attack(
+      `${method} /a HTTP/1.1\r\nContent-Length: ${HIDDEN.length}\r\nConnection: content-length`,
+      HIDDEN,
+    );
+    await attack(
+      `${method} /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: transfer-encoding`,
+      chunked(HIDDEN),
+    );
+  }
+  await attack('GET /c HTTP/1.1', '');
   t.same(
     recorder.requests.map(({ url, body }) => [url, body]),
-    [
-      ['/a', HIDDEN],
-      ['/b', HIDDEN],
-    ],
+    [...['/a', '/b', '/a', '/b', '/a', '/b'].map((url) => [url, HIDDEN]), ['/c', '']],
   );
 });
 
