@@ -5,6 +5,11 @@ import { z } from 'zod';
 import { builtIn } from './index.js';
 import type { Processor } from './processor.js';
 
+/** Why an add-on is not loaded: names the file and says what to do. */
+export class AddOnError extends Error {
+  override readonly name = 'AddOnError';
+}
+
 const shape = z.object({
   name: z.string().regex(/^[a-z][a-z0-9_-]{0,30}$/, 'lower-case letters, digits, - and _'),
   summary: z.string().min(1).max(200),
@@ -22,12 +27,12 @@ const shape = z.object({
  *
  * @param jupyterUid the user that the embedded Jupyter runs as, where it has one of its own
  * @returns in order of their file names; nothing when the folder isn't there
- * @throws {Error} with the file and what to do
+ * @throws {AddOnError} with the file and what to do
  */
 export async function loadAddOns(folder: string, jupyterUid?: number): Promise<Processor[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new Error(`${folder} can't be read (${error.code}).`, { cause: error });
+    throw new AddOnError(`${folder} can't be read (${error.code}).`, { cause: error });
   });
   const loaded: Processor[] = [];
   for (const name of names.filter((each) => each.endsWith('.mjs')).sort()) {
@@ -35,7 +40,7 @@ export async function loadAddOns(folder: string, jupyterUid?: number): Promise<P
     await refuseWritable(file, await realpath(file), jupyterUid);
     const processor = await load(file);
     if (processor.name === 'spin' || [...builtIn, ...loaded].some((other) => other.name === processor.name)) {
-      throw new Error(`${file}: there is a processor ${processor.name} already. Give it another name.`);
+      throw new AddOnError(`${file}: there is a processor ${processor.name} already. Give it another name.`);
     }
     loaded.push(processor);
   }
@@ -47,14 +52,14 @@ async function load(file: string): Promise<Processor> {
   try {
     module = await import(pathToFileURL(file).href);
   } catch (error) {
-    throw new Error(`${file} can't be loaded: ${error instanceof Error ? error.message : error}`, {
+    throw new AddOnError(`${file} can't be loaded: ${error instanceof Error ? error.message : error}`, {
       cause: error,
     });
   }
   const checked = shape.safeParse(module.default);
   if (!checked.success) {
     const faults = checked.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`);
-    throw new Error(`${file}: its default export is not a processor (${faults.join('; ')}).`);
+    throw new AddOnError(`${file}: its default export is not a processor (${faults.join('; ')}).`);
   }
   // The object itself: its compile() may use `this`.
   return module.default as Processor;
@@ -67,7 +72,9 @@ async function refuseWritable(file: string, path: string, jupyterUid: number | u
   const open = (mode & 0o022) !== 0 && !sticky;
   if (open || (jupyterUid !== undefined && uid === jupyterUid)) {
     const who = open ? 'others than its owner' : "Jupyter's user";
-    throw new Error(`${file} is not loaded: ${path} can be written by ${who}. Use chmod go-w, or chown.`);
+    throw new AddOnError(
+      `${file} is not loaded: ${path} can be written by ${who}. Use chmod go-w, or chown.`,
+    );
   }
   if (dirname(path) !== path) await refuseWritable(file, dirname(path), jupyterUid);
 }

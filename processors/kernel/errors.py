@@ -15,3 +15,7 @@ class Interrupted(KeyboardInterrupt):
 
     def _render_traceback_(self):
         return ["\x1b[0;31mKeyboardInterrupt\x1b[0m: %s" % self]
+
+
+# What notebooks and clients know an interrupt by.
+Interrupted.__name__ = "KeyboardInterrupt"

@@ -18,7 +18,7 @@ from IPython.display import display
 # to its end before any of it runs, and then finds nothing on its own standard input.
 _BASH = ("-c", 'eval "$(</dev/stdin)" </dev/null')
 # How long a script may take to end after each signal, in seconds.
-_SIGNALS = ((signal.SIGINT, 1.5), (signal.SIGTERM, 1.5), (signal.SIGKILL, 1.0))
+_SIGNALS = ((signal.SIGINT, 1.0), (signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0))
 # How long output of what a script left in the background still counts as the script's, in seconds.
 _LINGER = 0.3
 _PLAIN = re.compile(rb"[A-Za-z0-9_./:,@%+=-]")
@@ -41,7 +41,8 @@ def run_shell(binding, script, variables, timeout, out):
     for name, reference in variables.items():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise SpinError("A variable of a script needs a plain name.")
-        assignments += "declare +x %s=%s; " % (name, bash_quote(binding.text(reference), reference))
+        value = bash_quote(binding.text(reference), reference)
+        assignments += "%s=%s; export -n %s; " % (name, value, name)
     started = time.monotonic()
     process = subprocess.Popen(
         [bash, *_BASH],

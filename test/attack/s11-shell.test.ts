@@ -12,7 +12,7 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 /** Runs a script whose variable `value` holds a text; the same way as the kernel helper does. */
 function runBash(script: string, value: string) {
   const octets = [...Buffer.from(value)].map((octet) => `\\${octet.toString(8).padStart(3, '0')}`);
-  const input = `declare +x value=$'${octets.join('')}'; ${script}`;
+  const input = `value=$'${octets.join('')}'; export -n value; ${script}`;
   // `cat`, as node's pipes are sockets, which /dev/stdin can't open.
   return spawnSync('bash', ['-c', 'eval "$(cat)" </dev/null'], { cwd: folder, input, timeout: 10_000 });
 }
