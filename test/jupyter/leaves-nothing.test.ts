@@ -106,7 +106,10 @@ t.test('kill -9 of the keeper ends the server and its kernels too', async (t) =>
   const keeper = (await processesWith(`--ServerApp.sock=${socketPath}`)).find((pid) => pid !== server);
   process.kill(keeper ?? 0, 'SIGKILL');
   await eventually('server and kernels are gone', async () => (await belongingTo(socketPath)).length === 0);
-  await eventually('it is back', () => jupyter.state === 'ready' && jupyter.source().socketPath !== socketPath);
+  await eventually(
+    'it is back',
+    () => jupyter.state === 'ready' && jupyter.source().socketPath !== socketPath,
+  );
   t.notOk(existsSync(dirname(dirname(socketPath))), 'the old folder is gone');
 });
 

@@ -1,0 +1,167 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { homeAt } from '../../gateway/home.js';
+import { JUPYTER_USER } from '../../gateway/jupyter/user.js';
+import { writeState } from '../../gateway/state.js';
+import { jupyterUser, processesWith, startEmbedded, startKernel } from '../support/embedded.js';
+import { jupyterEnvironment } from '../support/jupyter.js';
+
+t.setTimeout(300_000);
+
+const CANARY = 'spin-canary "\'$`{{\\ 0123456789';
+
+/** SPIN_HOME with credentials in it, as the gateway writes them. */
+async function homeWithSecrets() {
+  const home = homeAt(await mkdtemp(join(tmpdir(), 'spin-test-')));
+  await writeState(home.tokenFile, CANARY);
+  await writeState(join(home.tls, 'ca-key.pem'), CANARY);
+  await writeState(join(home.sessions, 'revoked.json'), CANARY);
+  await mkdir(dirname(home.connections), { recursive: true, mode: 0o700 });
+  await writeFile(home.connections, CANARY, { mode: 0o600 });
+  await mkdir(home.processors, { recursive: true });
+  return home;
+}
+
+const attempt = (expression: string) => `
+try:
+    print("done:", ${expression})
+except OSError as error:
+    print("refused:", type(error).__name__)
+`;
+const read = (path: string) => attempt(`open(${JSON.stringify(path)}, "rb").read().decode()`);
+const write = (path: string) => attempt(`open(${JSON.stringify(path)}, "ab").close()`);
+const create = (folder: string) =>
+  attempt(`open(${JSON.stringify(join(folder, 'planted.mjs'))}, "x").close()`);
+
+if ((await jupyterUser()) !== undefined) {
+  t.test('S18: started as root, the gateway gives notebook code a user of its own', async (t) => {
+    const home = await homeWithSecrets();
+    const embedded = await startEmbedded({}, home.root);
+    t.teardown(async () => {
+      await embedded.close();
+      await rm(home.root, { recursive: true, force: true });
+    });
+    const { jupyter } = embedded;
+    const { socketPath = '' } = jupyter.source();
+    t.strictSame(jupyter.isolation, { kind: 'own-user', user: JUPYTER_USER });
+    const kernel = await startKernel(socketPath);
+    t.teardown(() => kernel.close());
+
+    t.test('S18: kernel, server and keeper run as that user, without groups of root', async (t) => {
+      t.equal(await kernel.run('import os; print(os.getresuid(), os.getresgid(), os.getgroups())'), ids());
+      for (const pid of await processesWith(dirname(socketPath))) {
+        t.match(await readFile(`/proc/${pid}/status`, 'utf8'), /^Uid:\t60888\t60888\t60888\t60888$/m);
+      }
+    });
+
+    for (const path of [
+      home.tokenFile,
+      join(home.tls, 'ca-key.pem'),
+      join(home.sessions, 'revoked.json'),
+      home.connections,
+    ]) {
+      t.test(`S18: it cannot read ${path.slice(home.root.length + 1)}`, async (t) => {
+        t.equal(await kernel.run(read(path)), 'refused: PermissionError');
+      });
+    }
+
+    t.test("S18: it can't read the gateway's environment or memory", async (t) => {
+      t.equal(await kernel.run(read(`/proc/${process.pid}/environ`)), 'refused: PermissionError');
+      t.equal(await kernel.run(read(`/proc/${process.pid}/mem`)), 'refused: PermissionError');
+    });
+
+    t.test("S18: it can't list var/", async (t) => {
+      t.equal(
+        await kernel.run(`import os${attempt(`os.listdir(${JSON.stringify(home.var)})`)}`),
+        'refused: PermissionError',
+      );
+    });
+
+    t.test("S18: it can't plant or change code that the gateway or the server runs", async (t) => {
+      const environment = await jupyterEnvironment();
+      for (const path of [
+        process.execPath,
+        join(environment, 'bin', 'jupyter'),
+        fileURLToPath(new URL('../../gateway/jupyter/embedded.js', import.meta.url)),
+        join(dirname(dirname(socketPath)), 'jupyter_server_config.py'),
+      ]) {
+        t.match(await kernel.run(write(path)), /^refused: (PermissionError|OSError)/, path);
+      }
+      for (const folder of [
+        home.processors,
+        home.root,
+        home.var,
+        environment,
+        dirname(dirname(socketPath)),
+      ]) {
+        t.equal(await kernel.run(create(folder)), 'refused: PermissionError', folder);
+      }
+    });
+
+    t.test('S18: it can work in its own folders', async (t) => {
+      for (const folder of [home.notebooks, home.jupyterHome, home.python]) {
+        t.equal(await kernel.run(create(folder)), 'done: None', folder);
+      }
+    });
+
+    t.test('S18: no other user can pass into the folder of its socket', async (t) => {
+      t.equal((await stat(dirname(socketPath))).mode & 0o777, 0o700);
+      t.equal((await stat(dirname(dirname(socketPath)))).mode & 0o007, 0);
+    });
+  });
+
+  t.test('S18: a credential that is open to notebook code stops the start, with its path', async (t) => {
+    const home = await homeWithSecrets();
+    t.teardown(() => rm(home.root, { recursive: true, force: true }));
+    await chmod(home.tokenFile, 0o644);
+    await t.rejects(startEmbedded({}, home.root), {
+      name: 'JupyterSetupError',
+      message: `can read ${home.tokenFile}: take that away with chmod go-rwx`,
+    });
+  });
+
+  t.test('S18: code of the gateway that notebook code could change stops the start', async (t) => {
+    const home = await homeWithSecrets();
+    t.teardown(() => rm(home.root, { recursive: true, force: true }));
+    await chmod(dirname(home.processors), 0o755);
+    await chmod(home.processors, 0o777);
+    await t.rejects(startEmbedded({}, home.root), { message: `can change ${home.processors}` });
+  });
+
+  t.test("S18: a folder with somebody else's files is not taken over", async (t) => {
+    const home = await homeWithSecrets();
+    t.teardown(() => rm(home.root, { recursive: true, force: true }));
+    await mkdir(home.notebooks);
+    await writeFile(join(home.notebooks, 'mine.ipynb'), '{}');
+    await t.rejects(startEmbedded({}, home.root), {
+      message: /notebooks belongs to user 0.*chown -R 60888:60888/,
+    });
+  });
+} else {
+  t.test(
+    'S18: not started as root, the gateway says that notebook code can read its credentials',
+    async (t) => {
+      const home = await homeWithSecrets();
+      const embedded = await startEmbedded({}, home.root);
+      t.teardown(async () => {
+        await embedded.close();
+        await rm(home.root, { recursive: true, force: true });
+      });
+      const warnings = embedded.lines.filter((line) => line.includes('"level":40'));
+      t.equal(warnings.length, 1);
+      t.match(warnings[0], /Notebook code can read the credentials of the gateway/);
+      t.match(embedded.jupyter.isolation, { kind: 'same-user', warning: /SPIN_UPSTREAM/ });
+      const { socketPath = '' } = embedded.jupyter.source();
+      t.equal((await stat(dirname(socketPath))).mode & 0o777, 0o700);
+      t.equal((await stat(dirname(dirname(socketPath)))).mode & 0o777, 0o700);
+    },
+  );
+}
+
+const ids = () => {
+  const { uid, gid } = JUPYTER_USER;
+  return `(${uid}, ${uid}, ${uid}) (${gid}, ${gid}, ${gid}) []`;
+};
