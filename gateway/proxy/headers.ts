@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../edge/admission.js';
+import { UNMISTAKABLE } from './scrub.js';
 import type { Upstream } from './upstream.js';
 
 /**
@@ -104,10 +105,11 @@ export function towardsClient(
   upstream: Upstream,
 ): IncomingHttpHeaders {
   const kept = endToEnd(headers);
-  const token = upstream.token?.reveal();
+  const token = upstream.token?.reveal() ?? '';
+  const tells = (value: string | undefined) =>
+    token.length >= UNMISTAKABLE && value?.includes(token) === true;
   for (const [name, value] of Object.entries(kept)) {
-    if (withheld.test(name) || (token && [value].flat().some((part) => part?.includes(token))))
-      delete kept[name];
+    if (withheld.test(name) || [value].flat().some(tells)) delete kept[name];
   }
   for (const name of ['location', 'content-location'] as const) {
     if (kept[name] !== undefined) kept[name] = publicLocation(kept[name], client, upstream);

@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream';
 
-/** From this length on a token is no word that could stand in a page by chance. */
-const UNMISTAKABLE = 16;
+/** From this length on a token is no word that could stand somewhere by chance. */
+export const UNMISTAKABLE = 16;
 
 /**
  * A stream that takes the upstream's token out of a page (invariant S6): JupyterLab and Notebook write it into the

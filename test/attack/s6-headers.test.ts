@@ -142,6 +142,14 @@ t.test("S6: the upstream's make, CORS, login and token do not reach the client",
   );
 });
 
+t.test('S6: a token that is an everyday word takes no header away', async (t) => {
+  const answer: RequestListener = (_req, res) => {
+    res.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  };
+  const { url } = await through(t, answer, {}, new Secret('json'));
+  t.equal((await ask(`${url}/x`)).headers['content-type'], 'application/json');
+});
+
 t.test('S6: what the gateway has set on a response stays, beside what the upstream sets', async (t) => {
   const answer: RequestListener = (_req, res) => {
     res.writeHead(200, { 'set-cookie': '_xsrf=1', vary: 'Accept', 'access-control-allow-origin': '*' });

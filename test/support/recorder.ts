@@ -18,7 +18,7 @@ export interface Recorder {
   readonly upstream: Upstream;
   readonly port: number;
   readonly requests: readonly Recorded[];
-  /** Every byte that came, by connection. */
+  /** Every byte that came, by connection; no bytes where `answer` reads them. */
   readonly connections: readonly Buffer[][];
   readonly sockets: ReadonlySet<Socket>;
   close(): Promise<void>;
@@ -48,7 +48,7 @@ export async function startRecorder(answer?: RequestListener, token?: Secret): P
     const received: Buffer[] = [];
     connections.push(received);
     sockets.add(socket);
-    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    if (!answer) socket.on('data', (chunk: Buffer) => received.push(chunk));
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
