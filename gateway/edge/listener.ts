@@ -131,7 +131,6 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
     }
   });
   http.on('upgrade', (req, socket, head) => {
-    socket.on('error', (error) => log.debug({ err: error.message }, 'upgraded connection failed'));
     const wrong = framingFault(req, true, limits.headerCount);
     if (wrong === undefined) {
       guard(socket, () => handlers.upgrade(req, socket, head));
@@ -148,10 +147,8 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
       socket.destroy();
     }
   };
-  http.on('connect', (_req, socket) => {
-    socket.on('error', () => socket.destroy());
-    malformed.refuse(new Error('CONNECT is for forward proxies'), socket);
-  });
+  // CONNECT is for forward proxies.
+  http.on('connect', (_req, socket) => malformed.refuse(new Error('CONNECT'), socket));
   return http;
 }
 

@@ -63,6 +63,8 @@ t.test('S7: what two servers could read differently gets one 400 and the connect
       t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, `${name}: one answer`);
       t.ok(closed, `${name}: closed`);
     }
+    const alone = await exchange(plain(edge.port), bytes);
+    t.match(parseAnswer(alone.text), { status: 400 }, `${name}, with nothing behind it`);
   }
   t.notOk(edge.lines.some((line) => line.includes('"level":50')));
 });

@@ -11,6 +11,9 @@ interface Finding {
   readonly finding: string;
 }
 
+// Hundreds of handshakes: one and a half minutes on an idle machine.
+t.setTimeout(600_000);
+
 /** What a local CA can't have: an issuer that everybody trusts, and revocation data. */
 const expected = new Set(['cert_chain_of_trust', 'cert_revocation']);
 /** `WARN` is about the machine that testssl runs on. */
