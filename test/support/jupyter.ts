@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chooseHome } from '../../gateway/config/choose-home.js';
 import { homeAt } from '../../gateway/home.js';
 import { ensureEnvironment } from '../../gateway/jupyter/environment.js';
 import { findIsolation } from '../../gateway/jupyter/user.js';
@@ -22,24 +23,12 @@ export async function jupyterEnvironment(): Promise<string> {
   const named = process.env.SPIN_JUPYTER;
   if (named !== undefined && named !== '') return named;
   const isolation = await findIsolation();
-  const folder = homeAt(await productHome()).jupyter;
+  const folder = homeAt(chooseHome(process.env).path).jupyter;
   await ensureEnvironment(folder, {
     user: isolation.kind === 'own-user' ? isolation.user : undefined,
     progress: (line) => process.stderr.write(`${line}\n`),
   });
   return folder;
-}
-
-/** SPIN_HOME as the product chooses it. */
-async function productHome(): Promise<string> {
-  if (process.env.SPIN_HOME) return process.env.SPIN_HOME;
-  try {
-    await mkdir('/opt/spin', { recursive: true, mode: 0o755 });
-    await access('/opt/spin', constants.W_OK);
-    return '/opt/spin';
-  } catch {
-    return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'spin-runtime');
-  }
 }
 
 export interface StockJupyterOptions {
