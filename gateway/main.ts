@@ -4,8 +4,10 @@ import { createProcessors } from '../processors/index.js';
 import { createApi } from './api/api.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
+import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
 import { openCertificates } from './edge/certificates.js';
+import { createAddressOf, createTrust } from './edge/client.js';
 import { openIdentity } from './edge/identity.js';
 import { listen } from './edge/listener.js';
 import { createEmbeddedJupyter } from './jupyter/embedded.js';
@@ -44,7 +46,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     log,
   });
   const certificates = await openCertificates(config, log);
-  const addOns = await loadAddOns(config.home.processors, JUPYTER_USER.uid);
+  const addOns = await loadAddOns(config.home.processors, JUPYTER_USER.uid).catch((error: Error) => {
+    throw new ConfigError([
+      { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
+    ]);
+  });
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
 
@@ -54,10 +60,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );
   const api = await createApi({ identity, log });
+  const addressOf = createAddressOf(createTrust(config.trustedProxies));
   const proxy = createHttpProxy({
     upstream,
     refuse(req, res, error) {
-      logRefusal(log, req, req.socket.remoteAddress ?? '', error);
+      logRefusal(log, req, addressOf(req), error);
       sendRefusal(req, res, error);
     },
   });

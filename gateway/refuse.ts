@@ -20,6 +20,7 @@ const headings: Partial<Record<Refusal, string>> = {
   UPSTREAM_STARTING: 'Jupyter is starting',
   UPSTREAM_DOWN: 'Jupyter is down',
   UPSTREAM_TIMEOUT: 'Jupyter is not answering',
+  UPSTREAM_REFUSED: 'Jupyter refused the gateway',
   INTERNAL: 'Something went wrong',
 };
 

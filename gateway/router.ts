@@ -53,6 +53,7 @@ export function createRouter(parts: RouterParts): Handlers {
     if (hsts !== undefined) res.setHeader('strict-transport-security', hsts);
     if (answerPreflight(req, res, allowedOrigins)) return;
     for (const [name, value] of Object.entries(corsHeaders(req, allowedOrigins))) res.setHeader(name, value);
+    checkOrigin(req, client, undefined, allowedOrigins);
     if (isPublic(target.path)) return api.handle(req, res, client);
 
     const { principal, query, setCookie, redirect } = await identify(req, arrival);

@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { loadConfig } from './config/load.js';
+import { ConfigError } from './config/problems.js';
+import { CertificateError } from './edge/certificate-files.js';
+import { loginUrl } from './edge/login-codes.js';
+import { JupyterSetupError } from './jupyter/setup-error.js';
+import { createLog } from './log.js';
+import { startGateway } from './main.js';
+import { browserUrl } from './public-url.js';
+
+/** Exit statuses of sysexits.h. */
+const EX_USAGE = 64;
+const EX_UNAVAILABLE = 69;
+const EX_SOFTWARE = 70;
+const EX_CONFIG = 78;
+
+async function start(): Promise<void> {
+  const log = createLog();
+  const { config, notes } = await loadConfig(process.env);
+  for (const note of notes) log.info(note);
+  const gateway = await startGateway(config, log, (line) => process.stderr.write(`${line}\n`));
+  const link = await loginUrl(gateway.url, config.token);
+  process.stdout.write(
+    `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
+  );
+
+  const stop = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  });
+  try {
+    await Promise.race([stop, gateway.failed]);
+  } finally {
+    log.info('stopping');
+    await gateway.close();
+  }
+}
+
+async function printLoginUrl(): Promise<void> {
+  const { config } = await loadConfig(process.env);
+  process.stdout.write(`${await loginUrl(browserUrl(config, config.listen), config.token)}\n`);
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+const program = new Command('spin-runtime')
+  .description(
+    'A security and integration gateway in front of a stock Jupyter server. Set by environment variables: see the README.',
+  )
+  .version(version())
+  .exitOverride();
+program.command('start', { isDefault: true }).description('start the gateway (the default)').action(start);
+program
+  .command('login-url')
+  .description('print a link that logs in once, within ten minutes')
+  .action(printLoginUrl);
+
+/** What a person reads of a failure, and the exit status for whatever started the gateway. */
+function explain(error: unknown): [message: string, status: number] {
+  if (error instanceof ConfigError)
+    return [`spin-runtime: the settings are not right.\n${error.message}`, EX_CONFIG];
+  if (error instanceof CertificateError) return [`spin-runtime: ${error.message}`, EX_CONFIG];
+  if (error instanceof JupyterSetupError) return [`spin-runtime: ${error.message}`, EX_UNAVAILABLE];
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'listen') {
+    return [
+      `spin-runtime: ${error.message}. Choose another address with SPIN_HOST and SPIN_PORT.`,
+      EX_UNAVAILABLE,
+    ];
+  }
+  return [
+    `spin-runtime: ${error instanceof Error ? (error.stack ?? String(error)) : String(error)}`,
+    EX_SOFTWARE,
+  ];
+}
+
+try {
+  await program.parseAsync();
+  process.exit(0);
+} catch (error) {
+  // commander has printed its own message, or the help that was asked for.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EX_USAGE);
+  const [message, status] = explain(error);
+  process.stderr.write(`${message}\n`);
+  process.exit(status);
+}

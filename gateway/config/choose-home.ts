@@ -1,0 +1,46 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { Mistake } from './problems.js';
+
+const DEFAULT = '/opt/spin';
+
+/** Where SPIN_HOME is. */
+export interface ChosenHome {
+  readonly path: string;
+  /** Set when it isn't where the documentation says: for one log line. */
+  readonly note: string | undefined;
+}
+
+/**
+ * SPIN_HOME, else /opt/spin, else (where that can't be written) the user's data directory.
+ * Source: XDG Base Directory Specification, `XDG_DATA_HOME`.
+ */
+export function chooseHome(env: NodeJS.ProcessEnv): ChosenHome {
+  const { SPIN_HOME: chosen, XDG_DATA_HOME: data } = env;
+  if (chosen !== undefined) {
+    if (!isAbsolute(chosen))
+      throw new Mistake(`"${chosen}" is not an absolute path.`, `An absolute path, e.g. ${DEFAULT}.`);
+    if (!makeWritable(chosen))
+      throw new Mistake(`${chosen} can't be written.`, 'A folder that the gateway may write, or make.');
+    return { path: chosen, note: undefined };
+  }
+  if (makeWritable(DEFAULT)) return { path: DEFAULT, note: undefined };
+  const path = join(data && isAbsolute(data) ? data : join(homedir(), '.local', 'share'), 'spin-runtime');
+  if (!makeWritable(path))
+    throw new Mistake(
+      `Neither ${DEFAULT} nor ${path} can be written.`,
+      'The path of a folder that the gateway may write.',
+    );
+  return { path, note: `SPIN_HOME is ${path}, because ${DEFAULT} can't be written` };
+}
+
+function makeWritable(path: string): boolean {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

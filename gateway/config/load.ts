@@ -1,0 +1,190 @@
+import { statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { Secret } from '../../processors/secret.js';
+import type { Config, Listen, TlsSetting, UpstreamSetting } from '../config.js';
+import { type Home, homeAt } from '../home.js';
+import { chooseHome } from './choose-home.js';
+import { refuseUnknownNames } from './names.js';
+import { Mistake, Problems } from './problems.js';
+import { createRuntimeEnv } from './runtime-env.js';
+import { checkToken, generatedToken } from './token.js';
+import {
+  allowedHost,
+  bindHost,
+  cidr,
+  isLoopback,
+  list,
+  origin,
+  pemFile,
+  port,
+  publicUrl,
+  socketPath,
+  upstreamUrl,
+} from './values.js';
+
+export interface Loaded {
+  readonly config: Config;
+  /** What whoever started the gateway should know, a log line each. */
+  readonly notes: readonly string[];
+}
+
+/** A variable that is set to nothing counts as unset: Compose files and shells produce such. */
+type Env = Readonly<Record<string, string>>;
+
+/**
+ * Reads the whole environment. Makes SPIN_HOME and, for a loopback-only runtime, its token.
+ *
+ * @throws {ConfigError} with every mistake at once
+ */
+export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded> {
+  const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value)) as Env;
+  const problems = new Problems();
+  refuseUnknownNames(env, problems);
+  if (env.RUNTIME_MODE === 'oneshot') {
+    problems.add(
+      'RUNTIME_MODE',
+      'This version has no one-shot mode.',
+      'Leave it unset to start the gateway.',
+    );
+  }
+
+  const home = problems.try('SPIN_HOME', () => chooseHome(env));
+  const paths = homeAt(home?.path ?? '/');
+  const listen = readListen(env, problems);
+  const loopback = listen === undefined || isLoopback(listen);
+  const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
+  const upstream = readUpstream(env, paths, problems);
+  const tls = readTls(env, loopback, problems);
+  const several = <T>(name: string, read: (part: string) => T) =>
+    problems.try(name, () => list(env[name]).map(read)) ?? [];
+  const partial = {
+    home: paths,
+    publicUrl: problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl)),
+    allowedHosts: several('SPIN_ALLOWED_HOSTS', allowedHost),
+    allowedOrigins: several('SPIN_ALLOWED_ORIGINS', origin),
+    trustedProxies: several('SPIN_TRUSTED_PROXIES', cidr),
+    connections: env.SPIN_CONNECTIONS ?? paths.connections,
+    runtimeEnv: createRuntimeEnv(environment, optional(env.SPIN_RUNTIME_ENV, list)),
+  };
+  problems.check();
+  if (!listen || !upstream || !tls || !home) throw new Error('a mistake was not reported');
+  const token = given ?? (await generated(paths, problems));
+  return { config: { ...partial, listen, upstream, tls, token }, notes: home.note ? [home.note] : [] };
+}
+
+function readListen(env: Env, problems: Problems): Listen | undefined {
+  const { SPIN_HOST: host = '127.0.0.1', SPIN_PORT: number = '8888' } = env;
+  if (host.startsWith('unix:')) {
+    return problems.try('SPIN_HOST', () => ({
+      kind: 'unix' as const,
+      path: socketPath(host.slice('unix:'.length)),
+    }));
+  }
+  const address = problems.try('SPIN_HOST', () => bindHost(host));
+  const bound = problems.try('SPIN_PORT', () => port(number));
+  return address === undefined || bound === undefined
+    ? undefined
+    : { kind: 'tcp', host: address, port: bound };
+}
+
+function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret | undefined {
+  if (token !== undefined) return checkToken(token, loopback);
+  if (loopback) return undefined;
+  throw new Mistake(
+    'It is not set, and this runtime can be reached from other machines.',
+    'A secret of 16 characters or more, e.g. from: openssl rand -hex 24',
+  );
+}
+
+async function generated(paths: Home, problems: Problems): Promise<Secret> {
+  try {
+    return await generatedToken(paths.tokenFile);
+  } catch (error) {
+    problems.try('SPIN_TOKEN', () => {
+      throw error;
+    });
+    problems.check();
+    throw error;
+  }
+}
+
+function readUpstream(env: Env, home: Home, problems: Problems): UpstreamSetting | undefined {
+  const { SPIN_UPSTREAM: address, SPIN_UPSTREAM_CA: caFile, SPIN_JUPYTER: jupyter } = env;
+  if (address === undefined) {
+    for (const name of ['SPIN_UPSTREAM_TOKEN', 'SPIN_UPSTREAM_CA']) {
+      if (env[name] !== undefined)
+        problems.add(name, 'It is set without SPIN_UPSTREAM.', 'Set SPIN_UPSTREAM too, or unset this.');
+    }
+    const environment = problems.try('SPIN_JUPYTER', () => optional(jupyter, jupyterFolder) ?? home.jupyter);
+    return environment === undefined ? undefined : { kind: 'embedded', environment };
+  }
+  if (jupyter !== undefined) {
+    problems.add(
+      'SPIN_JUPYTER',
+      'It names a Jupyter to start, and SPIN_UPSTREAM one that runs.',
+      'Set one of the two.',
+    );
+  }
+  const token = optional(env.SPIN_UPSTREAM_TOKEN, (text) => new Secret(text));
+  if (address.startsWith('unix:')) {
+    if (caFile !== undefined) problems.add('SPIN_UPSTREAM_CA', 'A unix socket needs no CA.', 'Unset it.');
+    return problems.try('SPIN_UPSTREAM', () => ({
+      kind: 'unix' as const,
+      path: socketPath(address.slice('unix:'.length)),
+      token,
+    }));
+  }
+  const url = problems.try('SPIN_UPSTREAM', () => upstreamUrl(address));
+  const ca = problems.try('SPIN_UPSTREAM_CA', () =>
+    optional(caFile, (path) => pemFile(path, /-----BEGIN CERTIFICATE-----/)),
+  );
+  if (caFile !== undefined && url?.protocol === 'http:') {
+    problems.add(
+      'SPIN_UPSTREAM_CA',
+      'It is set for an http upstream.',
+      'Use https in SPIN_UPSTREAM, or unset it.',
+    );
+  }
+  return url && { kind: 'http', url, token, ca };
+}
+
+function readTls(env: Env, loopback: boolean, problems: Problems): TlsSetting | undefined {
+  const { SPIN_TLS: mode = 'auto', SPIN_TLS_CERT: cert, SPIN_TLS_KEY: key } = env;
+  if (mode !== 'auto' && mode !== 'required' && mode !== 'off') {
+    problems.add('SPIN_TLS', `"${mode}" is not a mode.`, 'auto, required or off.');
+    return undefined;
+  }
+  if (mode === 'off' && !loopback) {
+    problems.add(
+      'SPIN_TLS',
+      'off would send tokens over the network in the clear.',
+      'auto or required; off only with a loopback SPIN_HOST or a unix socket.',
+    );
+  }
+  if ((cert === undefined) !== (key === undefined)) {
+    problems.add(
+      cert === undefined ? 'SPIN_TLS_CERT' : 'SPIN_TLS_KEY',
+      'Only the other half of the pair is set.',
+      'Set SPIN_TLS_CERT and SPIN_TLS_KEY together.',
+    );
+  }
+  if (cert === undefined || key === undefined) return { mode, files: undefined };
+  problems.try('SPIN_TLS_CERT', () => pemFile(cert, /-----BEGIN CERTIFICATE-----/));
+  problems.try('SPIN_TLS_KEY', () => pemFile(key, /-----BEGIN [A-Z ]*PRIVATE KEY-----/));
+  return { mode, files: { cert, key } };
+}
+
+function jupyterFolder(path: string): string {
+  const program = join(path, 'bin', 'jupyter');
+  if (!isAbsolute(path) || !statSync(program, { throwIfNoEntry: false })?.isFile()) {
+    throw new Mistake(
+      `"${path}" holds no bin/jupyter.`,
+      'The absolute path of a Python environment with JupyterLab in it.',
+    );
+  }
+  return path;
+}
+
+function optional<T>(text: string | undefined, read: (text: string) => T): T | undefined {
+  return text === undefined ? undefined : read(text);
+}

@@ -1,0 +1,39 @@
+import picomatch from 'picomatch';
+import { Secret } from '../../processors/secret.js';
+import type { RuntimeEnv } from '../config.js';
+
+/** What the system and the tools around the gateway set: nothing that a cell needs, some of it telling. */
+const SYSTEM = picomatch([
+  ...'PATH HOME USER LOGNAME SHELL PWD OLDPWD TERM LANG TZ TMPDIR HOSTNAME'.split(' '),
+  ...'LC_* XDG_* NODE_* npm_* PYTHON* SSH_* LD_*'.split(' '),
+]);
+/** The gateway's own settings, its token among them: no allow-list opens these. */
+const OWN = /^SPIN_/;
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/**
+ * Settles which variables cells may use.
+ *
+ * @param allowed globs of SPIN_RUNTIME_ENV; undefined: everything but the system's
+ */
+export function createRuntimeEnv(env: NodeJS.ProcessEnv, allowed: readonly string[] | undefined): RuntimeEnv {
+  const listed = allowed && picomatch([...allowed]);
+  const mayUse = (name: string): boolean => !OWN.test(name) && (listed ? listed(name) : !SYSTEM(name));
+  const values = new Map<string, Secret>();
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && NAME.test(name) && mayUse(name)) values.set(name, new Secret(value));
+  }
+  return {
+    get: (name) => values.get(name),
+    names: () => [...values.keys()].sort(),
+    explain(name) {
+      const reference = `{{runtime_env:${name}}}`;
+      if (OWN.test(name)) return `${reference}: the gateway's own settings are not available to cells.`;
+      if (listed && !listed(name))
+        return `${reference}: SPIN_RUNTIME_ENV does not list that name. Ask whoever runs this gateway to add it.`;
+      if (!listed && SYSTEM(name))
+        return `${reference}: the system's own variables are available only where SPIN_RUNTIME_ENV lists them.`;
+      return `${reference}: no variable of that name is set where the gateway runs. Set it there and restart the gateway.`;
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, readFile } from 'node:fs/promises';
+import { Secret } from '../../processors/secret.js';
+import { writeState } from '../state.js';
+import { Mistake } from './problems.js';
+
+/** What guessing over a network can't get through; and what a generated one has in bytes, times two. */
+const SHORTEST = 16;
+const GENERATED_BYTES = 24;
+
+/** @throws {Mistake} that never quotes the token */
+export function checkToken(token: string, loopback: boolean): Secret {
+  if (/[\s\u0000-\u001f\u007f]/.test(token)) {
+    throw new Mistake('It holds white space or control characters.', 'Printable characters without spaces.');
+  }
+  if (!loopback && token.length < SHORTEST) {
+    throw new Mistake(
+      `It has ${token.length} characters, and this runtime can be reached from other machines.`,
+      `${SHORTEST} characters or more, e.g. from: openssl rand -hex 24`,
+    );
+  }
+  return new Secret(token);
+}
+
+/** The token that was generated for this loopback-only runtime, made at its first start. */
+export async function generatedToken(file: string): Promise<Secret> {
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new Mistake(
+      `The kept token ${file} can't be read (${error.code}).`,
+      'Make the file readable, remove it, or set SPIN_TOKEN.',
+    );
+  });
+  if (kept !== undefined && kept.trim() !== '') {
+    // Somebody may have copied it around: it is the gateway's alone.
+    await chmod(file, 0o600);
+    return checkToken(kept.trim(), true);
+  }
+  const token = randomBytes(GENERATED_BYTES).toString('base64url');
+  await writeState(file, `${token}\n`);
+  return new Secret(token);
+}

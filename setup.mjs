@@ -1,0 +1,62 @@
+// @ts-check
+// What a fresh clone needs before TypeScript can run: node modules and the compiled program. Plain JavaScript,
+// because nothing is installed yet. `npm start` and `npm test` call it; when all is there it takes two seconds.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const OLDEST = [20, 19];
+const root = fileURLToPath(new URL('.', import.meta.url));
+process.chdir(root);
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+  fail(`Node.js ${OLDEST.join('.')} or newer is needed, and this is ${process.versions.node}.`);
+}
+
+const installed = 'node_modules/.installed';
+const lock = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
+if (!existsSync(installed) || readFileSync(installed, 'utf8') !== lock) {
+  step('installing node modules', () => {
+    npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
+    writeFileSync(installed, lock);
+  });
+}
+
+step('compiling', () => {
+  // Whatever has no source any more must not stay behind as a test or module.
+  rmSync('dist', { recursive: true, force: true });
+  run(process.execPath, ['node_modules/typescript/bin/tsc']);
+});
+
+/** @param {string} what @param {() => void} work */
+function step(what, work) {
+  process.stderr.write(`setup: ${what} … `);
+  const start = performance.now();
+  work();
+  process.stderr.write(`${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+}
+
+/** @param {string[]} args */
+function npm(...args) {
+  // npm says where it is to the scripts that it runs.
+  const cli = process.env.npm_execpath;
+  if (cli) run(process.execPath, [cli, ...args]);
+  else run('npm', args);
+}
+
+/** @param {string} program @param {string[]} args */
+function run(program, args) {
+  try {
+    execFileSync(program, args, { stdio: ['ignore', 2, 2] });
+  } catch {
+    fail('This step failed: its own messages are above.');
+  }
+}
+
+/** @param {string} message @returns {never} */
+function fail(message) {
+  process.stderr.write(`\nsetup: ${message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/**
+ * Which folder may import which, in the order in which data flows: design, "One direction". The files beside the
+ * folders (errors, log, config …) are shapes that every stage may use.
+ */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  'gateway/edge': [],
+  'gateway/api': ['gateway/edge'],
+  'gateway/proxy': ['gateway/edge'],
+  'gateway/channel': ['gateway/edge', 'gateway/proxy', 'processors'],
+  'gateway/jupyter': ['gateway/proxy'],
+  'gateway/config': [],
+  processors: [],
+};
+/** Only these put the stages together. */
+const assembly = ['gateway/cli.ts', 'gateway/main.ts', 'gateway/router.ts', 'gateway/public-url.ts'];
+
+const files = ['gateway', 'processors'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name)),
+);
+
+interface Import {
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const source = readFileSync(join(root, file), 'utf8');
+  return [...source.matchAll(/^(?:import|export) (type )?[^;]*? from '(\.[^']+)'/gms)].map(
+    ([, type, path = '']) => ({
+      to: normalize(join(dirname(file), path)).replace(/\.js$/, '.ts'),
+      typeOnly: type !== undefined,
+    }),
+  );
+}
+
+function folderOf(file: string): string {
+  return Object.keys(allowed).find((folder) => file.startsWith(`${folder}/`)) ?? 'gateway';
+}
+
+t.test('imports go one way', async (t) => {
+  t.ok(files.length > 40, 'the sources were found');
+  for (const file of files.filter((name) => !assembly.includes(name))) {
+    const from = folderOf(file);
+    for (const { to, typeOnly } of importsOf(file)) {
+      const target = folderOf(to);
+      if (target === from || target === 'gateway') {
+        if (target === 'gateway') t.notOk(assembly.includes(to), `${file} imports ${to}`);
+        continue;
+      }
+      const shape = typeOnly || to === 'processors/secret.ts' || to === 'processors/processor.ts';
+      const may = allowed[from]?.includes(target) ?? false;
+      t.ok(may || (shape && from !== 'processors'), `${file} imports ${to}`);
+    }
+  }
+});
+
+t.test('processors import nothing of the gateway', async (t) => {
+  const inner = files.filter((file) => file.startsWith('processors/'));
+  t.same(
+    inner.filter((file) => importsOf(file).some(({ to }) => to.startsWith('gateway/'))),
+    [],
+  );
+});
