@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { Mistake } from './problems.js';
 
 const DEFAULT = '/opt/spin';
@@ -37,10 +37,17 @@ export function chooseHome(env: NodeJS.ProcessEnv): ChosenHome {
 
 function makeWritable(path: string): boolean {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o755 });
+    makeFolder(path);
     accessSync(path, constants.W_OK | constants.X_OK);
     return true;
   } catch {
     return false;
   }
+}
+
+/** Step by step: `recursive` never returns for a folder below /proc (seen on Node.js 20.20). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o755 });
 }

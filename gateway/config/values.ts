@@ -83,8 +83,7 @@ export function origin(text: string): string {
 export function publicUrl(text: string): URL {
   const url = webUrl(text);
   if (
-    !url ||
-    url.username !== '' ||
+    url?.username !== '' ||
     url.password !== '' ||
     url.pathname !== '/' ||
     url.search !== '' ||

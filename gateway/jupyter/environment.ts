@@ -117,17 +117,10 @@ async function install(
       await asReadable(
         join(folder, 'bin', 'python3'),
         // Only wheels whose hashes are known: nothing that is downloaded runs while it is installed.
-        [
-          '-I',
-          '-m',
-          'pip',
-          'install',
-          '--require-hashes',
-          '--only-binary',
-          ':all:',
-          '--progress-bar',
-          'off',
-        ].concat('--disable-pip-version-check', '--no-input', '-r', join(CONFIGURATION, 'requirements.txt')),
+        `-I -m pip install --require-hashes --only-binary :all: --progress-bar off --no-color
+         --disable-pip-version-check --no-input -r`
+          .split(/\s+/)
+          .concat(join(CONFIGURATION, 'requirements.txt')),
         { signal, onLine: (line) => pip.feed(line) },
       ),
       'The packages of Jupyter cannot be installed',
