@@ -54,6 +54,7 @@ const program = new Command('spin-runtime')
     'A security and integration gateway in front of a stock Jupyter server. Set by environment variables: see the README.',
   )
   .version(version())
+  .showHelpAfterError('spin-runtime --help lists the commands.')
   .exitOverride();
 program.command('start', { isDefault: true }).description('start the gateway (the default)').action(start);
 program

@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { ask, cookieFrom, NAVIGATION } from './support/ask.js';
+import { until } from './support/until.js';
+
+const program = fileURLToPath(new URL('../gateway/cli.js', import.meta.url));
+const TOKEN = 'canary-token-0123456789';
+
+t.setTimeout(120_000);
+
+function start(args: string[], env: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? '', ...env } });
+}
+
+/** Runs the program to its end. */
+async function run(args: string[], env: Record<string, string> = {}) {
+  const child = start(args, env);
+  if (!child.stdout || !child.stderr) throw new Error('no pipes');
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { stdout, stderr, status };
+}
+
+t.test('--help and --version answer on stdout', async (t) => {
+  const help = await run(['--help']);
+  t.match(help, { status: 0, stdout: /login-url/, stderr: '' });
+  t.match(await run(['--version']), { status: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' });
+});
+
+t.test('a command that is not there is a usage error that points to the help', async (t) => {
+  t.match(await run(['frobnicate']), { status: 64, stdout: '', stderr: /spin-runtime --help/ });
+  t.match(await run(['--frobnicate']), { status: 64, stdout: '', stderr: /unknown option/ });
+});
+
+t.test('every wrong setting is told at once, with exit status 78 and no secret', async (t) => {
+  const env = { SPIN_HOME: t.testdir(), SPIN_PORT: 'x', SPIN_TOKN: TOKEN, SPIN_TOKEN: `${TOKEN} spaced` };
+  const { status, stdout, stderr } = await run([], env);
+  t.match({ status, stdout }, { status: 78, stdout: '' });
+  for (const name of ['SPIN_PORT', 'SPIN_TOKN', 'SPIN_TOKEN']) t.match(stderr, `${name}: `);
+  t.notMatch(stderr, TOKEN);
+  t.notMatch(stderr, /\n {4}at /, 'no stack');
+});
+
+t.test('an add-on that can not be loaded is a wrong setting too', async (t) => {
+  const home = t.testdir({ etc: { processors: { 'mine.mjs': 'export default {};' } } });
+  const env = { SPIN_HOME: home, SPIN_TOKEN: TOKEN, SPIN_PORT: '0', SPIN_UPSTREAM: 'http://127.0.0.1:9' };
+  t.match(await run([], env), { status: 78, stdout: '', stderr: /mine\.mjs/ });
+});
+
+t.test('an address that is taken is told with the settings to change', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const { port } = other.address() as AddressInfo;
+  const env = {
+    SPIN_HOME: t.testdir(),
+    SPIN_TOKEN: TOKEN,
+    SPIN_PORT: String(port),
+    SPIN_UPSTREAM: 'http://127.0.0.1:9',
+  };
+  t.match(await run([], env), { status: 69, stdout: '', stderr: /SPIN_PORT/ });
+});
+
+t.test('it starts, prints a link that logs in once, makes another, and ends in order', async (t) => {
+  const env = {
+    SPIN_HOME: t.testdir(),
+    SPIN_TOKEN: TOKEN,
+    SPIN_PORT: '0',
+    SPIN_UPSTREAM: 'http://127.0.0.1:9',
+  };
+  const child = start([], env);
+  t.teardown(() => child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  await until(() => stdout.includes('/spin/login?code='), 30_000);
+  const link = /\S+\/spin\/login\?code=\S+/.exec(stdout)?.[0] ?? '';
+  t.notMatch(stdout + stderr, TOKEN, 'the token is printed nowhere');
+
+  const open = (url: string) => ask(url, { headers: NAVIGATION });
+  const cookie = cookieFrom(await open(link));
+  t.match(cookie, /^__Host-spin-/, 'the link logs in');
+  t.equal(cookieFrom(await open(link)), '', 'once');
+  const asked = await ask(new URL('/lab', link).href, { headers: { cookie } });
+  t.equal(asked.status, 502, 'the session is good; there is just no Jupyter here');
+
+  const port = new URL(link).port;
+  const again = await run(['login-url'], { ...env, SPIN_PORT: port });
+  t.match(again, { status: 0, stderr: '' });
+  t.match(cookieFrom(await open(again.stdout.trim())), /^__Host-spin-/, 'login-url logs in as well');
+
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  t.same(await ended, [0, null], 'SIGTERM ends it with status 0');
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  t.ok(lines.length > 0 && lines.every((line) => JSON.parse(line)), 'the log on stderr is JSON lines');
+});
