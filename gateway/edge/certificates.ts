@@ -3,16 +3,7 @@ import type { Log } from '../log.js';
 import { openCertificateFiles } from './certificate-files.js';
 import { certificateNames } from './certificate-names.js';
 import { openLocalCertificates } from './local-ca.js';
-import type { KeyPair } from './tls.js';
-
-/** The certificate that the listener shows, and its successors. */
-export interface Certificates {
-  current(): KeyPair;
-  /** @param listener called with every new pair; connections that exist keep theirs */
-  onChange(listener: (pair: KeyPair) => void): void;
-  /** Ends the watching or renewing. */
-  close(): void;
-}
+import type { Certificates } from './tls.js';
 
 /**
  * Opens the PEM files of SPIN_TLS_CERT and SPIN_TLS_KEY, or the local CA's leaf.

@@ -5,13 +5,12 @@ import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Config, Listen } from '../config.js';
 import type { Log } from '../log.js';
-import type { Certificates } from './certificates.js';
 import { announce, createTrust } from './client.js';
 import { framingFault } from './framing.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
 import { type Preamble, readPreamble } from './preamble.js';
-import { alpnProtocols, secureContext } from './tls.js';
+import { alpnProtocols, type Certificates, secureContext } from './tls.js';
 import { removeStaleSocket } from './unix-socket.js';
 
 /** What takes a request once it has been parsed, and owns its socket's further life. */

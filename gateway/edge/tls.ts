@@ -7,6 +7,15 @@ export interface KeyPair {
   readonly key: string;
 }
 
+/** The certificate that the listener shows, and its successors. */
+export interface Certificates {
+  current(): KeyPair;
+  /** @param listener called with every new pair; connections that exist keep theirs */
+  onChange(listener: (pair: KeyPair) => void): void;
+  /** Ends the watching or renewing. */
+  close(): void;
+}
+
 /** ECDHE with AEAD only, as Mozilla's "intermediate" set without its finite-field Diffie-Hellman. */
 const ciphers = [
   'TLS_AES_128_GCM_SHA256',
