@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CellRecord, Log } from '../log.js';
 
 type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
@@ -27,7 +27,7 @@ export class Cells {
    * @param onError told when the cell fails
    */
   started(id: string, code: string, onError: () => void): void {
-    const source = createHash('sha256').update(code).digest('hex');
+    const source = hash('sha256', code);
     this.#running.set(id, { source, startedAt: performance.now(), onError, processor: 'none' });
   }
 

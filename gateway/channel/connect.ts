@@ -71,7 +71,7 @@ export async function connectChannel(
   const upstream = await dial(server, path, offered, headers, dialOptions).finally(() => leaving.stop());
   const acceptOptions = { protocol: upstream.protocol, maxPayload: READ_LIMIT, skipUTF8Validation: true };
   const client = accept(req, socket, head, acceptOptions);
-  if (client) converse(options, kernelId, admission, client, upstream);
+  if (client) converse(options, kernelId, admission, client, socket, upstream);
   else upstream.terminate();
 }
 
@@ -80,11 +80,12 @@ function converse(
   kernelId: string,
   { client: { address }, principal }: Admission,
   client: WebSocket,
+  clientTransport: Duplex,
   upstream: WebSocket,
 ): void {
   const reading = new SharedPause(client);
   const sendUpstream = sender(upstream, reading.holder());
-  const sendClient = sender(client, upstream);
+  const sendClient = sender(client, upstream, clientTransport);
   const queue = reading.holder();
   let held = 0;
   const channel = new Channel({
