@@ -80,7 +80,7 @@ export async function connectChannel(
     client = accept(req, socket, head, acceptOptions);
     if (client) {
       claim?.hold(client);
-      converse(options, kernelId, admission, client, upstream);
+      converse(options, kernelId, admission, client, socket, upstream);
     } else upstream.terminate();
   } finally {
     if (!client) claim?.release();
@@ -96,11 +96,12 @@ function converse(
   kernelId: string,
   { client: { address }, principal }: Admission,
   client: WebSocket,
+  clientTransport: Duplex,
   upstream: WebSocket,
 ): void {
   const reading = new SharedPause(client);
   const sendUpstream = sender(upstream, reading.holder());
-  const sendClient = sender(client, upstream);
+  const sendClient = sender(client, upstream, clientTransport);
   const queue = reading.holder();
   let held = 0;
   let failed = false;
