@@ -113,7 +113,8 @@ def _decoded(content, encoding):
 def _describe_failure(error):
     """What went wrong in words that hold nothing of the request."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted (%s)" % error.verify_message
+        # After a comma OpenSSL names the host.
+        return "its certificate is not trusted (%s)" % error.verify_message.partition(",")[0]
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return "it took too long (--timeout)"
     if isinstance(error, http.client.IncompleteRead):
