@@ -6,11 +6,11 @@ import { deflateSync } from 'node:zlib';
 import { pythonString } from '../literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
-const PARTS = ['errors', 'references', 'binding', 'transformer', 'shell', 'http_template', 'rest', 'runtime'];
+const PARTS = 'errors references binding transformer shell http_template http_body rest runtime'.split(' ');
 
 /**
  * Loads the module once per kernel and version, in memory only; then makes it ready for the one cell that
- * follows. Runs in a namespace of its own, so that nothing of it is among the user's variables.
+ * follows. One that can't be made ready isn't kept. Runs in a namespace of its own, so that nothing of it is among the user's variables.
  */
 const LOADER = `
 import base64, sys, types, zlib
@@ -21,8 +21,8 @@ if getattr(module, "VERSION", None) != version:
     text = zlib.decompress(base64.b64decode(source)).decode()
     exec(compile(text, "<SPIN Runtime helper>", "exec"), module.__dict__)
     module.take_over(older)
-    sys.modules["_spin_runtime"] = module
 module.transformer.arm()
+sys.modules["_spin_runtime"] = module
 `;
 
 /**
