@@ -33,8 +33,9 @@ export function keepAlive(socket: WebSocket, transport: Transport, interval = PI
     }
     read = transport.bytesRead;
     wasPaused = socket.isPaused;
-    if (socket.readyState === socket.OPEN) socket.ping();
+    // Without the ping: to hand that over to the system says nothing of the peer, and over TLS it waits a moment too.
     waiting = socket.bufferedAmount;
+    if (socket.readyState === socket.OPEN) socket.ping();
   }, interval);
   timer.unref();
   socket.on('close', () => clearInterval(timer));
