@@ -42,6 +42,11 @@ export class Delivered {
     return this.#values.size === 0;
   }
 
+  /** Characters of the longest form; no {@link openEnd} is longer. */
+  get reach(): number {
+    return this.#forms[0]?.length ?? 0;
+  }
+
   /** A fast test that never misses: false means that no form of any value is in these bytes. */
   mayBeIn(data: Buffer): boolean {
     for (const { core } of this.#values.values()) {
@@ -71,12 +76,16 @@ export class Delivered {
 
   /** @returns how many characters at the end of `text` may be the beginning of a value */
   openEnd(text: string): number {
+    const last = text.at(-1);
+    if (last === undefined) return 0;
     let longest = 0;
     for (const form of this.#forms) {
-      const most = Math.min(form.length - 1, text.length);
-      for (let length = most; length > longest; length--) {
-        if (text.endsWith(form.slice(0, length))) longest = length;
+      // A beginning that ends the text ends with its last character.
+      let at = form.lastIndexOf(last, form.length - 2);
+      while (at >= longest && !text.endsWith(form.slice(0, at + 1))) {
+        at = at === 0 ? -1 : form.lastIndexOf(last, at - 1);
       }
+      longest = Math.max(longest, at + 1);
     }
     return longest;
   }

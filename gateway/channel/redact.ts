@@ -2,6 +2,7 @@ import type { Delivered } from './delivered.js';
 import { type Frame, PARTS, type Part, type Payload } from './frame.js';
 import { mapStrings } from './json-text.js';
 import { parentId, readHeader, readObject } from './messages.js';
+import { streamEnd } from './stream-end.js';
 
 /**
  * Words of the protocol itself. A value that happens to equal one (`LEVEL=error`) isn't hidden where the
@@ -47,26 +48,38 @@ export class Redactor {
   /** @returns what the client gets in place of the frame, in order; empty while all of it is held back */
   pass(frame: Frame, payload: Payload): Payload[] {
     if (this.#delivered.empty) return [payload];
-    if (frame.channel !== 'iopub') return [this.#hide(frame, payload)];
+    const clean = !this.#delivered.mayBeIn(bytesOf(payload));
+    if (frame.channel !== 'iopub') return [clean ? payload : this.#hide(frame, payload)];
     const type = readHeader(frame).msg_type;
+    // Nearly all that a kernel sends: it holds no value, and neither ends nor begins one.
+    if (clean && this.#held.size === 0 && (type !== 'stream' || !this.#mayStayOpen(frame))) return [payload];
     const parent = parentId(frame);
-    if (type === 'stream') return this.#stream(frame, parent);
+    if (type === 'stream') return this.#stream(frame, parent, clean ? payload : undefined);
     const ends =
       ENDS_A_STREAM.has(type) ||
       (type === 'status' && readObject(frame, 'content').execution_state === 'idle');
-    return [...(ends ? this.#release(parent) : []), this.#hide(frame, payload)];
+    return [...(ends ? this.#release(parent) : []), clean ? payload : this.#hide(frame, payload)];
   }
 
-  #stream(frame: Frame, parent: string): Payload[] {
+  /** False: the stream's text doesn't end with the beginning of a value. */
+  #mayStayOpen(frame: Frame): boolean {
+    const end = streamEnd(frame.bytes('content'), this.#delivered.reach);
+    return end === undefined || this.#delivered.openEnd(end) > 0;
+  }
+
+  /** @param clean the frame as it came, if it holds no value */
+  #stream(frame: Frame, parent: string, clean: Payload | undefined): Payload[] {
     const { name, text } = readObject(frame, 'content');
     if (typeof name !== 'string' || typeof text !== 'string') return [];
     const key = JSON.stringify([parent, name]);
-    const all = this.#delivered.hide((this.#held.get(key)?.text ?? '') + text);
+    const held = this.#held.get(key)?.text ?? '';
+    const all = this.#delivered.hide(held + text);
     const open = this.#delivered.openEnd(all);
+    if (clean && held === '' && open === 0) return [clean];
     if (open > 0) this.#held.set(key, { frame, text: all.slice(all.length - open) });
     else this.#held.delete(key);
     const shown = all.slice(0, all.length - open);
-    return shown === '' ? [] : [withStream(frame, shown)];
+    return shown === '' ? [] : [this.#withStream(frame, shown)];
   }
 
   #release(parent: string): Payload[] {
@@ -74,29 +87,41 @@ export class Redactor {
     for (const [key, { frame, text }] of this.#held) {
       if ((JSON.parse(key) as unknown[])[0] !== parent) continue;
       this.#held.delete(key);
-      payloads.push(withStream(frame, text));
+      payloads.push(this.#withStream(frame, text));
     }
     return payloads;
   }
 
+  /** The stream's message with another text, which is hidden already. */
+  #withStream(frame: Frame, text: string): Payload {
+    const content = JSON.stringify({ ...readObject(frame, 'content'), text });
+    return frame.replace({ ...this.#hiddenParts(frame), content: mapStrings(content, this.#hideString) });
+  }
+
   #hide(frame: Frame, payload: Payload): Payload {
-    const bytes = typeof payload.data === 'string' ? Buffer.from(payload.data) : payload.data;
-    if (!this.#delivered.mayBeIn(bytes)) return payload;
-    const hide = (text: string): string => (PROTOCOL_WORDS.has(text) ? text : this.#delivered.hide(text));
-    const parts: Partial<Record<Part, string>> = {};
-    for (const part of PARTS) {
-      const text = frame.text(part);
-      const hidden = mapStrings(text, hide);
-      if (hidden !== text) parts[part] = hidden;
-    }
+    const parts = this.#hiddenParts(frame);
     const buffers = frame.buffers();
     const hiddenBuffers = buffers.map((buffer) => this.#delivered.hideBytes(buffer));
     const same = hiddenBuffers.every((buffer, index) => buffer === buffers[index]);
     if (same && Object.keys(parts).length === 0) return payload;
     return frame.replace(parts, hiddenBuffers);
   }
+
+  /** The parts that held a value, without it. */
+  #hiddenParts(frame: Frame): Partial<Record<Part, string>> {
+    const parts: Partial<Record<Part, string>> = {};
+    for (const part of PARTS) {
+      const text = frame.text(part);
+      const hidden = mapStrings(text, this.#hideString);
+      if (hidden !== text) parts[part] = hidden;
+    }
+    return parts;
+  }
+
+  readonly #hideString = (text: string): string =>
+    PROTOCOL_WORDS.has(text) ? text : this.#delivered.hide(text);
 }
 
-function withStream(frame: Frame, text: string): Payload {
-  return frame.replace({ content: JSON.stringify({ ...readObject(frame, 'content'), text }) });
+function bytesOf({ data }: Payload): Buffer {
+  return typeof data === 'string' ? Buffer.from(data) : data;
 }

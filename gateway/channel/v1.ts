@@ -26,7 +26,11 @@ export class V1Frame implements Frame {
   }
 
   text(part: Part): string {
-    return utf8(this.#part(1 + PARTS.indexOf(part)));
+    return utf8(this.bytes(part));
+  }
+
+  bytes(part: Part): Buffer {
+    return this.#part(1 + PARTS.indexOf(part));
   }
 
   buffers(): readonly Buffer[] {
