@@ -71,7 +71,7 @@ export async function connectChannel(
   const upstream = await dial(server, path, offered, headers, dialOptions).finally(() => leaving.stop());
   const acceptOptions = { protocol: upstream.protocol, maxPayload: READ_LIMIT, skipUTF8Validation: true };
   const client = accept(req, socket, head, acceptOptions);
-  if (client) converse(options, kernelId, admission, client, socket, upstream);
+  if (client) converse(options, kernelId, admission, client, upstream);
   else upstream.terminate();
 }
 
@@ -80,12 +80,11 @@ function converse(
   kernelId: string,
   { client: { address }, principal }: Admission,
   client: WebSocket,
-  clientTransport: Duplex,
   upstream: WebSocket,
 ): void {
   const reading = new SharedPause(client);
   const sendUpstream = sender(upstream, reading.holder());
-  const sendClient = sender(client, upstream, clientTransport);
+  const sendClient = sender(client, upstream);
   const queue = reading.holder();
   let held = 0;
   const channel = new Channel({
