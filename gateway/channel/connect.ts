@@ -81,7 +81,7 @@ export async function connectChannel(
     client = accept(req, socket, head, acceptOptions);
     if (client) {
       claim?.hold(client);
-      converse(options, kernelId, admission, client, socket, upstream);
+      converse(options, kernelId, admission, client, upstream);
     } else upstream.terminate();
   } finally {
     if (!client) claim?.release();
@@ -97,12 +97,11 @@ function converse(
   kernelId: string,
   { client: { address }, principal }: Admission,
   client: WebSocket,
-  clientTransport: Duplex,
   upstream: WebSocket,
 ): void {
   const reading = new SharedPause(client);
   const sendUpstream = sender(upstream, reading.holder());
-  const sendClient = sender(client, upstream, clientTransport);
+  const sendClient = sender(client, upstream);
   const queue = reading.holder();
   let held = 0;
   let failed = false;

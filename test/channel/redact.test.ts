@@ -146,3 +146,43 @@ t.test('numbers keep their text when a string beside them is hidden', async (t) 
   const [sent] = new Redactor(delivered).pass(frameOf('legacy', payload), payload);
   t.equal(sent?.data, text.replace('topsecret', MASK));
 });
+
+t.test(
+  'a chunk of a stream that holds nothing passes as the same object, one that may begin a value waits',
+  async (t) => {
+    const delivered = new Delivered();
+    delivered.add([new Secret(CANARY)]);
+    for (const wire of ['v1', 'legacy'] as const) {
+      const redact = new Redactor(delivered);
+      const pass = (text: string) => {
+        const payload = payloadOf(wire, 'iopub', stream(text));
+        return redact.pass(frameOf(wire, payload), payload).map((sent) => sent === payload);
+      };
+      t.same(pass('nothing here\n'), [true]);
+      t.same(pass('neither is it "here"'), [true]);
+      t.same(pass(CANARY.slice(0, 5)), []);
+    }
+  },
+);
+
+t.test('hides a value beside the text of a stream', async (t) => {
+  const [content = ''] = redactor(CANARY)('iopub', {
+    ...stream('nothing here'),
+    content: { name: 'stdout', text: 'nothing here', more: CANARY },
+  });
+  t.same(JSON.parse(content), { name: 'stdout', text: 'nothing here', more: MASK });
+});
+
+t.test('how much may be the beginning of a value is what comparing every beginning says', async () => {
+  const piece = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '"', '\\'), minLength: 4, maxLength: 9 });
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 3 }), piece, (values, text) => {
+      const delivered = new Delivered();
+      delivered.add(values.map((value) => new Secret(value)));
+      const lengths = Array.from({ length: delivered.reach }, (_, length) => length).filter((length) =>
+        values.some((value) => length < value.length && text.endsWith(value.slice(0, length))),
+      );
+      return delivered.openEnd(text) >= Math.max(...lengths);
+    }),
+  );
+});
