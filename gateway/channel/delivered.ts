@@ -15,6 +15,9 @@ const SHORTEST = 4;
 /** Lines of a value from this length on are hidden by themselves: programs indent, quote and number lines. */
 const SHORTEST_LINE = 12;
 
+/** A kept end of this length isn't the beginning of a value by chance. */
+const LONG_PIECE = 8;
+
 /** One delivered value in all the ways in which it may stand in a message's strings. */
 interface Value {
   readonly forms: readonly string[];
@@ -90,9 +93,13 @@ export class Delivered {
     };
   }
 
-  /** @returns what a kept end shows when nothing follows it */
+  /**
+   * @returns what a kept end shows when nothing follows it: a piece that is too long for chance is the beginning of a
+   *   value, whose rest a dying kernel didn't send
+   */
   close({ text, masked: done }: OpenEnd): string {
     const plain = new Uncoloured(text);
+    if (plain.text.length - done >= LONG_PIECE) return MASK;
     const all = { start: done, end: plain.text.length };
     return masked(plain, this.#find(plain.text, SHORTEST, done), all);
   }

@@ -117,6 +117,19 @@ export class RawClient {
     return { id, status: String(reply.status), reply, stdout: streamed(messages, 'stdout'), messages };
   }
 
+  /**
+   * Waits until the client hears what a kernel says: its iopub connection comes back some time after a restart, and
+   * what was said until then is lost.
+   */
+  async listens(): Promise<void> {
+    const asked = new Set<string>();
+    await until(() => {
+      const heard = this.heard.some(({ parent, channel }) => channel === 'iopub' && asked.has(parent));
+      if (!heard) asked.add(this.send('kernel_info_request', {}));
+      return heard;
+    }, LIMIT_MS);
+  }
+
   /** Waits for a message. */
   async hears(matches: (message: Heard) => boolean): Promise<Heard> {
     await until(() => this.heard.some(matches) || this.socket.readyState === WebSocket.CLOSED, LIMIT_MS);
