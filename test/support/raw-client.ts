@@ -158,7 +158,7 @@ export async function openRawClient(
   { origin, token }: { readonly origin: string; readonly token: string },
   kernelId: string,
   wire: Wire,
-  session = randomUUID(),
+  session: string = randomUUID(),
 ): Promise<RawClient> {
   const url = `${origin.replace(/^http/, 'ws')}/api/kernels/${kernelId}/channels?session_id=${session}`;
   const headers = { authorization: `token ${token}` };
