@@ -16,7 +16,7 @@ export type Wire = 'v1' | 'legacy';
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 
 /**
- * Locates the parts of a message. Text that isn't UTF-8 reads with replacement characters: Python prints undecodable
+ * Locates the parts of a message. Text in a binary frame that isn't UTF-8 reads with replacement characters: Python prints undecodable
  * file names (PEP 383) as bytes that aren't.
  *
  * @param binary whether the websocket frame was binary
@@ -29,7 +29,10 @@ export function decode(wire: Wire, data: Buffer, binary: boolean): Frame {
       throw new GatewayError('UNSUPPORTED_FRAME', 'A v1 kernel websocket carries binary frames only.');
     return new V1Frame(data);
   }
-  return binary ? LegacyFrame.withBuffers(data) : new LegacyFrame(data, []);
+  if (binary) return LegacyFrame.withBuffers(data);
+  // RFC 6455 section 8.1; the websockets' own check is off, so that each message is checked once.
+  if (!isUtf8(data)) throw malformed('A text frame is not UTF-8.');
+  return new LegacyFrame(data, []);
 }
 
 /**

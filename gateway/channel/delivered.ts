@@ -1,6 +1,6 @@
 import type { Secret } from '../../processors/secret.js';
 import { Uncoloured } from './colours.js';
-import { formsOf } from './forms.js';
+import { formsOf, PLAIN_RUN } from './forms.js';
 import type { Span } from './json-text.js';
 
 /** What stands in a frame where a delivered value was. */
@@ -12,8 +12,11 @@ export const MASK = '***';
  */
 const SHORTEST = 4;
 
-/** Characters that neither JSON nor Python's repr ever writes differently. */
-const PLAIN_RUN = /[A-Za-z0-9_.\-+=:@,;!?#%*()[\]|~^]+/g;
+/** Lines of a value from this length on are hidden by themselves: programs indent, quote and number lines. */
+const SHORTEST_LINE = 12;
+
+/** A kept end of this length isn't the beginning of a value by chance. */
+const LONG_PIECE = 8;
 
 /** One delivered value in all the ways in which it may stand in a message's strings. */
 interface Value {
@@ -37,12 +40,16 @@ export class Delivered {
   readonly #values = new Map<string, Value>();
 
   add(secrets: readonly Secret[]): void {
-    for (const secret of secrets) {
-      const value = secret.reveal();
+    for (const value of secrets.map((secret) => secret.reveal())) {
       if (value.length < SHORTEST || this.#values.has(value)) continue;
-      const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
-      this.#values.set(value, { forms: formsOf(value), core: runs[0] ?? '', raw: Buffer.from(value) });
+      const lines = value.split(/[\r\n]+/).map((line) => line.trim());
+      for (const each of [value, ...lines.filter((line) => line.length >= SHORTEST_LINE)]) this.#add(each);
     }
+  }
+
+  #add(value: string): void {
+    const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
+    this.#values.set(value, { forms: formsOf(value), core: runs[0] ?? '', raw: Buffer.from(value) });
   }
 
   get empty(): boolean {
@@ -86,9 +93,13 @@ export class Delivered {
     };
   }
 
-  /** @returns what a kept end shows when nothing follows it */
+  /**
+   * @returns what a kept end shows when nothing follows it: a piece that is too long for chance is the beginning of a
+   *   value, whose rest a dying kernel didn't send
+   */
   close({ text, masked: done }: OpenEnd): string {
     const plain = new Uncoloured(text);
+    if (plain.text.length - done >= LONG_PIECE) return MASK;
     const all = { start: done, end: plain.text.length };
     return masked(plain, this.#find(plain.text, SHORTEST, done), all);
   }

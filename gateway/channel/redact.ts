@@ -1,7 +1,7 @@
 import type { Delivered, OpenEnd } from './delivered.js';
 import { type Frame, PARTS, type Part, type Payload } from './frame.js';
 import { mapStrings, withMembers } from './json-text.js';
-import { isLoss, parentId, readHeader, readObject } from './messages.js';
+import { lifeIn, parentId, readHeader, readObject } from './messages.js';
 
 /**
  * Words of the protocol itself. A value that happens to equal one (`LEVEL=error`) isn't hidden where the
@@ -94,7 +94,7 @@ export class Redactor {
   #status(frame: Frame): Payload[] {
     const parent = parentId(frame);
     const { execution_state: state } = readObject(frame, 'content');
-    if (isLoss(frame)) return this.releaseAll();
+    if (lifeIn(frame)) return this.releaseAll();
     if (state === 'busy') this.#busy.add(parent);
     if (state !== 'idle') return [];
     this.#busy.delete(parent);
