@@ -38,6 +38,7 @@ const NO_END: OpenEnd = { text: '', masked: 0 };
 /** The values that one kernel was given; every frame that leaves the kernel is searched for them. */
 export class Delivered {
   readonly #values = new Map<string, Value>();
+  #reach = 0;
 
   add(secrets: readonly Secret[]): void {
     for (const value of secrets.map((secret) => secret.reveal())) {
@@ -49,11 +50,23 @@ export class Delivered {
 
   #add(value: string): void {
     const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
-    this.#values.set(value, { forms: formsOf(value), core: runs[0] ?? '', raw: Buffer.from(value) });
+    const forms = formsOf(value);
+    this.#values.set(value, { forms, core: runs[0] ?? '', raw: Buffer.from(value) });
+    this.#reach = Math.max(this.#reach, ...forms.map((form) => form.length));
   }
 
   get empty(): boolean {
     return this.#values.size === 0;
+  }
+
+  /** Characters of the longest form: what has to be seen of a text's end to know whether a value begins there. */
+  get reach(): number {
+    return this.#reach;
+  }
+
+  /** True when the text's end may be the beginning of a value. */
+  mayGoOn(text: string): boolean {
+    return this.#openStart(text) < text.length;
   }
 
   /** A fast test that never misses: false means that no form of any value is in these bytes. */

@@ -2,6 +2,7 @@ import type { Delivered, OpenEnd } from './delivered.js';
 import { type Frame, PARTS, type Part, type Payload } from './frame.js';
 import { mapStrings, withMembers } from './json-text.js';
 import { lifeIn, parentId, readHeader, readObject } from './messages.js';
+import { streamEnd } from './stream-end.js';
 
 /**
  * Words of the protocol itself. A value that happens to equal one (`LEVEL=error`) isn't hidden where the
@@ -39,6 +40,9 @@ const BEYOND_CHANCE = 12;
 /** So many streams may wait for their next chunk; beyond it the oldest is shown as it is. */
 const MOST_HELD = 100;
 
+/** How JSON writes the first character of a terminal's colour code, which may stand inside a value. */
+const COLOUR = '\\u001b';
+
 /** A stream whose end may be the beginning of a value. */
 interface Held {
   readonly parent: string;
@@ -65,7 +69,9 @@ export class Redactor {
     if (this.#delivered.empty) return [payload];
     if (frame.channel !== 'iopub') return [this.#hide(frame, payload)];
     const type = readHeader(frame).msg_type;
-    if (type === 'stream') return this.#stream(frame, payload);
+    if (type === 'stream') {
+      return this.#passesWhole(frame, payload) ? [payload] : this.#stream(frame, payload);
+    }
     const before = type === 'status' ? this.#status(frame) : [];
     if (ENDS_A_STREAM.has(type)) before.push(...this.#release(parentId(frame)));
     return [...before, this.#hide(frame, payload)];
@@ -75,6 +81,15 @@ export class Redactor {
   releaseAll(): Payload[] {
     this.#busy.clear();
     return [...this.#held.keys()].flatMap((key) => this.#show(key));
+  }
+
+  /** Nearly all that a kernel sends holds no value, and neither ends nor begins one: that much shows unparsed. */
+  #passesWhole(frame: Frame, payload: Payload): boolean {
+    if (this.#held.size > 0 || this.#delivered.mayBeIn(bytesOf(payload))) return false;
+    const content = frame.bytes('content');
+    if (content.includes(COLOUR)) return false;
+    const end = streamEnd(content, this.#delivered.reach);
+    return end !== undefined && !this.#delivered.mayGoOn(end);
   }
 
   #stream(frame: Frame, payload: Payload): Payload[] {
