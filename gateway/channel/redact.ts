@@ -82,12 +82,13 @@ export class Redactor {
     if (typeof name !== 'string' || typeof text !== 'string') return [this.#hide(frame, payload)];
     const parent = parentId(frame);
     const key = JSON.stringify([parent, name]);
-    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end);
+    const mayHold = this.#delivered.mayBeIn(bytesOf(payload));
+    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end, mayHold);
     this.#held.delete(key);
     if (end.text !== '') this.#held.set(key, { parent, frame, end });
     const released = this.#held.size > MOST_HELD ? [...this.#held.keys()].slice(0, 1) : [];
     const overflow = released.flatMap((oldest) => this.#show(oldest));
-    if (shown === text) return [...overflow, this.#hide(frame, payload)];
+    if (shown === text) return [...overflow, mayHold ? this.#hide(frame, payload) : payload];
     return shown === '' ? overflow : [...overflow, this.#withText(frame, shown)];
   }
 
@@ -95,7 +96,7 @@ export class Redactor {
     const parent = parentId(frame);
     const { execution_state: state } = readObject(frame, 'content');
     if (lifeIn(frame)) return this.releaseAll();
-    if (state === 'busy') this.#busy.add(parent);
+    if (state === 'busy' && this.#busy.size < MOST_HELD) this.#busy.add(parent);
     if (state !== 'idle') return [];
     this.#busy.delete(parent);
     // Output after a cell's end, from a thread of it, has no idle of its own: it comes with the next one.
