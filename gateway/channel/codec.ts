@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../errors.js';
 import { type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
-import { isJson } from './json-text.js';
+import { parseJson } from './json-text.js';
 import { LegacyFrame } from './legacy.js';
 import { encodeV1, V1Frame } from './v1.js';
 
@@ -44,13 +44,21 @@ export function decodeStrictly(wire: Wire, data: Buffer, binary: boolean): Frame
   const frame = decode(wire, data, binary);
   for (const text of frame.texts()) {
     if (!isUtf8(text)) throw malformed('A part of the message is not UTF-8.');
-    if (!isJson(text.toString('utf8'))) throw malformed('A part of the message is not JSON.');
+    checkJson(text.toString('utf8'));
   }
   for (const part of PARTS) {
     if (!frame.text(part).trimStart().startsWith('{'))
       throw malformed(`The message's ${part} is not a JSON object.`);
   }
   return frame;
+}
+
+function checkJson(text: string): void {
+  try {
+    parseJson(text);
+  } catch {
+    throw malformed('A part of the message is not JSON.');
+  }
 }
 
 /** A message of the gateway's own. */

@@ -18,6 +18,9 @@ const SHORTEST_LINE = 12;
 /** A kept end of this length isn't the beginning of a value by chance. */
 const LONG_PIECE = 8;
 
+/** ESC as JSON has it; Python writes small letters. */
+const ESCAPES = [Buffer.from('\\u001b'), Buffer.from('\\u001B')];
+
 /** One delivered value in all the ways in which it may stand in a message's strings. */
 interface Value {
   readonly forms: readonly string[];
@@ -71,6 +74,8 @@ export class Delivered {
 
   /** A fast test that never misses: false means that no form of any value is in these bytes. */
   mayBeIn(data: Buffer): boolean {
+    // Colours stand within values: the core wouldn't be found.
+    if (ESCAPES.some((code) => data.includes(code))) return !this.empty;
     for (const { core } of this.#values.values()) {
       if (core === '' || data.indexOf(core, 0, 'latin1') !== -1) return true;
     }
@@ -91,15 +96,21 @@ export class Delivered {
    * Hides values in a text that goes on: what may yet become a value is kept back, shorter than the longest form.
    *
    * @param before what was kept back when the text so far ended
+   * @param mayHold false when {@link mayBeIn} has said so of the chunk
    * @returns what can be shown, and the new end; `shown` is `chunk` itself when nothing is hidden or kept
    */
-  hideChunk(chunk: string, before: OpenEnd = NO_END): { readonly shown: string; readonly end: OpenEnd } {
+  hideChunk(
+    chunk: string,
+    before: OpenEnd = NO_END,
+    mayHold = true,
+  ): { readonly shown: string; readonly end: OpenEnd } {
     const plain = new Uncoloured(before.text + chunk);
     const { text } = plain;
-    const spans = this.#find(text, SHORTEST, before.masked);
+    const spans = mayHold || before !== NO_END ? this.#find(text, SHORTEST, before.masked) : [];
     const open = this.#openStart(text);
     if (spans.length === 0 && open === text.length) return { shown: before.text + chunk, end: NO_END };
-    const across = spans.find(({ start, end }) => start < open && end > open);
+    const isShown = ({ start }: Span) => start < open || (start === 0 && before.masked > 0);
+    const across = spans.find((span) => span.end > open && isShown(span));
     return {
       shown: masked(plain, spans, { start: before.masked, end: open }),
       end: { text: plain.slice(open, text.length), masked: across ? across.end - open : 0 },

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../errors.js';
 import { encode, type Wire } from './codec.js';
 import type { Frame, Part, Payload } from './frame.js';
+import { parseJson } from './json-text.js';
 
 /**
  * The messages that the gateway reads or writes, by the protocol's own names.
@@ -64,7 +65,7 @@ export function lifeIn(frame: Frame): Life | undefined {
 export function readObject(frame: Frame, part: Part): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(frame.text(part));
+    value = parseJson(frame.text(part));
   } catch (error) {
     if (error instanceof GatewayError) throw error;
   }

@@ -40,9 +40,6 @@ const BEYOND_CHANCE = 12;
 /** So many streams may wait for their next chunk; beyond it the oldest is shown as it is. */
 const MOST_HELD = 100;
 
-/** How JSON writes the first character of a terminal's colour code, which may stand inside a value. */
-const COLOUR = '\\u001b';
-
 /** A stream whose end may be the beginning of a value. */
 interface Held {
   readonly parent: string;
@@ -86,9 +83,7 @@ export class Redactor {
   /** Nearly all that a kernel sends holds no value, and neither ends nor begins one: that much shows unparsed. */
   #passesWhole(frame: Frame, payload: Payload): boolean {
     if (this.#held.size > 0 || this.#delivered.mayBeIn(bytesOf(payload))) return false;
-    const content = frame.bytes('content');
-    if (content.includes(COLOUR)) return false;
-    const end = streamEnd(content, this.#delivered.reach);
+    const end = streamEnd(frame.bytes('content'), this.#delivered.reach);
     return end !== undefined && !this.#delivered.mayGoOn(end);
   }
 
@@ -97,12 +92,13 @@ export class Redactor {
     if (typeof name !== 'string' || typeof text !== 'string') return [this.#hide(frame, payload)];
     const parent = parentId(frame);
     const key = JSON.stringify([parent, name]);
-    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end);
+    const mayHold = this.#delivered.mayBeIn(bytesOf(payload));
+    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end, mayHold);
     this.#held.delete(key);
     if (end.text !== '') this.#held.set(key, { parent, frame, end });
     const released = this.#held.size > MOST_HELD ? [...this.#held.keys()].slice(0, 1) : [];
     const overflow = released.flatMap((oldest) => this.#show(oldest));
-    if (shown === text) return [...overflow, this.#hide(frame, payload)];
+    if (shown === text) return [...overflow, mayHold ? this.#hide(frame, payload) : payload];
     return shown === '' ? overflow : [...overflow, this.#withText(frame, shown)];
   }
 
@@ -110,7 +106,7 @@ export class Redactor {
     const parent = parentId(frame);
     const { execution_state: state } = readObject(frame, 'content');
     if (lifeIn(frame)) return this.releaseAll();
-    if (state === 'busy') this.#busy.add(parent);
+    if (state === 'busy' && this.#busy.size < MOST_HELD) this.#busy.add(parent);
     if (state !== 'idle') return [];
     this.#busy.delete(parent);
     // Output after a cell's end, from a thread of it, has no idle of its own: it comes with the next one.

@@ -2,10 +2,8 @@ import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { Sessions } from '../../gateway/channel/sessions.js';
-import { startFakeKernel } from '../support/fake-kernel.js';
+import { KERNEL, startFakeKernel } from '../support/fake-kernel.js';
 import { startTestGateway } from '../support/gateway.js';
-
-const KERNEL = '0f1c2d3e-0000-4000-8000-000000000000';
 
 t.test('a session is of one kernel and one principal', async (t) => {
   const sessions = () => new Sessions(Buffer.from('a key'));

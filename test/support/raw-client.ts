@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { decode, encode, V1_PROTOCOL, type Wire } from '../../gateway/channel/codec.js';
 import type { Payload } from '../../gateway/channel/frame.js';
+import { parseJson } from '../../gateway/channel/json-text.js';
 import { until } from './until.js';
 
 /** One message that a client got. */
@@ -53,7 +54,7 @@ export class RawClient {
       this.frames.push(data);
       const frame = decode(wire, data, binary);
       const [header, parent, content] = (['header', 'parent_header', 'content'] as const).map(
-        (part) => JSON.parse(frame.text(part)) as Record<string, unknown>,
+        (part) => parseJson(frame.text(part)) as Record<string, unknown>,
       );
       this.heard.push({
         channel: frame.channel,
