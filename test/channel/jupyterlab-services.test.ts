@@ -14,7 +14,7 @@ t.before(async () => {
     env: { CANARY: 'canary-in-the-kernel' },
   });
 });
-t.after(async () => {
+t.teardown(async () => {
   await gateway.close();
   await jupyter.close();
 });
