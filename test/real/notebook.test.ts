@@ -13,7 +13,7 @@ import { Secret } from '../../processors/secret.js';
 import { startBrowser, type Watch, watch } from '../support/browser.js';
 import { startTestGateway, type TestGateway, TOKEN, upstreamOf } from '../support/gateway.js';
 import { jupyterEnvironment } from '../support/jupyter.js';
-import { emptyNotebook, ended, LabNotebook, outputOf, PATIENCE } from '../support/lab.js';
+import { ended, LabNotebook, notebookOf, outputOf, PATIENCE, putNotebook } from '../support/lab.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(300_000);
@@ -70,11 +70,7 @@ t.test('a person is logged in by the link, waits for Jupyter, and is in JupyterL
 });
 
 t.test('opens a notebook from the file browser', async (t) => {
-  await api('PUT', '/api/contents/incident.ipynb', {
-    type: 'notebook',
-    format: 'json',
-    content: JSON.parse(emptyNotebook()),
-  });
+  await putNotebook(gateway, 'incident.ipynb', notebookOf(['']));
   await page.locator('.jp-FileBrowser [data-jp-item-name="refresh"]').click();
   await page.locator('.jp-DirListing-item[title*="incident.ipynb"]').dblclick();
   await notebook.ready();
@@ -203,13 +199,4 @@ function holdsCanary(text: string): boolean {
   const json = JSON.stringify(CANARY).slice(1, -1);
   const html = CANARY.replaceAll('&', '&amp;');
   return [CANARY, json, html].some((spelling) => text.includes(spelling));
-}
-
-async function api(method: string, path: string, body: unknown): Promise<void> {
-  const { status } = await fetch(gateway.origin + path, {
-    method,
-    headers: { authorization: `token ${TOKEN}` },
-    body: JSON.stringify(body),
-  });
-  if (status >= 400) throw new Error(`${method} ${path}: ${status}`);
 }

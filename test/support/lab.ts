@@ -1,4 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
+import type { TestGateway } from './gateway.js';
 
 /** How long a kernel's start or a page of JupyterLab's may take on a small, busy machine, in milliseconds. */
 export const PATIENCE = 60_000;
@@ -49,12 +50,34 @@ export async function outputOf(cell: Locator): Promise<string> {
   return (await cell.locator('.jp-OutputArea-output').allTextContents()).join('\n');
 }
 
-/** An `.ipynb` with one empty cell for a Python kernel. */
-export function emptyNotebook(): string {
-  return JSON.stringify({
-    cells: [{ cell_type: 'code', id: 'first', execution_count: null, metadata: {}, outputs: [], source: '' }],
+/**
+ * The content of an `.ipynb` for a Python kernel.
+ * @param sources one text a cell; what starts with `#` and a space is Markdown
+ */
+export function notebookOf(sources: readonly string[]): Record<string, unknown> {
+  const cells = sources.map((source, index) =>
+    source.startsWith('# ')
+      ? { cell_type: 'markdown', id: `cell-${index}`, metadata: {}, source }
+      : { cell_type: 'code', id: `cell-${index}`, execution_count: null, metadata: {}, outputs: [], source },
+  );
+  return {
+    cells,
     metadata: { kernelspec: { name: 'python3', display_name: 'Python 3 (ipykernel)', language: 'python' } },
     nbformat: 4,
     nbformat_minor: 5,
+  };
+}
+
+/** Puts a notebook where the gateway's Jupyter keeps them, through its API. */
+export async function putNotebook(
+  { origin, token }: Pick<TestGateway, 'origin' | 'token'>,
+  name: string,
+  content: Record<string, unknown>,
+): Promise<void> {
+  const { status } = await fetch(`${origin}/api/contents/${name}`, {
+    method: 'PUT',
+    headers: { authorization: `token ${token}` },
+    body: JSON.stringify({ type: 'notebook', format: 'json', content }),
   });
+  if (status !== 201) throw new Error(`${name} was not made: ${status}`);
 }
