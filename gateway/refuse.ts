@@ -147,6 +147,8 @@ function refusalPage(error: GatewayError, navigation: boolean): string {
   }
   if (error.code === 'FORBIDDEN' || error.code === 'UNAUTHENTICATED') {
     parts.push('<a class="button" href="/spin/login">Log in</a>');
+  } else if (error.code === 'NOT_FOUND' || error.code === 'PATH_NOT_ALLOWED') {
+    parts.push('<p><a href="/">To Jupyter</a></p>');
   }
   return renderPage({ title, body: parts.join('\n'), ...(refresh !== undefined && { refresh }) });
 }
