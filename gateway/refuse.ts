@@ -138,19 +138,17 @@ function refusalPage(error: GatewayError, navigation: boolean): string {
   const refresh = navigation ? retries[error.code] : undefined;
   const title = headings[error.code] ?? 'Bad request';
   const parts = [`<h1>${escapeHtml(title)}</h1>`];
-  if (refresh !== undefined && error.code === 'UPSTREAM_STARTING') {
-    parts.push(
-      '<div class="busy"></div>',
-      '<p class="quiet">A first start takes longer. This page moves on by itself.</p>',
-    );
-  } else {
-    parts.push(`<p>${escapeHtml(error.message)}</p>`);
-    if (refresh !== undefined) {
-      parts.push(`<p class="quiet">This page looks every ${refresh} seconds and moves on by itself.</p>`);
-    }
+  const busy = refresh !== undefined && error.code === 'UPSTREAM_STARTING';
+  if (busy) parts.push('<div class="busy"></div>');
+  parts.push(`<p>${escapeHtml(error.message)}</p>`);
+  if (busy) parts.push('<p class="quiet">This page moves on by itself.</p>');
+  else if (refresh !== undefined) {
+    parts.push(`<p class="quiet">This page looks every ${refresh} seconds and moves on by itself.</p>`);
   }
   if (error.code === 'FORBIDDEN' || error.code === 'UNAUTHENTICATED') {
     parts.push('<a class="button" href="/spin/login">Log in</a>');
+  } else if (error.code === 'NOT_FOUND' || error.code === 'PATH_NOT_ALLOWED') {
+    parts.push('<p><a href="/">To Jupyter</a></p>');
   }
   return renderPage({ title, body: parts.join('\n'), ...(refresh !== undefined && { refresh }) });
 }
