@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayError, Refusal } from './errors.js';
+import { faultOf } from './fault.js';
 import type { Log } from './log.js';
 import { acceptsHtml, isNavigation } from './navigation.js';
 import { escapeHtml, pageHeaders, renderPage } from './page.js';
@@ -97,7 +98,7 @@ export function refuseUpgrade(socket: Duplex, error: GatewayError): void {
 
 /**
  * The one log line of a refusal: never the query, which may hold a token. What made the gateway itself fail
- * is logged with its stack, since the client isn't told.
+ * is logged with its place, since the client isn't told; without its text, as an invalid URL quotes its token.
  */
 export function logRefusal(log: Log, req: IncomingMessage, address: string, error: GatewayError): void {
   const line = {
@@ -108,7 +109,7 @@ export function logRefusal(log: Log, req: IncomingMessage, address: string, erro
     method: req.method,
     path: req.url?.replace(/[?#].*$/s, ''),
   };
-  if (error.code === 'INTERNAL') log.error({ ...line, err: error.cause }, error.message);
+  if (error.code === 'INTERNAL') log.error({ ...line, fault: faultOf(error.cause) }, error.message);
   else log.warn(line, error.message);
 }
 
