@@ -62,7 +62,7 @@ export class Delivered {
   /** A fast test that never misses: false means that no form of any value is in these bytes. */
   mayBeIn(data: Buffer): boolean {
     // Colours stand within values: the core wouldn't be found.
-    if (ESCAPES.some((escape) => data.includes(escape))) return !this.empty;
+    if (ESCAPES.some((code) => data.includes(code))) return !this.empty;
     for (const { core } of this.#values.values()) {
       if (core === '' || data.indexOf(core, 0, 'latin1') !== -1) return true;
     }
