@@ -36,6 +36,8 @@ export interface ConnectOptions {
   readonly processors: Processors;
   readonly log: Log;
   readonly sessions: Sessions;
+  /** How long Jupyter may take to open a websocket, in milliseconds; by default as long as a kernel's start may. */
+  readonly handshakeTimeout?: number;
 }
 
 /** @returns the kernel's id when the path (without the base path) is a kernel's websocket */
@@ -71,7 +73,12 @@ export async function connectChannel(
     const path = claim ? `${target.path}?${parameters}` : withQuery(target);
     const server = options.upstream();
     const headers = upgradeTowardsUpstream(req.headers, who, server);
-    return dial(server, path, offered, headers, { signal: leaving.signal, skipUTF8Validation: true });
+    const { handshakeTimeout } = options;
+    return dial(server, path, offered, headers, {
+      signal: leaving.signal,
+      skipUTF8Validation: true,
+      ...(handshakeTimeout !== undefined && { handshakeTimeout }),
+    });
   };
   let client: WebSocket | undefined;
   try {
