@@ -39,6 +39,8 @@ export interface ConnectOptions {
   readonly log: Log;
   readonly sessions: Sessions;
   readonly open: OpenSockets;
+  /** How long Jupyter may take to open a websocket, in milliseconds; by default as long as a kernel's start may. */
+  readonly handshakeTimeout?: number;
 }
 
 /** @returns the kernel's id when the path (without the base path) is a kernel's websocket */
@@ -74,7 +76,12 @@ export async function connectChannel(
     const path = claim ? `${target.path}?${parameters}` : withQuery(target);
     const server = options.upstream();
     const headers = upgradeTowardsUpstream(req.headers, who, server);
-    return dial(server, path, offered, headers, { signal: leaving.signal, skipUTF8Validation: true });
+    const { handshakeTimeout } = options;
+    return dial(server, path, offered, headers, {
+      signal: leaving.signal,
+      skipUTF8Validation: true,
+      ...(handshakeTimeout !== undefined && { handshakeTimeout }),
+    });
   };
   let client: WebSocket | undefined;
   try {
