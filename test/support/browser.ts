@@ -57,33 +57,36 @@ function keyHash(port: number): Promise<string> {
 
 /** What a page met that it shouldn't. */
 export interface Watch {
-  /** Console errors, refused and failed requests, exceptions, in order. */
-  readonly complaints: readonly string[];
+  /** Requests that were refused or failed, and broken websockets: status or reason, and path. */
+  readonly failed: readonly string[];
+  /** What its scripts complained about: console errors and exceptions. */
+  readonly errors: readonly string[];
   /** Text of every websocket message that the page received. */
   readonly received: readonly string[];
 }
 
-/** Listens to a page from now on. What the page itself breaks off, by leaving, is no complaint. */
+/** Listens to a page from now on. What the page itself breaks off, by leaving, is no failure. */
 export function watch(page: Page): Watch {
-  const complaints: string[] = [];
+  const failed: string[] = [];
+  const errors: string[] = [];
   const received: string[] = [];
   page.on('console', (message) => {
-    // The browser's own lines about requests repeat what comes below.
+    // The browser's own lines about requests repeat what is noted below.
     if (message.type() !== 'error' || message.text().startsWith('Failed to load resource')) return;
-    complaints.push(message.text());
+    errors.push(message.text());
   });
-  page.on('pageerror', (error) => complaints.push(`exception: ${error.message}`));
+  page.on('pageerror', (error) => errors.push(error.message));
   page.on('response', (response) => {
     const { pathname } = new URL(response.url());
-    if (response.status() >= 400) complaints.push(`${response.status()} ${pathname}`);
+    if (response.status() >= 400) failed.push(`${response.status()} ${pathname}`);
   });
   page.on('requestfailed', (request) => {
     const reason = request.failure()?.errorText ?? '';
-    if (reason !== 'net::ERR_ABORTED') complaints.push(`${reason} ${new URL(request.url()).pathname}`);
+    if (reason !== 'net::ERR_ABORTED') failed.push(`${reason} ${new URL(request.url()).pathname}`);
   });
   page.on('websocket', (socket) => {
-    socket.on('socketerror', (error) => complaints.push(`${error} ${new URL(socket.url()).pathname}`));
+    socket.on('socketerror', (error) => failed.push(`${error} ${new URL(socket.url()).pathname}`));
     socket.on('framereceived', ({ payload }) => received.push(payload.toString()));
   });
-  return { complaints, received };
+  return { failed, errors, received };
 }

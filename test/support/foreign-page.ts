@@ -31,7 +31,8 @@ async function use(gateway, token, carrier, known) {
   if (carrier === 'query') url.searchParams.set('token', token);
   const marker = 'v1.token.websocket.jupyter.org';
   const socket = new WebSocket(url, carrier === 'subprotocol' ? [marker, marker + '.' + encodeURIComponent(token)] : []);
-  const header = { msg_id: 'm1', msg_type: 'execute_request', session: 's', username: '', version: '5.3', date: '' };
+  // A kernel takes a message that equals an earlier one for a replay, and says nothing.
+  const header = { msg_id: crypto.randomUUID(), msg_type: 'execute_request', session: 's', username: '', version: '5.3', date: '' };
   const content = { code: "print(len('{{runtime_env:CANARY}}'), '{{runtime_env:CANARY}}')", silent: false };
   const seen = await new Promise((resolve) => {
     socket.onclose = ({ code }) => resolve('closed ' + code);
