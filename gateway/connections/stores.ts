@@ -8,7 +8,9 @@ export interface Stores {
    * @returns undefined when nothing of that name is set
    */
   get(reference: string): Secret | undefined;
-  /** What a reference finally names: `secret_var:VAR` becomes the `secret:…` that VAR holds. */
+  /** The `file` store alone. */
+  file(name: string): Secret | undefined;
+  /** What a reference finally names: `secret_var:VAR` becomes the `secret:…` that the variable VAR holds. */
   canonical(reference: string): string;
 }
 
@@ -20,21 +22,18 @@ export function createStores(
   environment: ReadonlyMap<string, Secret>,
   folder: string = DEFAULT_SECRETS_FOLDER,
 ): Stores {
-  const canonical = (reference: string): string => {
-    const [store, name = ''] = split(reference);
-    return store === 'secret_var' ? `secret:${environment.get(name)?.reveal() ?? ''}` : reference;
-  };
+  const nameOf = (reference: string) => reference.slice(reference.indexOf(':') + 1);
+  const canonical = (reference: string): string =>
+    reference.startsWith('secret_var:')
+      ? `secret:${environment.get(nameOf(reference))?.reveal() ?? ''}`
+      : reference;
   return {
     canonical,
+    file: (name) => readSecretFile(folder, name),
     get(reference) {
-      const [store, name = ''] = split(canonical(reference));
-      if (store === 'runtime_env') return environment.get(name);
+      const name = nameOf(canonical(reference));
+      if (reference.startsWith('runtime_env:')) return environment.get(name);
       return readSecretFile(folder, name) ?? environment.get(name);
     },
   };
-}
-
-function split(reference: string): readonly string[] {
-  const separator = reference.indexOf(':');
-  return [reference.slice(0, separator), reference.slice(separator + 1)];
 }
