@@ -4,6 +4,7 @@ import { createProcessors } from '../processors/index.js';
 import { createApi } from './api/api.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
+import { Sessions } from './channel/sessions.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
 import { openCertificates } from './edge/certificates.js';
@@ -73,7 +74,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     identity,
     api,
     proxy,
-    channel: { upstream, kernels, processors, log, sessionKey },
+    channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey) },
     ready: async () => probe(upstream()),
     log,
   });

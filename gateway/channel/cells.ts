@@ -6,9 +6,12 @@ type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
 interface Running {
   readonly source: string;
   readonly startedAt: number;
-  readonly onError: () => void;
+  readonly onError: (() => void) | undefined;
   processor: string;
 }
+
+/** Cells whose reply is awaited, per client; the record of one that is over the limit is written without it. */
+const MOST_RUNNING = 10_000;
 
 /** The cells that one client has sent and whose reply is still to come; writes a log line for each that ends. */
 export class Cells {
@@ -24,11 +27,16 @@ export class Cells {
   /**
    * @param id msg_id of the execute_request
    * @param code as the user typed it; only its hash is kept
-   * @param onError told when the cell fails
+   * @param onError told when the cell fails; must not hold on to the message
    */
-  started(id: string, code: string, onError: () => void): void {
+  started(id: string, code: string, onError: (() => void) | undefined): void {
     const source = createHash('sha256').update(code).digest('hex');
     this.#running.set(id, { source, startedAt: performance.now(), onError, processor: 'none' });
+    if (this.#running.size <= MOST_RUNNING) return;
+    const [oldest] = this.#running;
+    if (!oldest) return;
+    this.#running.delete(oldest[0]);
+    this.#write(oldest[1], 'unseen');
   }
 
   /** The cell is taken by a processor. */
@@ -43,7 +51,7 @@ export class Cells {
     if (!cell) return;
     this.#running.delete(id);
     this.#write(cell, status);
-    if (status === 'error') cell.onError();
+    if (status === 'error') cell.onError?.();
   }
 
   /** The client is gone: the kernel goes on with its cells, unseen. */

@@ -2,14 +2,15 @@ import type { Processors } from '../../processors/index.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import { Cells } from './cells.js';
-import { decode, type Wire } from './codec.js';
+import { handlingOf } from './client-messages.js';
+import { decode, decodeStrictly, type Wire } from './codec.js';
 import { Companions } from './companions.js';
 import { Executions, MAX_MESSAGE } from './executions.js';
 import type { Frame, Payload } from './frame.js';
 import { InputRequests } from './input-requests.js';
 import type { Kernel } from './kernels.js';
 import { Lane } from './lane.js';
-import { type Header, MessageWriter, parentId, readHeader, readObject } from './messages.js';
+import { type Header, isLoss, MessageWriter, parentId, readHeader, readObject } from './messages.js';
 import { Redactor } from './redact.js';
 
 export interface ChannelParts {
@@ -23,6 +24,8 @@ export interface ChannelParts {
   toClient(payload: Payload): void;
   /** Told by how many bytes the requests that wait for a rewrite grew or shrank. */
   onHeld(change: number): void;
+  /** A request that waited could be neither passed nor answered: the caller closes the socket. */
+  onFault(error: unknown): void;
 }
 
 /**
@@ -46,25 +49,31 @@ export class Channel {
     this.#cells = new Cells(parts.log, { ...parts.who, kernel: parts.kernel.id });
     this.#executions = new Executions({ ...parts, companions: this.#companions, cells: this.#cells, writer });
     this.#redactor = new Redactor(parts.kernel.delivered);
-    this.#unsubscribe = parts.kernel.onRestart(() => this.#companions.lost());
+    this.#unsubscribe = parts.kernel.onRestart(() => this.#restarted());
   }
 
   /** @throws {GatewayError} for what isn't a message that a client may send: the caller closes the socket */
   fromClient(data: Buffer, binary: boolean): void {
-    const frame = decode(this.#parts.wire, data, binary);
+    const frame = decodeStrictly(this.#parts.wire, data, binary);
     const header = readHeader(frame);
     const payload = { data, binary };
     if (data.length > MAX_MESSAGE && header.msg_type !== 'execute_request')
       throw new GatewayError('MESSAGE_TOO_LARGE');
-    if (frame.channel === 'shell') this.#shell(frame, header, payload);
-    else if (frame.channel === 'control') this.#parts.toKernel(payload);
-    else if (frame.channel === 'stdin') this.#answer(header, payload);
+    const handling = handlingOf(frame.channel, header.msg_type);
+    if (handling === 'cell' || (handling === 'pass' && frame.channel === 'shell'))
+      this.#queue(frame, header, payload);
+    else if (handling === 'pass') this.#parts.toKernel(payload);
+    else if (handling === 'answer') this.#answer(header, payload);
+    else if (handling === 'refuse')
+      this.#executions.refuse(frame, header, 'Cells run on the shell channel only: send this one there.');
+    else if (handling === 'drop') this.#dropped(header);
     else throw new GatewayError('MALFORMED_FRAME', `A client does not send on the ${frame.channel} channel.`);
   }
 
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
   fromKernel(data: Buffer, binary: boolean): void {
     const frame = decode(this.#parts.wire, data, binary);
+    if ((this.#companions.some || this.#inputs.some) && isLoss(frame)) this.#restarted();
     if (this.#companions.some && this.#companions.take(frame)) return;
     if (frame.channel === 'shell') this.#reply(frame);
     else if (frame.channel === 'stdin') this.#question(frame);
@@ -80,17 +89,28 @@ export class Channel {
     this.#cells.close();
   }
 
-  #shell(frame: Frame, header: Header, payload: Payload): void {
+  #queue(frame: Frame, header: Header, payload: Payload): void {
     const key = `${header.session}\n${header.subshell_id ?? ''}`;
     const lane = this.#lanes.get(key) ?? new Lane((change) => this.#parts.onHeld(change));
     const drained = lane.push(
       header.msg_type === 'execute_request'
-        ? this.#executions.turn(frame, header, payload, () => this.#lanes.get(key)?.abort())
+        ? this.#executions.turn(frame, header, payload, this.#abortOf(key))
         : { bytes: payload.data.length, run: () => this.#parts.toKernel(payload), abort: () => {} },
     );
     if (!drained) return;
     this.#lanes.set(key, lane);
-    void drained.then(() => this.#lanes.delete(key));
+    drained.then(() => this.#lanes.delete(key)).catch((error: unknown) => this.#parts.onFault(error));
+  }
+
+  /** Made here, where no message is in scope: it lives until the cell's reply, and would keep the message. */
+  #abortOf(key: string): () => void {
+    return () => this.#lanes.get(key)?.abort();
+  }
+
+  #restarted(): void {
+    this.#companions.lost();
+    this.#inputs.lost();
+    for (const payload of this.#redactor.releaseAll()) this.#parts.toClient(payload);
   }
 
   #reply(frame: Frame): void {
@@ -104,11 +124,12 @@ export class Channel {
     if (readHeader(frame).msg_type === 'input_request') this.#inputs.asked(parentId(frame));
   }
 
-  #answer({ msg_type }: Header, payload: Payload): void {
-    if (msg_type === 'input_reply' && this.#inputs.answer()) {
-      this.#parts.toKernel(payload);
-      return;
-    }
+  #answer(header: Header, payload: Payload): void {
+    if (this.#inputs.answer()) this.#parts.toKernel(payload);
+    else this.#dropped(header);
+  }
+
+  #dropped({ msg_type }: Header): void {
     this.#parts.log.warn(
       { ...this.#parts.who, kernel: this.#parts.kernel.id, msg_type },
       'an answer that nothing asked for was dropped',

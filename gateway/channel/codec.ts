@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../errors.js';
-import { type Frame, PARTS, type Part, type Payload, utf8 } from './frame.js';
+import { type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
+import { isJson } from './json-text.js';
 import { LegacyFrame } from './legacy.js';
 import { encodeV1, V1Frame } from './v1.js';
 
@@ -14,7 +16,8 @@ export type Wire = 'v1' | 'legacy';
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 
 /**
- * Locates the parts of a message.
+ * Locates the parts of a message. Text that isn't UTF-8 reads with replacement characters: Python prints undecodable
+ * file names (PEP 383) as bytes that aren't.
  *
  * @param binary whether the websocket frame was binary
  * @throws {GatewayError} MALFORMED_FRAME for what isn't a Jupyter message, UNSUPPORTED_FRAME for a text
@@ -26,7 +29,25 @@ export function decode(wire: Wire, data: Buffer, binary: boolean): Frame {
       throw new GatewayError('UNSUPPORTED_FRAME', 'A v1 kernel websocket carries binary frames only.');
     return new V1Frame(data);
   }
-  return binary ? LegacyFrame.withBuffers(data) : new LegacyFrame(utf8(data), []);
+  return binary ? LegacyFrame.withBuffers(data) : new LegacyFrame(data, []);
+}
+
+/**
+ * Like {@link decode}, and everything in it is what it should be: JSON objects in UTF-8. For what goes to a kernel.
+ *
+ * @throws {GatewayError} MALFORMED_FRAME, UNSUPPORTED_FRAME
+ */
+export function decodeStrictly(wire: Wire, data: Buffer, binary: boolean): Frame {
+  const frame = decode(wire, data, binary);
+  for (const text of frame.texts()) {
+    if (!isUtf8(text)) throw malformed('A part of the message is not UTF-8.');
+    if (!isJson(text.toString('utf8'))) throw malformed('A part of the message is not JSON.');
+  }
+  for (const part of PARTS) {
+    if (!frame.text(part).trimStart().startsWith('{'))
+      throw malformed(`The message's ${part} is not a JSON object.`);
+  }
+  return frame;
 }
 
 /** A message of the gateway's own. */

@@ -10,9 +10,6 @@ interface Waiting {
   idle: boolean;
 }
 
-/** A kernel that starts (anew) says so; whatever was queued in the old one is lost. */
-const LOST = new Set(['starting', 'restarting', 'dead']);
-
 /**
  * The gateway's own silent requests: each runs before a rewritten cell and makes sure that the kernel helper
  * is there. Awaited, never pipelined: a companion aborted behind a failing cell would leave its cell alone.
@@ -53,10 +50,7 @@ export class Companions {
   take(frame: Frame): boolean {
     const id = parentId(frame);
     const waiting = this.#waiting.get(id);
-    if (!waiting) {
-      if (frame.channel === 'iopub' && isLoss(frame)) this.lost();
-      return false;
-    }
+    if (!waiting) return false;
     const { msg_type: type } = readHeader(frame);
     if (type === 'execute_reply') {
       waiting.replied = true;
@@ -73,9 +67,4 @@ export class Companions {
     for (const { settle } of this.#waiting.values()) settle('aborted');
     this.#waiting.clear();
   }
-}
-
-function isLoss(frame: Frame): boolean {
-  if (readHeader(frame).msg_type !== 'status') return false;
-  return LOST.has(String(readObject(frame, 'content').execution_state));
 }

@@ -1,10 +1,9 @@
-import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Processors } from '../../processors/index.js';
 import type { Admission } from '../edge/admission.js';
-import { asGatewayError, GatewayError } from '../errors.js';
+import { asGatewayError, GatewayError, loggable } from '../errors.js';
 import type { Log } from '../log.js';
 import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
@@ -16,6 +15,7 @@ import { V1_PROTOCOL } from './codec.js';
 import { MAX_MESSAGE } from './executions.js';
 import type { Payload } from './frame.js';
 import type { Kernels } from './kernels.js';
+import type { Claim, Sessions } from './sessions.js';
 import { SharedPause } from './shared-pause.js';
 
 /** `GET {base}/api/kernels/{id}/channels`; the id is one path segment. */
@@ -35,8 +35,7 @@ export interface ConnectOptions {
   readonly kernels: Kernels;
   readonly processors: Processors;
   readonly log: Log;
-  /** Key of the upstream session ids: see {@link upstreamSession}. */
-  readonly sessionKey: Buffer;
+  readonly sessions: Sessions;
 }
 
 /** @returns the kernel's id when the path (without the base path) is a kernel's websocket */
@@ -61,18 +60,35 @@ export async function connectChannel(
   if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
     throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
   }
+  const parameters = new URLSearchParams(target.query);
+  const session = parameters.get('session_id');
   const offered = offerOf(req).protocols.filter((name) => name === V1_PROTOCOL);
-  const query = upstreamSession(target.query, principal.name, options.sessionKey);
-  const path = query === '' ? target.path : `${target.path}?${query}`;
   const leaving = departure(socket);
-  const dialOptions = { signal: leaving.signal, skipUTF8Validation: true };
-  const server = options.upstream();
-  const headers = upgradeTowardsUpstream(req.headers, who, server);
-  const upstream = await dial(server, path, offered, headers, dialOptions).finally(() => leaving.stop());
-  const acceptOptions = { protocol: upstream.protocol, maxPayload: READ_LIMIT, skipUTF8Validation: true };
-  const client = accept(req, socket, head, acceptOptions);
-  if (client) converse(options, kernelId, admission, client, upstream);
-  else upstream.terminate();
+  let claim: Claim | undefined;
+  const open = async () => {
+    claim = session === null ? undefined : await options.sessions.claim(kernelId, principal.name, session);
+    if (claim) parameters.set('session_id', claim.id);
+    const path = claim ? `${target.path}?${parameters}` : withQuery(target);
+    const server = options.upstream();
+    const headers = upgradeTowardsUpstream(req.headers, who, server);
+    return dial(server, path, offered, headers, { signal: leaving.signal, skipUTF8Validation: true });
+  };
+  let client: WebSocket | undefined;
+  try {
+    const upstream = await open().finally(() => leaving.stop());
+    const acceptOptions = { protocol: upstream.protocol, maxPayload: READ_LIMIT, skipUTF8Validation: true };
+    client = accept(req, socket, head, acceptOptions);
+    if (client) {
+      claim?.hold(client);
+      converse(options, kernelId, admission, client, upstream);
+    } else upstream.terminate();
+  } finally {
+    if (!client) claim?.release();
+  }
+}
+
+function withQuery({ path, query }: Admission['target']): string {
+  return query === '' ? path : `${path}?${query}`;
 }
 
 function converse(
@@ -87,6 +103,18 @@ function converse(
   const sendClient = sender(client, upstream);
   const queue = reading.holder();
   let held = 0;
+  let failed = false;
+  const fail = (caught: unknown) => {
+    failed = true;
+    const error = asGatewayError(caught);
+    const fault = loggable(caught);
+    log.warn({ fault, code: error.code, address, kernel: kernelId }, 'a kernel websocket was closed');
+    // A paused leg would never read the answering close frame.
+    client.resume();
+    client.close(error.closeCode, reason(error));
+    upstream.resume();
+    upstream.close(1001);
+  };
   const channel = new Channel({
     wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
     kernel: kernels.get(kernelId),
@@ -100,16 +128,17 @@ function converse(
       if (held > HELD_LIMIT) queue.pause();
       else queue.resume();
     },
+    onFault: (error) => {
+      if (!failed) fail(error);
+    },
   });
 
   const guarded = (pass: () => void) => {
+    if (failed) return;
     try {
       pass();
-    } catch (caught) {
-      const error = asGatewayError(caught);
-      log.warn({ err: caught, code: error.code, address, kernel: kernelId }, 'a kernel websocket was closed');
-      client.close(error.closeCode, reason(error));
-      upstream.close(1001);
+    } catch (error) {
+      fail(error);
     }
   };
   client.on('message', (data: Buffer, binary) => guarded(() => channel.fromClient(data, binary)));
@@ -121,19 +150,6 @@ function converse(
   upstream.on('close', (code, why) => closeLike(client, code, why, 1014));
   client.resume();
   upstream.resume();
-}
-
-/**
- * Gives the upstream a session id of the gateway's own. Every client of a kernel can read the others' session
- * ids in `parent_header`, and a stock server hands a session to whoever connects with its id.
- */
-function upstreamSession(query: string, principal: string, key: Buffer): string {
-  const parameters = new URLSearchParams(query);
-  const session = parameters.get('session_id');
-  if (session === null) return query;
-  const id = createHmac('sha256', key).update(`${principal}\n${session}`).digest('hex').slice(0, 32);
-  parameters.set('session_id', id);
-  return parameters.toString();
 }
 
 function reason({ message }: GatewayError): string {

@@ -1,4 +1,7 @@
 import type { Secret } from '../../processors/secret.js';
+import { Uncoloured } from './colours.js';
+import { formsOf } from './forms.js';
+import type { Span } from './json-text.js';
 
 /** What stands in a frame where a delivered value was. */
 export const MASK = '***';
@@ -15,15 +18,23 @@ const PLAIN_RUN = /[A-Za-z0-9_.\-+=:@,;!?#%*()[\]|~^]+/g;
 /** One delivered value in all the ways in which it may stand in a message's strings. */
 interface Value {
   readonly forms: readonly string[];
-  /** Bytes that every form holds as they are: what the hot path looks for; empty when there are none. */
+  /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
   readonly core: string;
   readonly raw: Buffer;
 }
 
+/** The end of a stream so far, which the next chunk may turn into a value. */
+export interface OpenEnd {
+  readonly text: string;
+  /** So many of its first characters belong to a value whose mask has been shown already. */
+  readonly masked: number;
+}
+
+const NO_END: OpenEnd = { text: '', masked: 0 };
+
 /** The values that one kernel was given; every frame that leaves the kernel is searched for them. */
 export class Delivered {
   readonly #values = new Map<string, Value>();
-  #forms: readonly string[] = [];
 
   add(secrets: readonly Secret[]): void {
     for (const secret of secrets) {
@@ -31,10 +42,6 @@ export class Delivered {
       if (value.length < SHORTEST || this.#values.has(value)) continue;
       const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
       this.#values.set(value, { forms: formsOf(value), core: runs[0] ?? '', raw: Buffer.from(value) });
-      // Longest first, so that a value inside another one doesn't leave the other's rest behind.
-      this.#forms = [...this.#values.values()]
-        .flatMap(({ forms }) => forms)
-        .sort((a, b) => b.length - a.length);
     }
   }
 
@@ -50,18 +57,47 @@ export class Delivered {
     return false;
   }
 
-  /** @returns the text with every value, in every form, replaced by {@link MASK} */
-  hide(text: string): string {
-    let hidden = text;
-    for (const form of this.#forms) if (hidden.includes(form)) hidden = hidden.replaceAll(form, () => MASK);
-    return hidden;
+  /**
+   * @param shortest hides only values of this length or more
+   * @returns the text with every value, in every form, replaced by {@link MASK}
+   */
+  hide(text: string, shortest = SHORTEST): string {
+    const plain = new Uncoloured(text);
+    const spans = this.#find(plain.text, shortest);
+    return spans.length === 0 ? text : masked(plain, spans, { start: 0, end: plain.text.length });
+  }
+
+  /**
+   * Hides values in a text that goes on: what may yet become a value is kept back, shorter than the longest form.
+   *
+   * @param before what was kept back when the text so far ended
+   * @returns what can be shown, and the new end; `shown` is `chunk` itself when nothing is hidden or kept
+   */
+  hideChunk(chunk: string, before: OpenEnd = NO_END): { readonly shown: string; readonly end: OpenEnd } {
+    const plain = new Uncoloured(before.text + chunk);
+    const { text } = plain;
+    const spans = this.#find(text, SHORTEST, before.masked);
+    const open = this.#openStart(text);
+    if (spans.length === 0 && open === text.length) return { shown: before.text + chunk, end: NO_END };
+    const across = spans.find(({ start, end }) => start < open && end > open);
+    return {
+      shown: masked(plain, spans, { start: before.masked, end: open }),
+      end: { text: plain.slice(open, text.length), masked: across ? across.end - open : 0 },
+    };
+  }
+
+  /** @returns what a kept end shows when nothing follows it */
+  close({ text, masked: done }: OpenEnd): string {
+    const plain = new Uncoloured(text);
+    const all = { start: done, end: plain.text.length };
+    return masked(plain, this.#find(plain.text, SHORTEST, done), all);
   }
 
   /** @returns the bytes with every value overwritten in place (a binary buffer must keep its length) */
   hideBytes(data: Buffer): Buffer {
     let copy: Buffer | undefined;
     for (const { raw } of this.#values.values()) {
-      for (let at = data.indexOf(raw); at !== -1; at = data.indexOf(raw, at + raw.length)) {
+      for (let at = data.indexOf(raw); at !== -1; at = data.indexOf(raw, at + 1)) {
         copy ??= Buffer.from(data);
         copy.fill('*', at, at + raw.length);
       }
@@ -69,49 +105,61 @@ export class Delivered {
     return copy ?? data;
   }
 
-  /** @returns how many characters at the end of `text` may be the beginning of a value */
-  openEnd(text: string): number {
-    let longest = 0;
-    for (const form of this.#forms) {
-      const most = Math.min(form.length - 1, text.length);
-      for (let length = most; length > longest; length--) {
-        if (text.endsWith(form.slice(0, length))) longest = length;
+  /**
+   * @param done the first characters that are masked already
+   * @returns where values stand, in order; those that overlap are one
+   */
+  #find(text: string, shortest: number, done = 0): readonly Span[] {
+    const found: Span[] = done > 0 ? [{ start: 0, end: done }] : [];
+    for (const { core, forms } of this.#values.values()) {
+      if (core !== '' && !text.includes(core)) continue;
+      for (const form of forms) {
+        if (form.length < shortest) continue;
+        for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1))
+          found.push({ start: at, end: at + form.length });
       }
     }
-    return longest;
+    return found.length < 2 ? found : merged(found);
+  }
+
+  /** @returns the first index from which the text's end is the beginning of a form; the text's length when none is */
+  #openStart(text: string): number {
+    let first = text.length;
+    for (const { forms } of this.#values.values()) {
+      for (const form of forms) {
+        const from = Math.max(0, text.length - form.length + 1);
+        for (let at = text.indexOf(form.charAt(0), from); at !== -1 && at < first; ) {
+          if (form.startsWith(text.slice(at))) first = at;
+          else at = text.indexOf(form.charAt(0), at + 1);
+        }
+      }
+    }
+    return first;
   }
 }
 
-/**
- * A value as code prints it: raw, as JSON (twice nested too, with and without non-ASCII escapes), and as
- * Python's repr writes it into error messages.
- */
-function formsOf(value: string): string[] {
-  const json = [jsonEscape(value), asciiEscape(jsonEscape(value))];
-  const repr = [pythonRepr(value, "'"), pythonRepr(value, '"')];
-  const nested = [...json, ...repr].map(jsonEscape);
-  return [...new Set([value, ...json, ...repr, ...nested])];
+function merged(spans: Span[]): Span[] {
+  spans.sort((a, b) => a.start - b.start || b.end - a.end);
+  const result: { start: number; end: number }[] = [];
+  for (const { start, end } of spans) {
+    const last = result.at(-1);
+    if (last && start < last.end) last.end = Math.max(last.end, end);
+    else result.push({ start, end });
+  }
+  return result;
 }
 
-function jsonEscape(value: string): string {
-  return JSON.stringify(value).slice(1, -1);
-}
-
-function asciiEscape(text: string): string {
-  return text.replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** Source: CPython's unicode_repr; printable non-ASCII stays as it is. */
-function pythonRepr(value: string, quote: string): string {
-  const named: Record<string, string> = {
-    '\\': '\\\\',
-    '\n': '\\n',
-    '\r': '\\r',
-    '\t': '\\t',
-    [quote]: `\\${quote}`,
-  };
-  return value.replace(
-    /[\u0000-\u001f\u007f-\u00a0\u00ad\\'"]/g,
-    (c) => named[c] ?? (c < ' ' || c > '~' ? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}` : c),
-  );
+/** A range of a text with masks for spans; a span that reaches beyond the range's start has its mask already. */
+function masked(plain: Uncoloured, spans: readonly Span[], range: Span): string {
+  let result = '';
+  let at = range.start;
+  for (const { start, end } of spans) {
+    if (start >= range.end) break;
+    if (end <= range.start) continue;
+    const stop = Math.min(end, range.end);
+    if (start >= at) result += plain.slice(at, start) + MASK;
+    result += plain.codes(Math.max(start, at), stop);
+    at = stop;
+  }
+  return result + plain.slice(at, range.end);
 }

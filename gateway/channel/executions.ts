@@ -1,9 +1,10 @@
 import type { Processors, Rewrite } from '../../processors/index.js';
-import { asGatewayError, GatewayError } from '../errors.js';
+import { asGatewayError, GatewayError, loggable } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
 import type { Frame, Payload } from './frame.js';
+import { withMembers } from './json-text.js';
 import type { Kernel } from './kernels.js';
 import type { Turn } from './lane.js';
 import {
@@ -31,6 +32,9 @@ export interface ExecutionParts {
   toClient(payload: Payload): void;
 }
 
+/** Metadata of a refused cell is kept up to this many characters: clients put a cell's id and wishes there. */
+const SMALL = 64 * 1024;
+
 type Metadata = Readonly<Record<string, unknown>>;
 
 /** One execute_request on its way to the kernel. */
@@ -52,20 +56,18 @@ export class Executions {
   }
 
   /**
-   * @param abortHeld tells every request that waits in the same lane that a cell before it failed
+   * @param abortHeld tells every request that waits in the same lane that a cell before it failed; kept until
+   *   the cell's reply, so it must not hold on to the message
    * @returns the cell's turn in its lane
    */
   turn(frame: Frame, header: Header, payload: Payload, abortHeld: () => void): Turn {
     const request = readExecuteRequest(frame);
     const bytes = payload.data.length;
     const execution: Execution = { frame, header, request, bytes, abortHeld, aborted: false };
-    const stops = request.stop_on_error !== false;
-    this.#parts.cells.started(header.msg_id, request.code, () => {
-      if (stops) abortHeld();
-    });
+    const onError = request.stop_on_error === false ? undefined : abortHeld;
+    this.#parts.cells.started(header.msg_id, request.code, onError);
     const metadata = readObject(frame, 'metadata');
-    const rewritten =
-      payload.data.length > MAX_MESSAGE || this.#parts.processors.matches(request.code, metadata);
+    const rewritten = bytes > MAX_MESSAGE || this.#parts.processors.matches(request.code, metadata);
     return {
       bytes,
       abort: () => {
@@ -79,6 +81,14 @@ export class Executions {
     };
   }
 
+  /** Answers a cell in the kernel's place: where no kernel can, or must, raise the error itself. */
+  refuse(frame: Frame, header: Header, evalue: string): void {
+    const { code } = readExecuteRequest(frame);
+    const error = { ename: 'SpinError', evalue };
+    for (const payload of this.#parts.writer.failed(frame, header, code, error))
+      this.#parts.toClient(payload);
+  }
+
   async #rewrite(execution: Execution, metadata: Metadata): Promise<void> {
     const { kernel, processors, cells, log } = this.#parts;
     const { header, request } = execution;
@@ -87,12 +97,16 @@ export class Executions {
       if (execution.bytes > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
       const rewrite = await processors.rewrite(request.code, metadata);
       cells.processedBy(header.msg_id, rewrite.processor);
-      if (rewrite.refused === undefined && !(await this.#helperReady(execution))) return;
-      this.#send(execution, metadata, rewrite);
+      if (rewrite.fault !== undefined) {
+        const fault = loggable(rewrite.fault);
+        log.error({ kernel: kernel.id, processor: rewrite.processor, fault }, 'a processor failed');
+      }
+      if (rewrite.refused !== undefined) return this.#sendRefused(execution, rewrite);
+      if (await this.#helperReady(execution)) this.#send(execution, rewrite);
     } catch (error) {
       // Whatever went wrong, the cell as typed must not reach the kernel (invariant S13).
-      log.error({ err: error, kernel: kernel.id }, 'a cell could not be rewritten');
-      this.#send(execution, metadata, processors.refuse(asGatewayError(error).message));
+      log.error({ kernel: kernel.id, fault: loggable(error) }, 'a cell could not be rewritten');
+      this.#sendRefused(execution, processors.refuse(asGatewayError(error).message));
     }
   }
 
@@ -111,19 +125,24 @@ export class Executions {
     return !execution.aborted;
   }
 
-  #send(execution: Execution, metadata: Metadata, rewrite: Rewrite): void {
-    const { frame } = execution;
-    const { spin: _, ...others } = metadata;
+  #send({ frame }: Execution, { code, spin, delivered }: Rewrite): void {
     const replaced = frame.replace({
-      content: JSON.stringify({ ...readObject(frame, 'content'), code: rewrite.code }),
-      metadata: JSON.stringify(rewrite.refused === undefined ? { ...others, spin: rewrite.spin } : others),
+      content: withMembers(frame.text('content'), { code: JSON.stringify(code) }),
+      metadata: withMembers(frame.text('metadata'), { spin: JSON.stringify(spin) }),
     });
-    if (replaced.data.length > MAX_MESSAGE) {
-      const { message } = new GatewayError('MESSAGE_TOO_LARGE');
-      this.#send(execution, {}, this.#parts.processors.refuse(message));
-      return;
-    }
-    this.#parts.kernel.delivered.add(rewrite.delivered);
+    if (Buffer.byteLength(replaced.data) > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
+    this.#parts.kernel.delivered.add(delivered);
+    this.#parts.toKernel(replaced);
+  }
+
+  /** Only what decides how the kernel answers is kept of the request: neither its text nor its size. */
+  #sendRefused({ frame, request }: Execution, { code }: Rewrite): void {
+    const { silent, store_history, allow_stdin, stop_on_error } = request;
+    const content = { code, silent, store_history, user_expressions: {}, allow_stdin, stop_on_error };
+    const metadata = frame.text('metadata');
+    const kept = metadata.length > SMALL ? '{}' : withMembers(metadata, { spin: undefined });
+    const replaced = frame.replace({ content: JSON.stringify(content), metadata: kept }, []);
+    if (Buffer.byteLength(replaced.data) > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
     this.#parts.toKernel(replaced);
   }
 
@@ -133,13 +152,12 @@ export class Executions {
   }
 
   /** No kernel but Python's can raise the error itself, so the gateway answers in its place. */
-  #answerOtherLanguage({ frame, header, request }: Execution): void {
-    const error = {
-      ename: 'SpinError',
-      evalue: 'SPIN cells and {{…}} references need a Python kernel. Choose one, or escape the braces.',
-    };
-    for (const payload of this.#parts.writer.failed(frame, header, request.code, error))
-      this.#parts.toClient(payload);
+  #answerOtherLanguage({ frame, header, bytes }: Execution): void {
+    const sentence =
+      bytes > MAX_MESSAGE
+        ? new GatewayError('MESSAGE_TOO_LARGE').message
+        : 'SPIN cells and {{…}} references need a Python kernel. Choose one, or escape the braces.';
+    this.refuse(frame, header, sentence);
     this.#parts.cells.ended(header.msg_id, 'error');
   }
 }

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../errors.js';
 
 /** The JSON parts of a message, in the order in which v1 puts them. */
@@ -15,6 +14,8 @@ export interface Payload {
 export interface Frame {
   /** `shell`, `control`, `stdin` or `iopub`. */
   readonly channel: string;
+  /** The bytes of each JSON text in it: one for every part, or one for all. */
+  texts(): readonly Buffer[];
   /** The JSON text of a part. */
   text(part: Part): string;
   /** The raw binary buffers that follow the JSON parts. */
@@ -29,12 +30,6 @@ const CHANNELS: readonly unknown[] = ['shell', 'control', 'stdin', 'iopub'];
 export function channelName(name: unknown): string {
   if (CHANNELS.includes(name)) return name as string;
   throw malformed('The message names a channel that kernels do not have.');
-}
-
-/** @throws {GatewayError} MALFORMED_FRAME for bytes that aren't UTF-8 */
-export function utf8(data: Buffer): string {
-  if (!isUtf8(data)) throw malformed('A part of the message is not UTF-8.');
-  return data.toString('utf8');
 }
 
 export function malformed(detail: string): GatewayError {

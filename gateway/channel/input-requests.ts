@@ -1,3 +1,6 @@
+/** Questions of one kernel that can be open at once: one of the main shell and one of each subshell. */
+const MOST_OPEN = 100;
+
 /**
  * Which questions of the kernel (`input()`) this socket was asked and hasn't answered. A stock kernel takes
  * anybody's input_reply, so only the socket that received the question may answer it (invariant S9).
@@ -8,11 +11,22 @@ export class InputRequests {
 
   asked(executeRequestId: string): void {
     this.#open.add(executeRequestId);
+    const [oldest] = this.#open;
+    if (this.#open.size > MOST_OPEN && oldest !== undefined) this.#open.delete(oldest);
+  }
+
+  get some(): boolean {
+    return this.#open.size > 0;
   }
 
   /** The cell ended, so its question is void. */
   ended(executeRequestId: string): void {
     this.#open.delete(executeRequestId);
+  }
+
+  /** The kernel restarted: all questions are void. */
+  lost(): void {
+    this.#open.clear();
   }
 
   /** @returns whether an answer may pass; it uses the question up */

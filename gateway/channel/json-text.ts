@@ -34,6 +34,39 @@ export function memberSpans(text: string): Map<string, Span> {
 }
 
 /**
+ * Sets members of a JSON object; every other one keeps its text, so that no number or nesting is read.
+ *
+ * @param members JSON text by key; undefined removes the member
+ */
+export function withMembers(text: string, members: Readonly<Record<string, string | undefined>>): string {
+  const kept = [...memberSpans(text)].filter(([key]) => !Object.hasOwn(members, key));
+  const texts = kept.map(([key, { start, end }]) => `${JSON.stringify(key)}: ${text.slice(start, end)}`);
+  for (const [key, value] of Object.entries(members))
+    if (value !== undefined) texts.push(`${JSON.stringify(key)}: ${value}`);
+  return `{${texts.join(', ')}}`;
+}
+
+/**
+ * Whether a text is JSON as Python's parser takes it: NaN and Infinity too.
+ */
+export function isJson(text: string): boolean {
+  return (
+    parses(text) || parses(text.replace(STRING_OR_NOT_A_NUMBER, (found) => (found[0] === '"' ? found : '0')))
+  );
+}
+
+const STRING_OR_NOT_A_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
+
+function parses(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Maps every string literal of a JSON text, keys included; everything else stays as it is.
  *
  * @param change gets the decoded string; its answer is written back only where it differs

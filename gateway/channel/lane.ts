@@ -2,11 +2,14 @@
 export interface Turn {
   /** Size of what it holds, in bytes. */
   readonly bytes: number;
-  /** Passes the request on; the next turn starts when this has settled. Must not reject. */
+  /** Passes the request on; the next turn starts when this has settled. After a rejection none does. */
   run(): void | Promise<void>;
   /** Told when an earlier cell failed while this one waits; an execute_request then answers `aborted`. */
   abort(): void;
 }
+
+/** What a waiting request costs beside its own bytes: a flood of small ones is a flood too. */
+const COST = 1024;
 
 /**
  * Keeps the order of the shell requests of one (session, subshell): while an asynchronous rewrite is under
@@ -25,7 +28,10 @@ export class Lane {
     return this.#turns.length === 0;
   }
 
-  /** @returns undefined when the turn is over already, else when the lane is idle again */
+  /**
+   * @returns undefined when the turn is over already or waits for others, else when the lane is idle again;
+   *   rejects as the turn that failed
+   */
   push(turn: Turn): Promise<void> | undefined {
     if (this.idle) {
       const running = turn.run();
@@ -44,14 +50,14 @@ export class Lane {
 
   #wait(turn: Turn): void {
     this.#turns.push(turn);
-    this.#onSize(turn.bytes);
+    this.#onSize(turn.bytes + COST);
   }
 
   async #drain(first: Promise<void>): Promise<void> {
     await first;
     for (;;) {
       const done = this.#turns.shift();
-      this.#onSize(-(done?.bytes ?? 0));
+      if (done) this.#onSize(-(done.bytes + COST));
       const next = this.#turns[0];
       if (!next) return;
       await next.run();

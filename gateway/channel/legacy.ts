@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.js';
-import { channelName, type Frame, malformed, PARTS, type Part, type Payload, utf8 } from './frame.js';
+import { channelName, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
 import { memberSpans, type Span } from './json-text.js';
 
 /**
@@ -8,11 +8,15 @@ import { memberSpans, type Span } from './json-text.js';
  */
 export class LegacyFrame implements Frame {
   readonly channel: string;
+  readonly #data: Buffer;
   readonly #json: string;
   readonly #buffers: readonly Buffer[];
   readonly #spans: Map<string, Span>;
 
-  constructor(json: string, buffers: readonly Buffer[]) {
+  /** @param data the JSON, in UTF-8 */
+  constructor(data: Buffer, buffers: readonly Buffer[]) {
+    const json = data.toString('utf8');
+    this.#data = data;
     this.#json = json;
     this.#buffers = buffers;
     try {
@@ -38,7 +42,11 @@ export class LegacyFrame implements Frame {
     });
     if (offsets[0] !== 4 * (1 + count)) throw malformed('The first offset is wrong.');
     const [json = Buffer.alloc(0), ...buffers] = pieces;
-    return new LegacyFrame(utf8(json), buffers);
+    return new LegacyFrame(json, buffers);
+  }
+
+  texts(): readonly Buffer[] {
+    return [this.#data];
   }
 
   text(part: Part): string {

@@ -36,17 +36,26 @@ export function readHeader(frame: Frame): Header {
 
 /** @throws {GatewayError} MALFORMED_FRAME when the content isn't an execute_request's */
 export function readExecuteRequest(frame: Frame): ExecuteRequest {
-  const content = readObject(frame, 'content');
-  if (typeof content.code !== 'string') {
-    throw new GatewayError('MALFORMED_FRAME', 'The execute_request has no code.');
-  }
-  return { ...content, code: content.code };
+  const { code, ...content } = readObject(frame, 'content');
+  if (typeof code !== 'string') throw new GatewayError('MALFORMED_FRAME', 'The execute_request has no code.');
+  const flag = (name: string) => (typeof content[name] === 'boolean' ? { [name]: content[name] } : {});
+  const flags = ['silent', 'store_history', 'allow_stdin', 'stop_on_error'].map(flag);
+  return Object.assign({ code }, ...flags);
 }
 
 /** @returns the msg_id of the request that a kernel's message answers; empty when it answers none */
 export function parentId(frame: Frame): string {
   const parent = readObject(frame, 'parent_header');
   return typeof parent.msg_id === 'string' ? parent.msg_id : '';
+}
+
+/** A kernel that starts (anew) says so; whatever was queued or open in the old one is lost. */
+const LOST: readonly unknown[] = ['starting', 'restarting', 'dead'];
+
+/** Whether a message of a kernel says that it lost what it was doing. */
+export function isLoss(frame: Frame): boolean {
+  if (frame.channel !== 'iopub' || readHeader(frame).msg_type !== 'status') return false;
+  return LOST.includes(readObject(frame, 'content').execution_state);
 }
 
 /** @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object */
@@ -88,7 +97,7 @@ export class MessageWriter {
     return this.#answer(request, header, [
       ['iopub', 'execute_input', { code, execution_count: 0 }],
       ['iopub', 'error', content],
-      ['shell', 'execute_reply', { status: 'error', execution_count: 0, ...content }],
+      [request.channel, 'execute_reply', { status: 'error', execution_count: 0, ...content }],
     ]);
   }
 

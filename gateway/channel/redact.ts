@@ -1,7 +1,7 @@
-import type { Delivered } from './delivered.js';
+import type { Delivered, OpenEnd } from './delivered.js';
 import { type Frame, PARTS, type Part, type Payload } from './frame.js';
-import { mapStrings } from './json-text.js';
-import { parentId, readHeader, readObject } from './messages.js';
+import { mapStrings, withMembers } from './json-text.js';
+import { isLoss, parentId, readHeader, readObject } from './messages.js';
 
 /**
  * Words of the protocol itself. A value that happens to equal one (`LEVEL=error`) isn't hidden where the
@@ -26,10 +26,24 @@ const ENDS_A_STREAM = new Set([
   'clear_output',
 ]);
 
-/** A stream's text that waits because its end may be the beginning of a value. */
+/**
+ * Ids and dates that programs write (`msg_id`, `comm_id`, `IPY_MODEL_…`, `date`): a short value stands in one by
+ * chance (`2026`, `beef`), and a client whose ids are changed waits for ever.
+ */
+const ID = /^(?:IPY_MODEL_)?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?:_\d+)*$/i;
+const DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/;
+
+/** A value of this length isn't part of an id or date by chance: it is hidden there too. */
+const BEYOND_CHANCE = 12;
+
+/** So many streams may wait for their next chunk; beyond it the oldest is shown as it is. */
+const MOST_HELD = 100;
+
+/** A stream whose end may be the beginning of a value. */
 interface Held {
+  readonly parent: string;
   readonly frame: Frame;
-  readonly text: string;
+  readonly end: OpenEnd;
 }
 
 /**
@@ -39,6 +53,8 @@ interface Held {
 export class Redactor {
   readonly #delivered: Delivered;
   readonly #held = new Map<string, Held>();
+  /** The requests that the kernel is busy with: only their streams go on. */
+  readonly #busy = new Set<string>();
 
   constructor(delivered: Delivered) {
     this.#delivered = delivered;
@@ -49,54 +65,85 @@ export class Redactor {
     if (this.#delivered.empty) return [payload];
     if (frame.channel !== 'iopub') return [this.#hide(frame, payload)];
     const type = readHeader(frame).msg_type;
-    const parent = parentId(frame);
-    if (type === 'stream') return this.#stream(frame, parent);
-    const ends =
-      ENDS_A_STREAM.has(type) ||
-      (type === 'status' && readObject(frame, 'content').execution_state === 'idle');
-    return [...(ends ? this.#release(parent) : []), this.#hide(frame, payload)];
+    if (type === 'stream') return this.#stream(frame, payload);
+    const before = type === 'status' ? this.#status(frame) : [];
+    if (ENDS_A_STREAM.has(type)) before.push(...this.#release(parentId(frame)));
+    return [...before, this.#hide(frame, payload)];
   }
 
-  #stream(frame: Frame, parent: string): Payload[] {
+  /** The kernel restarted or died: no stream of it goes on. @returns what was still held back */
+  releaseAll(): Payload[] {
+    this.#busy.clear();
+    return [...this.#held.keys()].flatMap((key) => this.#show(key));
+  }
+
+  #stream(frame: Frame, payload: Payload): Payload[] {
     const { name, text } = readObject(frame, 'content');
-    if (typeof name !== 'string' || typeof text !== 'string') return [];
+    if (typeof name !== 'string' || typeof text !== 'string') return [this.#hide(frame, payload)];
+    const parent = parentId(frame);
     const key = JSON.stringify([parent, name]);
-    const all = this.#delivered.hide((this.#held.get(key)?.text ?? '') + text);
-    const open = this.#delivered.openEnd(all);
-    if (open > 0) this.#held.set(key, { frame, text: all.slice(all.length - open) });
-    else this.#held.delete(key);
-    const shown = all.slice(0, all.length - open);
-    return shown === '' ? [] : [withStream(frame, shown)];
+    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end);
+    this.#held.delete(key);
+    if (end.text !== '') this.#held.set(key, { parent, frame, end });
+    const released = this.#held.size > MOST_HELD ? [...this.#held.keys()].slice(0, 1) : [];
+    const overflow = released.flatMap((oldest) => this.#show(oldest));
+    if (shown === text) return [...overflow, this.#hide(frame, payload)];
+    return shown === '' ? overflow : [...overflow, this.#withText(frame, shown)];
+  }
+
+  #status(frame: Frame): Payload[] {
+    const parent = parentId(frame);
+    const { execution_state: state } = readObject(frame, 'content');
+    if (isLoss(frame)) return this.releaseAll();
+    if (state === 'busy') this.#busy.add(parent);
+    if (state !== 'idle') return [];
+    this.#busy.delete(parent);
+    // Output after a cell's end, from a thread of it, has no idle of its own: it comes with the next one.
+    const over = [...this.#held].filter(([, held]) => held.parent === parent || !this.#busy.has(held.parent));
+    return over.flatMap(([key]) => this.#show(key));
   }
 
   #release(parent: string): Payload[] {
-    const payloads: Payload[] = [];
-    for (const [key, { frame, text }] of this.#held) {
-      if ((JSON.parse(key) as unknown[])[0] !== parent) continue;
-      this.#held.delete(key);
-      payloads.push(withStream(frame, text));
-    }
-    return payloads;
+    const own = [...this.#held].filter(([, held]) => held.parent === parent);
+    return own.flatMap(([key]) => this.#show(key));
   }
 
-  #hide(frame: Frame, payload: Payload): Payload {
-    const bytes = typeof payload.data === 'string' ? Buffer.from(payload.data) : payload.data;
-    if (!this.#delivered.mayBeIn(bytes)) return payload;
-    const hide = (text: string): string => (PROTOCOL_WORDS.has(text) ? text : this.#delivered.hide(text));
+  #show(key: string): Payload[] {
+    const held = this.#held.get(key);
+    this.#held.delete(key);
+    const text = held ? this.#delivered.close(held.end) : '';
+    return held && text !== '' ? [this.#withText(held.frame, text)] : [];
+  }
+
+  /** The stream frame with another text, and nothing of its own text in it. */
+  #withText(frame: Frame, text: string): Payload {
+    return this.#hide(frame, undefined, withMembers(frame.text('content'), { text: JSON.stringify(text) }));
+  }
+
+  #hide(frame: Frame, payload: Payload): Payload;
+  #hide(frame: Frame, payload: undefined, content: string): Payload;
+  #hide(frame: Frame, payload: Payload | undefined, content?: string): Payload {
+    if (payload && !this.#delivered.mayBeIn(bytesOf(payload))) return payload;
     const parts: Partial<Record<Part, string>> = {};
     for (const part of PARTS) {
-      const text = frame.text(part);
-      const hidden = mapStrings(text, hide);
-      if (hidden !== text) parts[part] = hidden;
+      const text = part === 'content' && content !== undefined ? content : frame.text(part);
+      const hidden = mapStrings(text, (string) => this.#hideString(string, part));
+      if (hidden !== text || text === content) parts[part] = hidden;
     }
     const buffers = frame.buffers();
     const hiddenBuffers = buffers.map((buffer) => this.#delivered.hideBytes(buffer));
     const same = hiddenBuffers.every((buffer, index) => buffer === buffers[index]);
-    if (same && Object.keys(parts).length === 0) return payload;
+    if (payload && same && Object.keys(parts).length === 0) return payload;
     return frame.replace(parts, hiddenBuffers);
+  }
+
+  #hideString(text: string, part: Part): string {
+    if (PROTOCOL_WORDS.has(text)) return text;
+    const byChance = part === 'header' || part === 'parent_header' || ID.test(text) || DATE.test(text);
+    return this.#delivered.hide(text, byChance ? BEYOND_CHANCE : undefined);
   }
 }
 
-function withStream(frame: Frame, text: string): Payload {
-  return frame.replace({ content: JSON.stringify({ ...readObject(frame, 'content'), text }) });
+function bytesOf({ data }: Payload): Buffer {
+  return typeof data === 'string' ? Buffer.from(data) : data;
 }

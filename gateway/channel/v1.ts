@@ -1,4 +1,4 @@
-import { channelName, type Frame, malformed, PARTS, type Part, type Payload, utf8 } from './frame.js';
+import { channelName, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
 
 /**
  * v1: u64-LE count n, n u64-LE offsets (the last is the end), then channel, header, parent_header, metadata,
@@ -25,8 +25,12 @@ export class V1Frame implements Frame {
     this.channel = channelName(data.toString('latin1', this.#offset(0), this.#offset(1)));
   }
 
+  texts(): readonly Buffer[] {
+    return PARTS.map((_, index) => this.#part(1 + index));
+  }
+
   text(part: Part): string {
-    return utf8(this.#part(1 + PARTS.indexOf(part)));
+    return this.#part(1 + PARTS.indexOf(part)).toString('utf8');
   }
 
   buffers(): readonly Buffer[] {

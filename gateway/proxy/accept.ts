@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
+import { GatewayError } from '../errors.js';
 import { keepAlive } from './legs.js';
 
 /** JEP 119: a websocket's token travels as `<marker>.<token>` beside the bare marker. */
@@ -8,6 +9,19 @@ const TOKEN_MARKER = 'v1.token.websocket.jupyter.org';
 
 /** Tornado takes 10 MiB a message; what is larger is refused with a reason before Jupyter drops the socket. */
 const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
+
+/** What a client reads when `ws` itself ends its connection, which it does with a code alone. */
+const REASONS: Readonly<Record<number, string>> = {
+  1002: 'That was not a valid websocket frame (RFC 6455).',
+  1007: 'A text frame was not UTF-8.',
+  1009: new GatewayError('MESSAGE_TOO_LARGE').message,
+};
+
+class ExplainingWebSocket extends WebSocket {
+  override close(code?: number, reason?: string | Buffer): void {
+    super.close(code, reason ?? (code === undefined ? undefined : REASONS[code]));
+  }
+}
 
 /** What a client offers in `Sec-WebSocket-Protocol`. */
 export interface Offer {
@@ -88,6 +102,7 @@ export function accept(
   const chosen = options.protocol || (offerOf(request).marker ? TOKEN_MARKER : '');
   const server = new WebSocketServer({
     noServer: true,
+    WebSocket: ExplainingWebSocket,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: options.maxPayload ?? MAX_MESSAGE_BYTES,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { decode, encode, type Wire } from '../../gateway/channel/codec.js';
+import { decode, decodeStrictly, encode, type Wire } from '../../gateway/channel/codec.js';
 import { GatewayError } from '../../gateway/errors.js';
 import { bytesOf, frameOf, payloadOf } from '../support/frames.js';
 
@@ -70,13 +70,28 @@ for (const [name, data] of broken) {
   });
 }
 
-t.test('v1: refuses a part that is not UTF-8', async (t) => {
-  const frame = decode(
-    'v1',
-    Buffer.from(good.toString('latin1').replace('msg_id', 'msg\xffid'), 'latin1'),
-    true,
-  );
-  t.throws(() => frame.text('header'), { code: 'MALFORMED_FRAME' });
+const withBadBytes = Buffer.from(good.toString('latin1').replace('msg_id', 'msg\xffid'), 'latin1');
+
+t.test(
+  'v1: a client part that is not UTF-8 is refused, a kernel one is read as far as it can be',
+  async (t) => {
+    t.throws(() => decodeStrictly('v1', withBadBytes, true), { code: 'MALFORMED_FRAME' });
+    t.equal(decode('v1', withBadBytes, true).text('header'), '{"msg\ufffdid":"a"}');
+  },
+);
+
+t.test('strictly: every part has to be a JSON object, as Python reads it', async (t) => {
+  const broken = ['{"a":}', '[1]', '"x"', '', '{"a":1}}', '{"a":01}', '{"a":NaN1}', 'NaN'];
+  for (const at of [1, 2, 3, 4]) {
+    for (const text of broken) {
+      const frame = v1(pieces.map((piece, index) => (index === at ? text : piece)));
+      t.throws(() => decodeStrictly('v1', frame, true), { code: 'MALFORMED_FRAME' }, `${text} in part ${at}`);
+    }
+    const frame = v1(
+      pieces.map((piece, index) => (index === at ? '{"NaN":[NaN,-Infinity,"NaN\\""]}' : piece)),
+    );
+    t.ok(decodeStrictly('v1', frame, true));
+  }
 });
 
 t.test('v1: refuses a text frame as a kind of data that the protocol has not', async (t) => {

@@ -32,6 +32,7 @@ export function rewriteTo(code: string, more: Partial<Rewrite> = {}): Rewrite {
 export function conversation({ wire = 'v1', language = 'python', rewrites = {} }: ConversationOptions = {}) {
   const toKernel: Said[] = [];
   const toClient: Said[] = [];
+  const faults: unknown[] = [];
   const raw = { toKernel: [] as Payload[], toClient: [] as Payload[] };
   const read = (payload: Payload): Said => {
     const frame = frameOf(wire, payload);
@@ -66,6 +67,9 @@ export function conversation({ wire = 'v1', language = 'python', rewrites = {} }
       toClient.push(read(payload));
     },
     onHeld: () => {},
+    onFault: (error) => {
+      faults.push(error);
+    },
   });
   const from = (send: (data: Buffer, binary: boolean) => void) => (name: string, parts: Parts) => {
     const payload = payloadOf(wire, name, parts);
@@ -81,6 +85,8 @@ export function conversation({ wire = 'v1', language = 'python', rewrites = {} }
     toKernel,
     toClient,
     raw,
+    /** What made the channel ask for its end. */
+    faults,
     /** The client sends a cell. */
     execute(id: string, code: string, content: object = {}, header: object = {}) {
       return client('shell', {
