@@ -91,12 +91,3 @@ export class GatewayError extends Error {
 export function asGatewayError(error: unknown): GatewayError {
   return error instanceof GatewayError ? error : new GatewayError('INTERNAL', undefined, { cause: error });
 }
-
-/** What a log may say of any failure: a refusal's sentence; of everything else the kind and place, as its text may
- * quote what was being worked on. */
-export function loggable(error: unknown): string {
-  if (error instanceof GatewayError) return error.message;
-  if (!(error instanceof Error)) return typeof error;
-  const [, ...frames] = (error.stack ?? '').split(/^(?= {4}at )/m);
-  return [error.name, ...frames.map((frame) => frame.trim())].join('\n');
-}

@@ -12,7 +12,8 @@ export interface Draft {
 }
 
 // IPython itself ignores empty lines before a cell magic, and only takes one that isn't indented.
-const FIRST_LINE = /^(?:[ \t\f]*\r?\n)*%%([A-Za-z][\w-]*)(\?{0,2})(?:[ \t]+([^\r\n]*?))?[ \t]*(?:\r?\n|$)/;
+// Takes a line whole and trims it later: looking for its end blank by blank takes quadratic time.
+const FIRST_LINE = /^(?:[ \t\f]*\r?\n)*%%([A-Za-z][\w-]*)(\?{0,2})(?:[ \t]([^\r\n]*))?(?:\r?\n|$)/;
 const WORD = /\s*((?:[^\s"']|"[^"]*"|'[^']*')+)/gy;
 
 /** @returns the word after `%%`, if a cell starts with one */
@@ -27,7 +28,7 @@ export function headName(code: string): string | undefined {
 export function readHead(code: string, isFlag: (processor: string, option: string) => boolean): Draft {
   const match = FIRST_LINE.exec(code);
   if (match === null) throw new CellError('A SPIN cell starts with %%name.');
-  const words = splitWords(match[3] ?? '');
+  const words = splitWords((match[3] ?? '').trim());
   let name = match[1] ?? '';
   let help = match[2] !== '';
   if (name === 'spin') {

@@ -15,6 +15,8 @@ export interface ProcessorsOptions extends Context {
   readonly addOns?: readonly Processor[];
   /** Types that the connection catalogue holds: only then `%%name` of a processor that needs one is taken. */
   readonly connectionTypes?: ReadonlySet<string>;
+  /** How long a processor may take for one cell, in milliseconds; default 30 seconds. */
+  readonly compileLimitMs?: number;
 }
 
 /** What the channel needs of all processors together. */
@@ -41,6 +43,7 @@ export function createProcessors(options: ProcessorsOptions): Processors {
     [...builtIn, ...(options.addOns ?? [])],
     options.connectionTypes ?? new Set(),
     options,
+    options.compileLimitMs,
   );
   return {
     matches: (code, metadata) => rewriter.matches(code, metadata),

@@ -8,7 +8,8 @@ const INDEX = String.raw`-?\d+|'[^'\\\s]*'|"[^"\\\s]*"`;
 const VARIABLE = String.raw`${IDENTIFIER}(?:\.${IDENTIFIER}|\[(?:${INDEX})\])*`;
 const PROVIDED = '(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*';
 
-const ANYWHERE = new RegExp(String.raw`(\\*)\{\{(${PROVIDED}|${VARIABLE})\}\}`, 'gu');
+// A run of backslashes is tried at its start alone: at each of them it would take quadratic time.
+const ANYWHERE = new RegExp(String.raw`(?<!\\)(\\*)\{\{(${PROVIDED}|${VARIABLE})\}\}`, 'gu');
 const HERE = new RegExp(String.raw`\{\{(${PROVIDED}|${VARIABLE})\}\}`, 'uy');
 const PROVIDED_ONLY = new RegExp(String.raw`\{\{(?:${PROVIDED})\}\}`);
 const GET_SECRET = /\bSpinSecrets\s*\.\s*get_secret\s*\(\s*(?:(["'])([A-Za-z0-9_][A-Za-z0-9_.-]*)\1)?/g;

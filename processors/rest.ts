@@ -49,43 +49,56 @@ export const rest: Processor = {
 /** @throws {CellError} with the line, counted from the one after `%%rest` */
 function parseRequest(text: string): HttpRequest {
   const lines = text.replaceAll('\r\n', '\n').split('\n');
-  let at = lines.findIndex((line) => !isComment(line) && line.trim() !== '');
-  if (at < 0) throw new CellError('A %%rest cell needs a request line, e.g. GET https://example.com/api.');
-  const [method, start] = parseRequestLine(lines[at] ?? '', at + 1);
-  let url = start;
-  for (at++; /^[ \t]+[?&]/.test(lines[at] ?? ''); at++) url += lines[at]?.trim() ?? '';
-
-  const headers: Record<string, string> = {};
-  for (; at < lines.length && lines[at]?.trim() !== ''; at++) {
-    const line = lines[at] ?? '';
-    if (isComment(line)) continue;
-    const colon = line.indexOf(':');
-    const name = line.slice(0, colon).trim();
-    if (colon < 1 || !TOKEN.test(name)) {
-      throw new CellError(
-        `Line ${at + 1}: expected a header like “Accept: application/json”, or an empty line.`,
-      );
-    }
-    if (COMPUTED.includes(name.toLowerCase()))
-      throw new CellError(`Leave out ${name}: it follows from the body.`);
-    const known = Object.keys(headers).find((other) => other.toLowerCase() === name.toLowerCase()) ?? name;
-    const value = line.slice(colon + 1).trim();
-    // Several fields of one name are one list (RFC 9110 section 5.3); cookies have their own separator.
-    const separator = name.toLowerCase() === 'cookie' ? '; ' : ', ';
-    headers[known] = headers[known] === undefined ? value : headers[known] + separator + value;
-  }
-
-  const end = lines.findIndex((line, index) => index > at && line.startsWith('###'));
+  const first = lines.findIndex((line) => !isComment(line) && line.trim() !== '');
+  if (first < 0) throw new CellError('A %%rest cell needs a request line, e.g. GET https://example.com/api.');
+  const end = lines.findIndex((line, index) => index > first && line.startsWith('###'));
   if (end >= 0 && lines.slice(end).some((line) => line.trim() !== '' && !isComment(line))) {
     throw new CellError(`Line ${end + 1}: one request in a cell; write the next one in a cell of its own.`);
   }
-  const body = lines
-    .slice(at + 1, end < 0 ? undefined : end)
+  const request = end < 0 ? lines : lines.slice(0, end);
+  let at = first + 1;
+  const [method, start] = parseRequestLine(request[first] ?? '', at);
+  let url = start;
+  for (; /^[ \t]+[?&]/.test(request[at] ?? ''); at++) url += request[at]?.trim() ?? '';
+
+  // By the lower-case name, under the name as it was written first.
+  const headers = new Map<string, [name: string, value: string]>();
+  for (; at < request.length && request[at]?.trim() !== ''; at++) {
+    const line = request[at] ?? '';
+    if (isComment(line)) continue;
+    const [name, value] = parseHeader(line, at + 1);
+    const key = name.toLowerCase();
+    const [known, before] = headers.get(key) ?? [name];
+    // Several fields of one name are one list (RFC 9110 section 5.3); cookies have their own separator.
+    const separator = key === 'cookie' ? '; ' : ', ';
+    headers.set(key, [known, before === undefined ? value : before + separator + value]);
+  }
+  const body = request
+    .slice(at + 1)
     .join('\n')
     .trimEnd();
   if (/^<@?\s/.test(body))
     throw new CellError('A body from a file is not supported; read it into a variable.');
-  return { method, url, headers, body: body === '' ? undefined : body };
+  return {
+    method,
+    url,
+    headers: Object.fromEntries(headers.values()),
+    body: body === '' ? undefined : body,
+  };
+}
+
+function parseHeader(line: string, number: number): [name: string, value: string] {
+  const colon = line.indexOf(':');
+  const name = line.slice(0, colon).trim();
+  if (colon < 1 || !TOKEN.test(name)) {
+    throw new CellError(
+      `Line ${number}: expected a header like “Accept: application/json”, or an empty line.`,
+    );
+  }
+  if (COMPUTED.includes(name.toLowerCase())) {
+    throw new CellError(`Leave out ${name}: it follows from the body.`);
+  }
+  return [name, line.slice(colon + 1).trim()];
 }
 
 function parseRequestLine(line: string, number: number): [method: string, url: string] {

@@ -28,7 +28,7 @@ const IPYTHON_MAGICS = new Set(
   `HTML SVG bash capture code_wrap debug file html javascript js latex markdown perl prun pypy python python2
    python3 ruby script sh svg sx system time timeit writefile`.split(/\s+/),
 );
-/** A processor works on one cell's text; what takes longer than this hangs. */
+/** A processor works on one cell's text; what takes longer than this hangs, in milliseconds. */
 const COMPILE_LIMIT_MS = 30_000;
 const FAULT =
   'The gateway failed while it prepared this cell. Nothing of it ran; the gateway’s log says more.';
@@ -38,11 +38,19 @@ export class Rewriter {
   readonly #processors: ReadonlyMap<string, Processor>;
   readonly #connectionTypes: ReadonlySet<string>;
   readonly #context: Context;
+  readonly #limitMs: number;
 
-  constructor(processors: readonly Processor[], connectionTypes: ReadonlySet<string>, context: Context) {
+  /** @param limitMs how long a processor may take for one cell, in milliseconds */
+  constructor(
+    processors: readonly Processor[],
+    connectionTypes: ReadonlySet<string>,
+    context: Context,
+    limitMs = COMPILE_LIMIT_MS,
+  ) {
     this.#processors = new Map(processors.map((processor) => [processor.name, processor]));
     this.#connectionTypes = connectionTypes;
     this.#context = context;
+    this.#limitMs = limitMs;
   }
 
   matches(code: string, metadata: unknown): boolean {
@@ -57,11 +65,13 @@ export class Rewriter {
       name = processor.name;
       const plain = { processor: name, connection: undefined, options: {}, body: code };
       const cell = draft === undefined ? plain : checkCell(draft, processor);
-      return { processor: name, ...emit(await bounded(processor.compile(cell, this.#context))) };
+      const compiled = await bounded(processor.compile(cell, this.#context), this.#limitMs);
+      return { processor: name, ...emit(compiled) };
     } catch (error) {
-      // By name: an add-on can't import the class.
-      const known = error instanceof Error && error.name === 'CellError';
-      return known ? this.refuse(error.message, name) : { ...this.refuse(FAULT, name), fault: error };
+      const sentence = sentenceOf(error);
+      return sentence === undefined
+        ? { ...this.refuse(FAULT, name), fault: error }
+        : this.refuse(sentence, name);
     }
   }
 
@@ -103,21 +113,46 @@ function namesCell(metadata: unknown): Record<string, unknown> | undefined {
   return isObject(spin) && 'cell' in spin ? spin : undefined;
 }
 
-function emit({ run, deliver, withheld }: Compiled) {
-  const values = Object.fromEntries(deliver.map(({ name, value }) => [name, value.reveal()]));
-  const delivered = deliver.map(({ value }) => value);
-  if (run.kind === 'python') {
-    return { code: run.code, spin: { values, withheld: withheld ?? {} }, delivered };
+/** The sentence of a mistake in the cell; undefined for any other error, whose text nobody may see. */
+function sentenceOf(error: unknown): string | undefined {
+  try {
+    // By name: an add-on can't import the class.
+    const known = error instanceof Error && error.name === 'CellError' && typeof error.message === 'string';
+    return known ? error.message : undefined;
+  } catch {
+    return undefined;
   }
-  const args = Object.entries(run.args).map(([key, value]) => `${key}=${pythonLiteral(value)}`);
-  const code = `__spin__.${run.name}(${args.join(', ')})`;
-  return { code, spin: { call: true, values, withheld: withheld ?? {} }, delivered };
 }
 
-async function bounded<T>(work: T | Promise<T>): Promise<T> {
+/** @throws {TypeError} when a processor gave something else than it promises: add-ons aren't checked by a compiler */
+function emit({ run, deliver, withheld = {} }: Compiled) {
+  const values = Object.fromEntries(deliver.map(({ name, value }) => [name, text(value.reveal())]));
+  const delivered = deliver.map(({ value }) => value);
+  if (run.kind === 'python') return { code: text(run.code), spin: { values, withheld }, delivered };
+  if (run.kind !== 'call') throw new TypeError('a processor gave an unknown kind of code');
+  const args = Object.entries(run.args).map(([key, value]) => `${pythonName(key)}=${pythonLiteral(value)}`);
+  const code = `__spin__.${pythonName(run.name)}(${args.join(', ')})`;
+  return { code, spin: { call: true, values, withheld }, delivered };
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('a processor gave something else than text');
+  return value;
+}
+
+function pythonName(word: string): string {
+  if (!/^[A-Za-z_]\w*$/.test(word)) throw new TypeError('a processor gave a name that Python has not');
+  return word;
+}
+
+class CompileTimeout extends Error {
+  override readonly name = 'CompileTimeout';
+}
+
+async function bounded<T>(work: T | Promise<T>, limitMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the processor took too long')), COMPILE_LIMIT_MS);
+    timer = setTimeout(() => reject(new CompileTimeout()), limitMs);
   });
   try {
     return await Promise.race([work, limit]);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CellRecord, Log } from '../log.js';
 
 type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
@@ -30,7 +30,7 @@ export class Cells {
    * @param onError told when the cell fails; must not hold on to the message
    */
   started(id: string, code: string, onError: (() => void) | undefined): void {
-    const source = createHash('sha256').update(code).digest('hex');
+    const source = hash('sha256', code);
     this.#running.set(id, { source, startedAt: performance.now(), onError, processor: 'none' });
     if (this.#running.size <= MOST_RUNNING) return;
     const [oldest] = this.#running;

@@ -75,11 +75,13 @@ export class Channel {
     const frame = decode(this.#parts.wire, data, binary);
     if ((this.#companions.some || this.#inputs.some) && isLoss(frame)) this.#restarted();
     if (this.#companions.some && this.#companions.take(frame)) return;
-    if (frame.channel === 'shell') this.#reply(frame);
-    else if (frame.channel === 'stdin') this.#question(frame);
+    const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
+    if (frame.channel === 'stdin') this.#question(frame);
     const payload = { data, binary };
     if (this.#parts.kernel.delivered.empty) this.#parts.toClient(payload);
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
+    // The client has its answer before the log has its line.
+    if (reply) this.#ended(reply);
   }
 
   /** The sockets are gone. */
@@ -113,11 +115,9 @@ export class Channel {
     for (const payload of this.#redactor.releaseAll()) this.#parts.toClient(payload);
   }
 
-  #reply(frame: Frame): void {
-    if (readHeader(frame).msg_type !== 'execute_reply') return;
-    const id = parentId(frame);
+  #ended({ id, status }: Ended): void {
     this.#inputs.ended(id);
-    this.#cells.ended(id, String(readObject(frame, 'content').status));
+    this.#cells.ended(id, status);
   }
 
   #question(frame: Frame): void {
@@ -135,4 +135,16 @@ export class Channel {
       'an answer that nothing asked for was dropped',
     );
   }
+}
+
+/** A cell that the kernel is done with. */
+interface Ended {
+  /** msg_id of its execute_request. */
+  readonly id: string;
+  readonly status: string;
+}
+
+function executeReplyOf(frame: Frame): Ended | undefined {
+  if (readHeader(frame).msg_type !== 'execute_reply') return undefined;
+  return { id: parentId(frame), status: String(readObject(frame, 'content').status) };
 }

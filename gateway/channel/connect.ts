@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Processors } from '../../processors/index.js';
 import type { Admission } from '../edge/admission.js';
-import { asGatewayError, GatewayError, loggable } from '../errors.js';
+import { asGatewayError, GatewayError } from '../errors.js';
+import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
@@ -80,7 +81,7 @@ export async function connectChannel(
     client = accept(req, socket, head, acceptOptions);
     if (client) {
       claim?.hold(client);
-      converse(options, kernelId, admission, client, upstream);
+      converse(options, kernelId, admission, client, socket, upstream);
     } else upstream.terminate();
   } finally {
     if (!client) claim?.release();
@@ -96,19 +97,20 @@ function converse(
   kernelId: string,
   { client: { address }, principal }: Admission,
   client: WebSocket,
+  clientTransport: Duplex,
   upstream: WebSocket,
 ): void {
   const reading = new SharedPause(client);
   const sendUpstream = sender(upstream, reading.holder());
-  const sendClient = sender(client, upstream);
+  const sendClient = sender(client, upstream, clientTransport);
   const queue = reading.holder();
   let held = 0;
   let failed = false;
   const fail = (caught: unknown) => {
     failed = true;
     const error = asGatewayError(caught);
-    const fault = loggable(caught);
-    log.warn({ fault, code: error.code, address, kernel: kernelId }, 'a kernel websocket was closed');
+    const line = { fault: faultOf(caught), code: error.code, address, kernel: kernelId };
+    log.warn(line, 'a kernel websocket was closed');
     // A paused leg would never read the answering close frame.
     client.resume();
     client.close(error.closeCode, reason(error));

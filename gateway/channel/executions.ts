@@ -1,5 +1,6 @@
 import type { Processors, Rewrite } from '../../processors/index.js';
-import { asGatewayError, GatewayError, loggable } from '../errors.js';
+import { asGatewayError, GatewayError } from '../errors.js';
+import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
@@ -90,24 +91,27 @@ export class Executions {
   }
 
   async #rewrite(execution: Execution, metadata: Metadata): Promise<void> {
-    const { kernel, processors, cells, log } = this.#parts;
+    const { kernel, processors, cells } = this.#parts;
     const { header, request } = execution;
     try {
       if ((await kernel.language()) !== 'python') return this.#answerOtherLanguage(execution);
       if (execution.bytes > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
       const rewrite = await processors.rewrite(request.code, metadata);
       cells.processedBy(header.msg_id, rewrite.processor);
-      if (rewrite.fault !== undefined) {
-        const fault = loggable(rewrite.fault);
-        log.error({ kernel: kernel.id, processor: rewrite.processor, fault }, 'a processor failed');
-      }
+      if ('fault' in rewrite) this.#logFault(rewrite.fault, rewrite.processor);
       if (rewrite.refused !== undefined) return this.#sendRefused(execution, rewrite);
       if (await this.#helperReady(execution)) this.#send(execution, rewrite);
     } catch (error) {
       // Whatever went wrong, the cell as typed must not reach the kernel (invariant S13).
-      log.error({ kernel: kernel.id, fault: loggable(error) }, 'a cell could not be rewritten');
+      this.#logFault(error);
       this.#sendRefused(execution, processors.refuse(asGatewayError(error).message));
     }
+  }
+
+  /** Without the error's message, which may quote the cell or a value (S10). */
+  #logFault(error: unknown, processor = ''): void {
+    const { log, kernel } = this.#parts;
+    log.error({ fault: faultOf(error), kernel: kernel.id, processor }, 'a cell could not be rewritten');
   }
 
   /** @returns false when the cell is answered already: an earlier one failed, or the kernel is gone */

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { GatewayError } from '../errors.js';
-import { keepAlive } from './legs.js';
+import { acknowledge, keepAlive } from './legs.js';
 import type { Upstream } from './upstream.js';
 
 /**
@@ -108,6 +108,7 @@ export async function dial(
       Object.defineProperty(socket, 'protocol', { value: chosen, enumerable: true });
       socket.pause();
       if (transport) keepAlive(socket, transport);
+      if (socketPath === undefined) acknowledge(socket);
       resolve(socket);
     });
   });

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
 /** Between the pings of a leg; below the idle limit of common proxies and NATs (nginx: 60 s). */
@@ -39,6 +40,24 @@ export function keepAlive(socket: WebSocket, transport: Transport, interval = PI
   socket.on('close', () => clearInterval(timer));
 }
 
+/**
+ * Lets the system acknowledge at once what Jupyter sends over TCP. Tornado leaves Nagle's algorithm on, so its second
+ * small message (RFC 1122 section 4.2.3.4) waits for the acknowledgement of the first, which Linux delays by 40 ms
+ * unless something is sent: a cell took 48 ms instead of 5. An unsolicited pong (RFC 6455 section 5.5.3) takes it
+ * along, one for everything that came in one piece.
+ */
+export function acknowledge(socket: WebSocket): void {
+  let due = false;
+  const send = () => {
+    due = false;
+    if (socket.readyState === socket.OPEN && socket.bufferedAmount === 0) socket.pong();
+  };
+  socket.on('message', () => {
+    if (!due) setImmediate(send);
+    due = true;
+  });
+}
+
 /** What can be told to wait: a websocket, or a queue in front of one. */
 export interface Source {
   pause(): void;
@@ -48,9 +67,20 @@ export interface Source {
 /**
  * Gives a function that sends to `target` and makes `source` wait while `target` doesn't keep up (invariant S15).
  * What is sent to a socket that is closing is dropped.
+ *
+ * @param transport the target's socket: what is sent in one go, because it came in one piece, is written in one
  */
-export function sender(target: WebSocket, source: Source): (data: RawData | string, binary: boolean) => void {
+export function sender(
+  target: WebSocket,
+  source: Source,
+  transport?: Writable,
+): (data: RawData | string, binary: boolean) => void {
   let full = false;
+  let corked = false;
+  const uncork = () => {
+    corked = false;
+    transport?.uncork();
+  };
   const sent = () => {
     if (!full || target.bufferedAmount > LOW_WATER_BYTES) return;
     full = false;
@@ -63,6 +93,11 @@ export function sender(target: WebSocket, source: Source): (data: RawData | stri
   });
   return (data, binary) => {
     if (target.readyState !== target.OPEN) return;
+    if (transport && !corked) {
+      corked = true;
+      transport.cork();
+      process.nextTick(uncork);
+    }
     target.send(data, { binary, compress: false }, sent);
     if (full || target.bufferedAmount <= HIGH_WATER_BYTES) return;
     full = true;
@@ -94,9 +129,9 @@ function isSendable(code: number): boolean {
  * Joins a client's websocket and Jupyter's, frame by frame and unread, until either closes. Both come from
  * `accept` and `dial`: paused, with an error listener, pinged.
  */
-export function join(client: WebSocket, upstream: WebSocket): void {
+export function join(client: WebSocket, upstream: WebSocket, clientTransport: Writable): void {
   const toUpstream = sender(upstream, client);
-  const toClient = sender(client, upstream);
+  const toClient = sender(client, upstream, clientTransport);
   client.on('message', toUpstream);
   upstream.on('message', toClient);
   client.on('close', (code, reason) => closeLike(upstream, code, reason, 1001));

@@ -70,6 +70,6 @@ export async function connectTunnel(
     maxPayload: MAX_MESSAGE_BYTES,
     skipUTF8Validation: true,
   });
-  if (client) join(client, upper);
+  if (client) join(client, upper, socket);
   else upper.terminate();
 }

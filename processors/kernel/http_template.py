@@ -1,7 +1,6 @@
 """Puts values into an HTTP request: each encoded for where it stands, so that it can't become syntax."""
 
 import base64
-import html
 import json
 import re
 import urllib.parse
@@ -9,6 +8,10 @@ import urllib.parse
 _BASE = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[^\s?#\\]*)?")
 _LABELS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+# What the author may write in path and query: everything but what no URL holds, which is encoded for them.
+_SYNTAX = "%/:?[]@!$&'()*+,;=~"
+# What is only a word in whatever language: the values of a body whose type isn't known here.
+_PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*")
 _AUTHORITY = re.compile(r"(https?://)([^/?#]*)", re.IGNORECASE)
 
 
@@ -24,7 +27,7 @@ def render_url(binding, template):
             raise SpinError("{{%s}} starts the URL, but isn't like https://host or https://host/path." % start)
         if pieces and (isinstance(pieces[0], Reference) or pieces[0][0] not in "/?#"):
             raise SpinError("After {{%s}} the URL has to go on with a /." % start)
-        url = base.rstrip("/") if pieces and pieces[0][0] == "/" else base
+        url = urllib.parse.quote(base.rstrip("/") if pieces and pieces[0][0] == "/" else base, safe=_SYNTAX)
     else:
         url, pieces = _render_authority(binding, pieces)
     return url + _render_path(binding, pieces)
@@ -71,12 +74,12 @@ def _render_path(binding, pieces):
             if not value and not in_query:
                 raise SpinError("{{%s}} is empty, which would be another path." % piece)
             result += urllib.parse.quote(value, safe="")
-            if not in_query and {".", ".."} & set(result.split("/")[-1:]):
+            if not in_query and urllib.parse.unquote(result.rpartition("/")[2]) in (".", ".."):
                 raise SpinError("{{%s}} would be a step to another folder of the URL." % piece)
             continue
         text, hash_sign, _ = piece.partition("#")
         in_query = in_query or "?" in text
-        result += urllib.parse.quote(text, safe="%/:?[]@!$&'()*+,;=~")
+        result += urllib.parse.quote(text, safe=_SYNTAX)
         if hash_sign:
             break
     return result
@@ -87,8 +90,9 @@ def render_header(binding, name, template):
     value = binding.join(pieces)
     if pieces is not template:
         value = "Basic " + base64.b64encode(value.encode()).decode()
-    if re.search(r"[\r\n\0]", value):
-        raise SpinError("The value of header %s holds a line break, which would start another header." % name)
+    # RFC 9110 section 5.5: a control character can be read as the end of the field.
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise SpinError("The value of header %s holds a line break or another control character." % name)
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
@@ -110,18 +114,51 @@ def _basic_credentials(template):
     return template
 
 
+def guess_type(binding, template):
+    """The media type of a body without a Content-Type header."""
+    first = template[0] if template else ""
+    if isinstance(first, Reference):
+        # A list or an object of the kernel is JSON; a text goes as it is.
+        is_json = len(template) == 1 and not isinstance(binding.value(first), str)
+    else:
+        is_json = first.lstrip()[:1] in ("{", "[")
+    return "application/json" if is_json else "text/plain; charset=utf-8"
+
+
 def render_body(binding, template, content_type):
     kind = content_type.partition(";")[0].strip().lower()
-    if kind.endswith(("/json", "+json")):
+    if kind.endswith(("json", "jsonl")):
         return _render_json(binding, template).encode()
     if kind == "application/x-www-form-urlencoded":
+        # Editors let a form go on in a line that starts with &.
+        template = [
+            piece if isinstance(piece, Reference) else re.sub(r"\s*\n\s*&", "&", piece) for piece in template
+        ]
         encode = urllib.parse.quote_plus
     elif kind.endswith(("/xml", "+xml", "/html")):
-        encode = html.escape
-    else:
+        encode = _xml_text
+    elif kind in ("", "text/plain") or len(template) == 1:
         encode = str
-    texts = (encode(binding.text(piece)) if isinstance(piece, Reference) else piece for piece in template)
-    return "".join(texts).encode()
+    else:
+        encode = None
+    result = ""
+    for piece in template:
+        if isinstance(piece, Reference):
+            value = binding.text(piece)
+            if encode is None and not _PLAIN_WORDS.fullmatch(value):
+                raise SpinError(
+                    "{{%s}} holds characters that may be syntax in a body of type %s. "
+                    "Build the whole body in a variable, and let {{it}} be the body." % (piece, kind)
+                )
+            result += value if encode is None else encode(value)
+        else:
+            result += piece
+    return result.encode()
+
+
+def _xml_text(value):
+    """Text for an element or a quoted attribute. Line ends as numbers: a parser would change them."""
+    return re.sub(r"[&<>\"'\r\n\t]", lambda match: "&#%d;" % ord(match.group()), value)
 
 
 def _render_json(binding, template):

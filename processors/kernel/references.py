@@ -8,12 +8,12 @@ import re
 _PROVIDED = (
     r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
 )
-_IN_TEXT = re.compile(r"(\\*)\{\{(%s)\}\}" % _PROVIDED)
+_IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _PROVIDED)
 # In an f-string doubled braces have become single ones; a plain string joined to it keeps its own.
-_IN_FSTRING = re.compile(r"(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_PROVIDED, _PROVIDED))
+_IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_PROVIDED, _PROVIDED))
 # In cells that aren't Python every {{ can be escaped, and variables of the kernel are references too.
 _IN_CELL = re.compile(
-    r"(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?"
+    r"(?<!\\)(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?"
     % _PROVIDED
 )
 _STEP = re.compile(r"\.(\w+)|\[(-?\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")

@@ -1,8 +1,9 @@
 """`%%rest`: one HTTP request from the kernel, and its response as a notebook shows things."""
 
 import base64
+import gzip
 import html
-import http
+import http.client
 import json
 import ssl
 import time
@@ -19,7 +20,8 @@ _TIMEOUT = 60
 _LONGEST_TEXT = 100_000
 _LARGEST_DISPLAY = 2_000_000
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
-_PRIVATE_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"}
+# What goes with a redirect to another origin: whatever else a header is called, it may be a credential.
+_PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 
 
 def run_rest(binding, method, url, headers, body, timeout, out, raw):
@@ -29,11 +31,11 @@ def run_rest(binding, method, url, headers, body, timeout, out, raw):
     address = render_url(binding, template(url))
     templates = {name: template(value) for name, value in headers.items()}
     sent = {name: render_header(binding, name, pieces) for name, pieces in templates.items()}
-    private = {name.lower() for name, pieces in templates.items() if has_reference(pieces)}
+    public = _PUBLIC_HEADERS - {name.lower() for name, pieces in templates.items() if has_reference(pieces)}
     names = {name.lower() for name in sent}
     content_type = next((value for name, value in sent.items() if name.lower() == "content-type"), "")
     if body is not None and not content_type:
-        content_type = "application/json" if body.lstrip()[:1] in ("{", "[") else "text/plain; charset=utf-8"
+        content_type = guess_type(binding, template(body))
         sent["Content-Type"] = content_type
     data = None if body is None else render_body(binding, template(body), content_type)
     if "user-agent" not in names:
@@ -41,7 +43,7 @@ def run_rest(binding, method, url, headers, body, timeout, out, raw):
     request = urllib.request.Request(address, data=data, headers=sent, method=method)
     started = time.monotonic()
     limit = started + (timeout or _TIMEOUT)
-    status, media_type, charset, content = _exchange(request, private, limit)
+    status, media_type, charset, content = _exchange(request, public, limit)
     elapsed = time.monotonic() - started
     print("%s, %s, %.2f s" % (_status_line(status), _size(len(content)), elapsed))
     value = _show(content, media_type, charset)
@@ -51,7 +53,7 @@ def run_rest(binding, method, url, headers, body, timeout, out, raw):
         raise SpinError("The server answered %s." % _status_line(status))
 
 
-def _exchange(request, private, limit):
+def _exchange(request, public, limit):
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -59,7 +61,7 @@ def _exchange(request, private, limit):
         urllib.request.HTTPSHandler(context=ssl.create_default_context()),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
-        _Redirects(_PRIVATE_HEADERS | private),
+        _Redirects(public, limit),
         urllib.request.UnknownHandler(),
     ):
         opener.add_handler(handler)
@@ -70,10 +72,7 @@ def _exchange(request, private, limit):
         except urllib.error.HTTPError as refused:
             response = refused
         with response:
-            content = _read(response, limit)
-            encoding = response.headers.get("Content-Encoding", "").lower()
-            if encoding in ("gzip", "x-gzip", "deflate"):
-                content = zlib.decompress(content, 47)
+            content = _decoded(_read(response, limit), response.headers.get("Content-Encoding", "").lower())
             status = response.status if response.status is not None else response.code
             charset = response.headers.get_content_charset() or "utf-8"
             media_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
@@ -92,16 +91,36 @@ def _read(response, limit):
             raise TimeoutError
         chunk = response.read1(65536) if hasattr(response, "read1") else response.read(65536)
         if not chunk:
-            return b"".join(chunks)
+            break
         chunks.append(chunk)
+    # read1() takes a connection that ends too early for the end of the body.
+    if getattr(response, "length", None):
+        raise http.client.IncompleteRead(b"")
+    return b"".join(chunks)
+
+
+def _decoded(content, encoding):
+    if not content:
+        return content
+    if encoding in ("gzip", "x-gzip"):
+        return gzip.decompress(content)
+    if encoding == "deflate":
+        # Some servers leave out the zlib header (RFC 9110 section 8.4.1.2).
+        return zlib.decompress(content, 15 if content[0] & 0x0F == 8 else -15)
+    return content
 
 
 def _describe_failure(error):
     """What went wrong in words that hold nothing of the request."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return "its certificate is not trusted (%s)" % error.verify_message
+        # After a comma OpenSSL names the host.
+        return "its certificate is not trusted (%s)" % error.verify_message.partition(",")[0]
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return "it took too long (--timeout)"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection ended in the middle of it"
+    if isinstance(error, (zlib.error, gzip.BadGzipFile, EOFError)):
+        return "it is not compressed the way it says"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__
@@ -110,15 +129,19 @@ def _describe_failure(error):
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects; what may hold a credential only goes to the origin that it was written for."""
 
-    def __init__(self, private):
-        self._private = private
+    def __init__(self, public, limit):
+        self._public = public
+        self._limit = limit
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
+        if urllib.parse.urlsplit(newurl).scheme not in ("http", "https"):
+            raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
+        # The caller takes the time for the next request from here.
+        req.timeout = max(0.001, self._limit - time.monotonic())
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
         if new is not None and _origin(new.full_url) != _origin(req.full_url):
-            for name in list(new.headers):
-                if name.lower() in self._private:
-                    new.remove_header(name)
+            for name in [name for name in new.headers if name.lower() not in self._public]:
+                new.remove_header(name)
         return new
 
     http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
@@ -144,9 +167,11 @@ def _show(content, media_type, charset):
         text = content.decode("utf-8", "replace")
     if media_type.endswith(("/json", "+json")) or (not media_type and text[:1] in ("{", "[")):
         try:
-            return _show_json(json.loads(text), text)
-        except ValueError:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
             pass
+        else:
+            return _show_json(value, text)
     if text:
         bundle = {"text/plain": _shortened(text)}
         if media_type == "text/html" and len(content) <= _LARGEST_DISPLAY:
@@ -155,14 +180,16 @@ def _show(content, media_type, charset):
                 '<iframe sandbox="" style="width:100%%;height:24em;border:1px solid #8888;background:#fff" '
                 'srcdoc="%s"></iframe>' % html.escape(text)
             )
-        if media_type == "image/svg+xml":
-            bundle["image/svg+xml"] = text
+        if media_type == "image/svg+xml" and len(content) <= _LARGEST_DISPLAY:
+            # As a picture: some notebooks make a drawing of its own MIME type part of their page, scripts too.
+            bundle["text/html"] = '<img src="data:image/svg+xml;base64,%s">' % base64.b64encode(content).decode()
         display(bundle, raw=True)
     return text
 
 
 def _show_json(value, text):
-    pretty = json.dumps(value, indent=2, ensure_ascii=False)
+    # Half a surrogate pair is JSON, but no text that can be sent on.
+    pretty = json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
     bundle = {"text/plain": _shortened(pretty)}
     # JSON of Python's own kind (NaN) would not reach a browser.
     if isinstance(value, (dict, list)) and len(text) <= _LARGEST_DISPLAY and _is_strict(value):
@@ -173,7 +200,7 @@ def _show_json(value, text):
 
 def _is_strict(value):
     try:
-        json.dumps(value, allow_nan=False)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
         return True
     except ValueError:
         return False

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { testPythonCells } from '../processors/python-cells.js';
+import { testRestCells } from '../processors/rest-cells.js';
 import { testShellCells } from '../processors/shell-cells.js';
 
 const options = { command: ['/usr/bin/jupyter-server'] } as const;
@@ -7,3 +8,4 @@ const options = { command: ['/usr/bin/jupyter-server'] } as const;
 t.setTimeout(240_000);
 t.test('references in Python cells of ipykernel 6.17', (t) => testPythonCells(t, options));
 t.test('%%shell in ipykernel 6.17', (t) => testShellCells(t, options));
+t.test('%%rest in ipykernel 6.17', (t) => testRestCells(t, options));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { decode, encode, type Wire } from '../../gateway/channel/codec.js';
 import type { Frame, Payload } from '../../gateway/channel/frame.js';
 
@@ -25,4 +26,41 @@ export function bytesOf(payload: Payload): Buffer {
 
 export function frameOf(wire: Wire, payload: Payload): Frame {
   return decode(wire, bytesOf(payload), payload.binary);
+}
+
+/**
+ * A v1 message as a kernel or client of `@jupyterlab/services` sends it, filled up to a size.
+ *
+ * @param content a `stream`'s filling is its text, an execute_request's stands behind its code as a comment, anything
+ *   else's is a member of its own
+ * @param size of the frame's payload, in bytes; 0: as small as it is
+ */
+export function sizedMessage(
+  channel: string,
+  type: string,
+  parent_header: object,
+  content: Readonly<Record<string, unknown>>,
+  size: number,
+): Buffer {
+  const header = {
+    msg_id: randomUUID(),
+    msg_type: type,
+    username: 'username',
+    session: 'session',
+    date: new Date().toISOString(),
+    version: '5.3',
+  };
+  const make = (filling: string) => {
+    const filled =
+      type === 'stream'
+        ? { ...content, text: filling }
+        : type === 'execute_request'
+          ? { ...content, code: `${content.code} #${filling}` }
+          : { ...content, filling };
+    return bytesOf(payloadOf('v1', channel, { header, parent_header, content: filled }));
+  };
+  const empty = make('').length;
+  return make(
+    '0123456789'.repeat(Math.ceil(Math.max(0, size - empty) / 10)).slice(0, Math.max(0, size - empty)),
+  );
 }

@@ -28,10 +28,12 @@ export const TOKEN = 'test-token-0123456789';
 export interface TestGatewayOptions extends Partial<Omit<Config, 'runtimeEnv'>> {
   /** What `{{runtime_env:NAME}}` gives. */
   readonly env?: Readonly<Record<string, string>>;
+  /** `silent` keeps nothing of the log, for a test that watches memory; default `info`. */
+  readonly logLevel?: 'info' | 'silent';
 }
 
 export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const { env = {}, ...overrides } = options;
+  const { env = {}, logLevel = 'info', ...overrides } = options;
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const home = homeAt(folder);
   let text = '';
@@ -55,7 +57,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     runtimeEnv: runtimeEnvOf(env),
     ...overrides,
   };
-  const gateway = await startGateway(config, pino({ level: 'info' }, sink), () => {});
+  const gateway = await startGateway(config, pino({ level: logLevel }, sink), () => {});
   return {
     gateway,
     origin: `http://127.0.0.1:${gateway.url.port}`,

@@ -1,0 +1,121 @@
+import { arch, cpus, platform, totalmem } from 'node:os';
+import { Command, Option } from 'commander';
+import { type Contender, type Field, GATEWAY, startField } from './contenders.js';
+import { idleMemory, type Measure, measures, median } from './measures.js';
+import { type CellTime, realKernel } from './real-kernel.js';
+import { type Row, table } from './table.js';
+
+const MEMORY = 'memory';
+const CELLS = 'cells';
+const IDLE_CHANNELS = 1000;
+
+interface Options {
+  readonly quick?: true;
+  readonly only?: string[];
+}
+
+const tell = (line: string) => process.stderr.write(`${line}\n`);
+
+async function bench({ quick, only }: Options): Promise<void> {
+  const wanted = (id: string) => only === undefined || only.includes(id);
+  const rounds = quick ? 1 : 5;
+  const scale = quick ? 0.1 : 1;
+  const chosen = measures.filter(({ id }) => wanted(id));
+  const rows: Row[] = [];
+  let names: readonly string[] = [];
+  const withField = async (work: (field: Field) => Promise<void>) => {
+    const field = await startField();
+    names = field.contenders.map(({ name }) => name);
+    try {
+      await work(field);
+    } finally {
+      await field.close();
+    }
+  };
+
+  if (chosen.length > 0)
+    await withField(async ({ contenders }) => {
+      for (const measure of chosen) rows.push(...(await compare(measure, contenders, rounds, scale)));
+    });
+  // In processes that have done nothing yet.
+  if (wanted(MEMORY)) await withField(async ({ contenders }) => void rows.push(await memoryRow(contenders)));
+  if (names.length > 0 && !names.includes('nginx')) tell('nginx is not installed: its column is left out.');
+  const cells = wanted(CELLS) ? await realKernel(quick ? 20 : 200) : [];
+  process.stdout.write(report(rows, names, cells));
+}
+
+/** The contenders take turns, so that what changes on the machine meanwhile favours none of them. */
+async function compare(
+  measure: Measure,
+  contenders: readonly Contender[],
+  rounds: number,
+  scale: number,
+): Promise<Row[]> {
+  const taken = contenders.filter(({ kernelOnly }) => !kernelOnly || measure.perKernel);
+  const results = new Map<string, (readonly number[])[]>(taken.map(({ name }) => [name, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const contender of taken) {
+      const numbers = await measure.run(contender, scale);
+      results.get(contender.name)?.push(numbers);
+      tell(
+        `${measure.id} ${round}/${rounds} ${contender.name}: ${numbers.map((n) => n.toFixed(2)).join(', ')}`,
+      );
+    }
+  }
+  return measure.rows.map((label, index) => ({
+    label,
+    values: new Map(
+      [...results].map(([name, all]) => [name, median(all.map((numbers) => numbers[index] ?? Number.NaN))]),
+    ),
+  }));
+}
+
+async function memoryRow(contenders: readonly Contender[]): Promise<Row> {
+  const values = new Map<string, number>();
+  for (const contender of contenders) {
+    if (!contender.memory) continue;
+    const perChannel = await idleMemory(contender, contender.memory, IDLE_CHANNELS);
+    tell(`${MEMORY} ${contender.name}: ${perChannel.toFixed(1)} KiB`);
+    values.set(contender.name, perChannel);
+  }
+  return { label: `memory per idle kernel channel of ${IDLE_CHANNELS} (KiB)`, values };
+}
+
+function report(rows: readonly Row[], names: readonly string[], cells: readonly CellTime[]): string {
+  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}, Node.js ${process.versions.node}`;
+  const parts = [`Measured on ${new Date().toISOString().slice(0, 10)}: ${machine}.`];
+  if (rows.length > 0) {
+    parts.push(
+      'The same client over TLS through each proxy (a process of its own, one thread each) to the same upstream: a synthetic one that speaks the v1 subprotocol, because a stock Jupyter would be what limits all of them. Medians; the contenders took turns.',
+      table(rows, names, GATEWAY, ['direct', 'nginx', 'CHP']),
+    );
+  }
+  if (cells.length > 0) {
+    parts.push(
+      'Cells in a kernel of a stock Jupyter, through the gateway (median, ms):',
+      table(
+        cells.map(({ cell, median, extra }) => ({
+          label: cell,
+          values: new Map([
+            ['time', median],
+            ['beyond the plain cell', extra],
+          ]),
+        })),
+        ['time', 'beyond the plain cell'],
+        '',
+        [],
+      ),
+    );
+  }
+  return `${parts.join('\n\n')}\n`;
+}
+
+const ids = [...measures.map(({ id }) => id), MEMORY, CELLS];
+await new Command('bench')
+  .description(
+    'Compares the gateway with nginx, configurable-http-proxy and nothing at all. The table goes to stdout, progress to stderr. Linux only.',
+  )
+  .option('--quick', 'one short round: says whether it works, not how fast it is')
+  .addOption(new Option('--only <measure...>', 'measure only these').choices(ids))
+  .action(bench)
+  .parseAsync();
