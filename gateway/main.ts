@@ -1,12 +1,13 @@
 import { hkdfSync } from 'node:crypto';
 import { loadAddOns } from '../processors/add-ons.js';
-import { createProcessors } from '../processors/index.js';
+import { builtIn, createProcessors } from '../processors/index.js';
 import { createApi } from './api/api.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
 import { Sessions } from './channel/sessions.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
+import { openCatalogue } from './connections/catalogue.js';
 import { openCertificates } from './edge/certificates.js';
 import { createAddressOf, createTrust } from './edge/client.js';
 import { openIdentity } from './edge/identity.js';
@@ -55,7 +56,15 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
 
-  const processors = createProcessors({ resolve: createResolver(config.runtimeEnv), addOns });
+  const kinds = new Map(
+    [...builtIn, ...addOns].flatMap(({ name, connection }) =>
+      connection ? [[name, connection] as const] : [],
+    ),
+  );
+  const { environment } = config;
+  const catalogue = await openCatalogue({ ...config.connections, kinds, environment, log });
+  const resolve = createResolver(config.runtimeEnv, catalogue);
+  const processors = createProcessors({ resolve, connections: catalogue, addOns });
   const kernels = new Kernels(createAskLanguage(upstream));
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
@@ -88,6 +97,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       proxy.close();
       await api.close();
       certificates?.close();
+      catalogue.close();
     },
   };
 }

@@ -22,14 +22,10 @@ def run_brokered(binding, ticket, out):
     values = {name: typed(binding.value(name), name) for name in ticket["variables"]}
     result = _Result(uuid.uuid4().hex)
     try:
-        for number in range(1 << 53):
-            question = {"nonce": ticket["nonce"], "page": number}
-            if number == 0:
-                question["values"] = values
-            page = _ask(kernel, question)
-            if page.get("kind") == "error":
+        for page in _pages(kernel, ticket, values):
+            if page["kind"] == "error":
                 raise SpinError(page["sentence"])
-            if page.get("kind") == "end":
+            if page["kind"] == "end":
                 break
             result.take(page)
     except BaseException:
@@ -40,15 +36,26 @@ def run_brokered(binding, ticket, out):
         get_ipython().push({out: value})
 
 
-def _ask(kernel, question):
-    text = kernel.raw_input(_PROMPT + json.dumps(question))
-    try:
-        page = json.loads(text)
-    except ValueError:
-        page = {}
-    if page.get("nonce") != question["nonce"] or page.get("page") != question["page"]:
+def _ask(kernel, ticket, number, values):
+    """One answer: a line that shows that it answers this question, then a page or a piece of one."""
+    question = {"nonce": ticket["nonce"], "page": number}
+    if values is not None:
+        question["values"] = values
+    head, _, piece = kernel.raw_input(_PROMPT + json.dumps(question)).partition("\n")
+    words = head.split(" ")
+    if words[:2] != [ticket["nonce"], str(number)]:
         raise SpinError("The answer to this cell did not come from the gateway. Run the cell again.")
-    return page
+    return piece, words[2:] == ["more"]
+
+
+def _pages(kernel, ticket, values):
+    pieces = []
+    for number in range(1 << 53):
+        piece, goes_on = _ask(kernel, ticket, number, values if number == 0 else None)
+        pieces.append(piece)
+        if not goes_on:
+            yield json.loads("".join(pieces))
+            pieces.clear()
 
 
 class _Result:

@@ -6,7 +6,19 @@ import { deflateSync } from 'node:zlib';
 import { pythonString } from '../literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
-const PARTS = ['errors', 'references', 'binding', 'transformer', 'shell', 'http_template', 'rest', 'runtime'];
+const PARTS = [
+  'errors',
+  'references',
+  'binding',
+  'transformer',
+  'shell',
+  'http_template',
+  'rest',
+  'values',
+  'table',
+  'broker',
+  'runtime',
+];
 
 /**
  * Loads the module once per kernel and version, in memory only; then makes it ready for the one cell that

@@ -12,7 +12,7 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 class Table:
     def __init__(self, columns):
-        """`columns`: `{"name": str, "type": "number" | "text" | "bool" | "time" | "bytes" | "json"}` each."""
+        """`columns`: `{"name": str, "type": "number" | "float" | "text" | "bool" | "time" | "bytes" | "json"}` each."""
         self._columns = columns
         self._values = [[] for _ in columns]
 
@@ -46,7 +46,7 @@ class Table:
 
     def _caption(self, note):
         shown, total = min(len(self), _FIRST_ROWS), len(self)
-        text = "{:,} rows".format(total) if shown == total else "first {:,} of {:,} rows".format(shown, total)
+        text = "{:,} row{}".format(total, "" if total == 1 else "s") if shown == total else "first {:,} of {:,} rows".format(shown, total)
         if len(self._columns) > _MOST_COLUMNS:
             text += ", first {:,} of {:,} columns".format(_MOST_COLUMNS, len(self._columns))
         return "%s. %s" % (text, note) if note else text
@@ -59,7 +59,7 @@ class Table:
 
 
 def _decoder(column):
-    return {"time": _time, "bytes": _bytes, "number": _number}.get(column["type"], lambda value: value)
+    return {"time": _time, "bytes": _bytes, "number": _number, "float": _number}.get(column["type"], lambda value: value)
 
 
 def _number(value):
@@ -78,10 +78,10 @@ def _bytes(value):
 def _series(pandas, kind, values):
     if kind == "time":
         return pandas.Series(pandas.to_datetime(values, unit="us", utc=True))
-    if kind == "number":
+    if kind in ("number", "float"):
         if any(isinstance(value, str) for value in values):
             values = [_number(value) for value in values]
-        if any(value is None for value in values) or not values:
+        if kind == "float" or any(value is None for value in values):
             return pandas.Series(values, dtype="float64")
         return pandas.Series(values)
     if kind == "bytes":
@@ -100,7 +100,7 @@ def _cell(value):
 
 
 def _html(names, cells, columns, caption):
-    style = [' style="text-align:right"' if column["type"] == "number" else "" for column, _ in columns]
+    style = [' style="text-align:right"' if column["type"] in ("number", "float") else "" for column, _ in columns]
     head = "".join("<th>%s</th>" % html.escape(name) for name in names)
     rows = "".join(
         "<tr>%s</tr>" % "".join("<td%s>%s</td>" % (style[at], html.escape(text)) for at, text in enumerate(row))
