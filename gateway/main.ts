@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { loadAddOns } from '../processors/add-ons.js';
-import { builtIn, createProcessors } from '../processors/index.js';
+import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
+import type { Processor } from '../processors/processor.js';
 import { createApi } from './api/api.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
@@ -48,19 +49,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     log,
   });
   const certificates = await openCertificates(config, log);
-  const addOns = await loadAddOns(config.home.processors, JUPYTER_USER.uid).catch((error: Error) => {
-    throw new ConfigError([
-      { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
-    ]);
-  });
+  const addOns = await openAddOns(config);
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
 
-  const kinds = new Map(
-    [...builtIn, ...addOns].flatMap(({ name, connection }) =>
-      connection ? [[name, connection] as const] : [],
-    ),
-  );
+  const kinds = kindsOf([...builtIn, ...addOns]);
   const { environment } = config;
   const catalogue = await openCatalogue({ ...config.connections, kinds, environment, log });
   const resolve = createResolver(config.runtimeEnv, catalogue);
@@ -100,6 +93,15 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       catalogue.close();
     },
   };
+}
+
+/** A user's own processors. @throws {ConfigError} naming the file that can't be one */
+export async function openAddOns({ home }: Config): Promise<readonly Processor[]> {
+  return loadAddOns(home.processors, JUPYTER_USER.uid).catch((error: Error) => {
+    throw new ConfigError([
+      { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
+    ]);
+  });
 }
 
 interface OpenUpstream {

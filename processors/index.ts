@@ -1,3 +1,4 @@
+import type { ConnectionKind } from './connection.js';
 import { helperSource } from './kernel/helper.js';
 import type { Context, Processor } from './processor.js';
 import { prometheus } from './prometheus.js';
@@ -10,6 +11,13 @@ export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
 export const builtIn: readonly Processor[] = [python, shell, rest, prometheus];
+
+/** The types of connections that processors use, by name. */
+export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {
+  return new Map(
+    processors.flatMap(({ name, connection }) => (connection ? [[name, connection] as const] : [])),
+  );
+}
 
 export interface ProcessorsOptions extends Context {
   /** From {@link loadAddOns}; they come after the built-in ones. */

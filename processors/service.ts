@@ -121,11 +121,13 @@ function contentOf(setting: string, path: string | undefined): string | undefine
 
 /** A name may come to point at the metadata service; a connection that wants it names its address. */
 const refusingLinkLocal: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, options, (error, address, family) => {
-    const found = Array.isArray(address) ? address : [{ address, family: family ?? 4 }];
-    const refused = found.some((each) => linkLocal.check(each.address, each.family === 6 ? 'ipv6' : 'ipv4'));
-    if (error === null && refused) callback(new LinkLocalError(), address as string, family);
-    else callback(error, address as string, family);
+  lookup(hostname, { ...options, all: true }, (error, found) => {
+    const refused = found?.some(({ address, family }) =>
+      linkLocal.check(address, family === 6 ? 'ipv6' : 'ipv4'),
+    );
+    if (error !== null || refused) callback(error ?? new LinkLocalError(), []);
+    else if (options.all) callback(null, found);
+    else callback(null, found[0]?.address ?? '', found[0]?.family);
   });
 };
 
