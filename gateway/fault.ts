@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { GatewayError } from './errors.js';
 
 /** What a log may say of an error whose text may quote a cell or a value. */
@@ -21,12 +22,14 @@ const LONGEST_CHAIN = 4;
 export function faultOf(error: unknown, depth = 1): Fault {
   try {
     if (!(error instanceof Error)) return { kind: error === null ? 'null' : typeof error };
-    const { name, cause } = error;
-    const code: unknown = 'code' in error ? error.code : undefined;
+    // Not the error's own name, which is data: the class's, which is source.
+    const { name } = error.constructor;
+    const { cause } = error;
+    const code = codeOf(error);
     const stack = framesOf(error);
     return {
       kind: NAME.test(name) ? name : 'Error',
-      ...(typeof code === 'string' && NAME.test(code) ? { code } : {}),
+      ...(code === undefined ? {} : { code }),
       ...(error instanceof GatewayError ? { message: error.message } : {}),
       ...(stack === '' ? {} : { stack }),
       ...(cause === undefined || depth === LONGEST_CHAIN ? {} : { cause: faultOf(cause, depth + 1) }),
@@ -34,6 +37,13 @@ export function faultOf(error: unknown, depth = 1): Fault {
   } catch {
     return { kind: 'unreadable' };
   }
+}
+
+/** A code that is a word of the system or of this gateway; any other may be anything. */
+function codeOf(error: Error): string | undefined {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  if (typeof code !== 'string') return undefined;
+  return error instanceof GatewayError || Object.hasOwn(constants.errno, code) ? code : undefined;
 }
 
 /** A message that isn't at the head of its stack was changed later: then nobody knows where the old one ends. */

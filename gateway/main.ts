@@ -17,6 +17,7 @@ import { createEmbeddedJupyter } from './jupyter/embedded.js';
 import { JUPYTER_USER } from './jupyter/user.js';
 import type { Log } from './log.js';
 import { createHttpProxy } from './proxy/http.js';
+import { OpenSockets } from './proxy/open-sockets.js';
 import { fixedUpstream, probe, type UpstreamSource } from './proxy/upstream.js';
 import { browserPort, browserUrl } from './public-url.js';
 import { createResolver } from './references.js';
@@ -71,12 +72,13 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       sendRefusal(req, res, error);
     },
   });
+  const open = new OpenSockets();
   const router = createRouter({
     config,
     identity,
     api,
     proxy,
-    channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey) },
+    channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
     ready: async () => probe(upstream()),
     log,
   });
@@ -86,6 +88,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     url,
     failed: jupyter.failed,
     async close() {
+      open.closeAll();
       await Promise.all([listener.close(GRACE_MS), jupyter.close()]);
       proxy.close();
       await api.close();

@@ -72,7 +72,7 @@ export function createRouter(parts: RouterParts): Handlers {
     const { principal, query } = await identify(req, arrival);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
     const kernelId = kernelOf(below(target.path));
-    if (kernelId === undefined) await connectTunnel(channel.upstream, admission, req, socket, head);
+    if (kernelId === undefined) await connectTunnel(channel, admission, req, socket, head);
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };
 

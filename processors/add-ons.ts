@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { ConnectionKind } from './connection.js';
@@ -43,7 +43,7 @@ export async function loadAddOns(folder: string, jupyterUid?: number): Promise<P
   const loaded: Processor[] = [];
   for (const name of names.filter((each) => each.endsWith('.mjs')).sort()) {
     const file = join(folder, name);
-    await refuseWritable(file, await realpath(file), jupyterUid);
+    await refuseChangeable(file, jupyterUid);
     const processor = await load(file);
     if (processor.name === 'spin' || [...builtIn, ...loaded].some((other) => other.name === processor.name)) {
       throw new AddOnError(`${file}: there is a processor ${processor.name} already. Give it another name.`);
@@ -58,29 +58,47 @@ async function load(file: string): Promise<Processor> {
   try {
     module = await import(pathToFileURL(file).href);
   } catch (error) {
-    throw new AddOnError(`${file} can't be loaded: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new AddOnError(`${file} can't be loaded (${why}). Mend it, or move it away.`, { cause: error });
   }
   const checked = shape.safeParse(module.default);
   if (!checked.success) {
     const faults = checked.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`);
-    throw new AddOnError(`${file}: its default export is not a processor (${faults.join('; ')}).`);
+    throw new AddOnError(`${file}: its default export is not a processor (${faults.join('; ')}). Mend it.`);
   }
   // The object itself: its compile() may use `this`.
   return module.default as Processor;
 }
 
-/** Whoever can write to a folder can put another file in the place of one; a sticky folder protects its files. */
-async function refuseWritable(file: string, path: string, jupyterUid: number | undefined): Promise<void> {
-  const { uid, mode } = await stat(path);
-  const sticky = (mode & 0o1000) !== 0;
-  const open = (mode & 0o022) !== 0 && !sticky;
-  if (open || (jupyterUid !== undefined && uid === jupyterUid)) {
-    const who = open ? 'others than its owner' : "Jupyter's user";
+/** Looks at the file, and where it is a link also at the place of the link, up to the root. */
+async function refuseChangeable(file: string, jupyterUid: number | undefined): Promise<void> {
+  let target: string;
+  let place: string;
+  try {
+    target = await realpath(file);
+    place = join(await realpath(dirname(file)), basename(file));
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code;
+    throw new AddOnError(`${file} can't be read (${why}). Mend it, or move it away.`, { cause: error });
+  }
+  const refuse = (path: string, who: string) => {
     throw new AddOnError(
       `${file} is not loaded: ${path} can be written by ${who}. Use chmod go-w, or chown.`,
     );
+  };
+  const look = async (path: string, stickyProtects: boolean): Promise<void> => {
+    const { uid, mode } = await stat(path);
+    if (uid === jupyterUid) refuse(path, "Jupyter's user");
+    if ((mode & 0o022) !== 0 && !((mode & 0o1000) !== 0 && stickyProtects)) {
+      refuse(path, 'others than its owner');
+    }
+  };
+  await look(target, false);
+  for (const path of new Set([target, place])) {
+    for (let folder = dirname(path), inside = true; ; folder = dirname(folder), inside = false) {
+      // In a sticky folder nobody can replace what is there, but anybody can add a file.
+      await look(folder, !inside);
+      if (dirname(folder) === folder) break;
+    }
   }
-  if (dirname(path) !== path) await refuseWritable(file, dirname(path), jupyterUid);
 }

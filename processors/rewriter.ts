@@ -103,6 +103,9 @@ export class Rewriter {
       const asked = name === '' ? '%%spin needs a processor.' : `There is no processor “${quoted(name)}”.`;
       throw new CellError(`${asked}${suggestion(name, known, '')} Known: ${known.join(', ')}.`);
     }
+    if (needsConnection(processor) && !this.#context.connections.types().has(name)) {
+      throw new CellError(`There is no connection of type ${name}. Add one to SPIN_CONNECTIONS.`);
+    }
     return processor;
   }
 

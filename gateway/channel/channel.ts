@@ -11,7 +11,7 @@ import type { Frame, Payload } from './frame.js';
 import { InputRequests } from './input-requests.js';
 import type { Kernel } from './kernels.js';
 import { Lane } from './lane.js';
-import { type Header, isLoss, MessageWriter, parentId, readHeader, readObject } from './messages.js';
+import { type Header, lifeIn, MessageWriter, parentId, readHeader, readObject } from './messages.js';
 import { Redactor } from './redact.js';
 
 export interface ChannelParts {
@@ -77,7 +77,7 @@ export class Channel {
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
   fromKernel(data: Buffer, binary: boolean): void {
     const frame = decode(this.#parts.wire, data, binary);
-    if ((this.#companions.some || this.#inputs.some || this.#broker.some) && isLoss(frame)) this.#restarted();
+    if (this.#companions.some || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
     if (this.#companions.some && this.#companions.take(frame)) return;
     const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
     if (frame.channel === 'stdin') {
@@ -115,6 +115,15 @@ export class Channel {
   /** Made here, where no message is in scope: it lives until the cell's reply, and would keep the message. */
   #abortOf(key: string): () => void {
     return () => this.#lanes.get(key)?.abort();
+  }
+
+  #watchLife(frame: Frame): void {
+    const life = lifeIn(frame);
+    if (life === undefined) return;
+    this.#inputs.lost();
+    this.#broker.close();
+    if (life === 'starting') this.#companions.again();
+    else this.#companions.lost();
   }
 
   #restarted(): void {

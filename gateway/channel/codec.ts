@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../errors.js';
 import { type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
-import { isJson } from './json-text.js';
+import { parseJson } from './json-text.js';
 import { LegacyFrame } from './legacy.js';
 import { encodeV1, V1Frame } from './v1.js';
 
@@ -16,7 +16,7 @@ export type Wire = 'v1' | 'legacy';
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 
 /**
- * Locates the parts of a message. Text that isn't UTF-8 reads with replacement characters: Python prints undecodable
+ * Locates the parts of a message. Text in a binary frame that isn't UTF-8 reads with replacement characters: Python prints undecodable
  * file names (PEP 383) as bytes that aren't.
  *
  * @param binary whether the websocket frame was binary
@@ -29,7 +29,10 @@ export function decode(wire: Wire, data: Buffer, binary: boolean): Frame {
       throw new GatewayError('UNSUPPORTED_FRAME', 'A v1 kernel websocket carries binary frames only.');
     return new V1Frame(data);
   }
-  return binary ? LegacyFrame.withBuffers(data) : new LegacyFrame(data, []);
+  if (binary) return LegacyFrame.withBuffers(data);
+  // RFC 6455 section 8.1; the websockets' own check is off, so that each message is checked once.
+  if (!isUtf8(data)) throw malformed('A text frame is not UTF-8.');
+  return new LegacyFrame(data, []);
 }
 
 /**
@@ -41,13 +44,21 @@ export function decodeStrictly(wire: Wire, data: Buffer, binary: boolean): Frame
   const frame = decode(wire, data, binary);
   for (const text of frame.texts()) {
     if (!isUtf8(text)) throw malformed('A part of the message is not UTF-8.');
-    if (!isJson(text.toString('utf8'))) throw malformed('A part of the message is not JSON.');
+    checkJson(text.toString('utf8'));
   }
   for (const part of PARTS) {
     if (!frame.text(part).trimStart().startsWith('{'))
       throw malformed(`The message's ${part} is not a JSON object.`);
   }
   return frame;
+}
+
+function checkJson(text: string): void {
+  try {
+    parseJson(text);
+  } catch {
+    throw malformed('A part of the message is not JSON.');
+  }
 }
 
 /** A message of the gateway's own. */

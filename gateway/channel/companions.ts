@@ -5,6 +5,8 @@ import { type Header, type MessageWriter, parentId, readHeader, readObject } fro
 export type CompanionStatus = 'ok' | 'error' | 'aborted';
 
 interface Waiting {
+  readonly code: string;
+  readonly from: Header;
   readonly settle: (status: CompanionStatus) => void;
   replied: boolean;
   idle: boolean;
@@ -26,19 +28,21 @@ export class Companions {
 
   /** Runs `code` silently in the session and subshell of a client's request. */
   run(code: string, from: Header): Promise<CompanionStatus> {
+    return new Promise((settle) => this.#ask({ code, from, settle, replied: false, idle: false }));
+  }
+
+  #ask(waiting: Waiting): void {
     const content = {
-      code,
+      code: waiting.code,
       silent: true,
       store_history: false,
       user_expressions: {},
       allow_stdin: false,
       stop_on_error: false,
     };
-    const { id, payload } = this.#writer.request('execute_request', from, content);
-    return new Promise((settle) => {
-      this.#waiting.set(id, { settle, replied: false, idle: false });
-      this.#send(payload);
-    });
+    const { id, payload } = this.#writer.request('execute_request', waiting.from, content);
+    this.#waiting.set(id, waiting);
+    this.#send(payload);
   }
 
   /** False on the hot path: then no frame needs a look. */
@@ -58,8 +62,27 @@ export class Companions {
       waiting.settle(status === 'ok' || status === 'aborted' ? status : 'error');
     }
     if (type === 'status' && readObject(frame, 'content').execution_state === 'idle') waiting.idle = true;
-    if (waiting.replied && waiting.idle) this.#waiting.delete(id);
+    if (waiting.idle) this.#over(id);
     return true;
+  }
+
+  /**
+   * A kernel has started. What waits may have been sent to the one before it, or wait in the queue of this one:
+   * it is asked again, and whichever answer comes first counts.
+   */
+  again(): void {
+    for (const waiting of [...this.#waiting.values()].filter(({ replied }) => !replied)) {
+      this.#ask({ ...waiting, idle: false });
+      waiting.replied = true;
+    }
+  }
+
+  /** A kernel's idle can be lost when it restarts: those that came before and have their answer are over too. */
+  #over(id: string): void {
+    for (const [each, { replied }] of this.#waiting) {
+      if (replied) this.#waiting.delete(each);
+      if (each === id) return;
+    }
   }
 
   /** The kernel restarted or the client left: no answer will come. */

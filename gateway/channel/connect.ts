@@ -10,6 +10,7 @@ import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
 import { upgradeTowardsUpstream } from '../proxy/headers.js';
 import { closeLike, sender } from '../proxy/legs.js';
+import type { OpenSockets } from '../proxy/open-sockets.js';
 import type { UpstreamSource } from '../proxy/upstream.js';
 import { Channel } from './channel.js';
 import { V1_PROTOCOL } from './codec.js';
@@ -37,6 +38,7 @@ export interface ConnectOptions {
   readonly processors: Processors;
   readonly log: Log;
   readonly sessions: Sessions;
+  readonly open: OpenSockets;
 }
 
 /** @returns the kernel's id when the path (without the base path) is a kernel's websocket */
@@ -80,8 +82,9 @@ export async function connectChannel(
     const acceptOptions = { protocol: upstream.protocol, maxPayload: READ_LIMIT, skipUTF8Validation: true };
     client = accept(req, socket, head, acceptOptions);
     if (client) {
+      options.open.add(client);
       claim?.hold(client);
-      converse(options, kernelId, admission, client, socket, upstream);
+      converse(options, kernelId, admission, client, upstream);
     } else upstream.terminate();
   } finally {
     if (!client) claim?.release();
@@ -97,12 +100,11 @@ function converse(
   kernelId: string,
   { client: { address }, principal }: Admission,
   client: WebSocket,
-  clientTransport: Duplex,
   upstream: WebSocket,
 ): void {
   const reading = new SharedPause(client);
   const sendUpstream = sender(upstream, reading.holder());
-  const sendClient = sender(client, upstream, clientTransport);
+  const sendClient = sender(client, upstream);
   const queue = reading.holder();
   let held = 0;
   let failed = false;

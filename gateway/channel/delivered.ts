@@ -1,6 +1,6 @@
 import type { Secret } from '../../processors/secret.js';
 import { Uncoloured } from './colours.js';
-import { formsOf } from './forms.js';
+import { formsOf, PLAIN_RUN } from './forms.js';
 import type { Span } from './json-text.js';
 
 /** What stands in a frame where a delivered value was. */
@@ -12,8 +12,14 @@ export const MASK = '***';
  */
 const SHORTEST = 4;
 
-/** Characters that neither JSON nor Python's repr ever writes differently. */
-const PLAIN_RUN = /[A-Za-z0-9_.\-+=:@,;!?#%*()[\]|~^]+/g;
+/** Lines of a value from this length on are hidden by themselves: programs indent, quote and number lines. */
+const SHORTEST_LINE = 12;
+
+/** A kept end of this length isn't the beginning of a value by chance. */
+const LONG_PIECE = 8;
+
+/** ESC as JSON has it; Python writes small letters. */
+const ESCAPES = [Buffer.from('\\u001b'), Buffer.from('\\u001B')];
 
 /** One delivered value in all the ways in which it may stand in a message's strings. */
 interface Value {
@@ -35,22 +41,41 @@ const NO_END: OpenEnd = { text: '', masked: 0 };
 /** The values that one kernel was given; every frame that leaves the kernel is searched for them. */
 export class Delivered {
   readonly #values = new Map<string, Value>();
+  #reach = 0;
 
   add(secrets: readonly Secret[]): void {
-    for (const secret of secrets) {
-      const value = secret.reveal();
+    for (const value of secrets.map((secret) => secret.reveal())) {
       if (value.length < SHORTEST || this.#values.has(value)) continue;
-      const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
-      this.#values.set(value, { forms: formsOf(value), core: runs[0] ?? '', raw: Buffer.from(value) });
+      const lines = value.split(/[\r\n]+/).map((line) => line.trim());
+      for (const each of [value, ...lines.filter((line) => line.length >= SHORTEST_LINE)]) this.#add(each);
     }
+  }
+
+  #add(value: string): void {
+    const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
+    const forms = formsOf(value);
+    this.#values.set(value, { forms, core: runs[0] ?? '', raw: Buffer.from(value) });
+    this.#reach = Math.max(this.#reach, ...forms.map((form) => form.length));
   }
 
   get empty(): boolean {
     return this.#values.size === 0;
   }
 
+  /** Characters of the longest form: what has to be seen of a text's end to know whether a value begins there. */
+  get reach(): number {
+    return this.#reach;
+  }
+
+  /** True when the text's end may be the beginning of a value. */
+  mayGoOn(text: string): boolean {
+    return this.#openStart(text) < text.length;
+  }
+
   /** A fast test that never misses: false means that no form of any value is in these bytes. */
   mayBeIn(data: Buffer): boolean {
+    // Colours stand within values: the core wouldn't be found.
+    if (ESCAPES.some((code) => data.includes(code))) return !this.empty;
     for (const { core } of this.#values.values()) {
       if (core === '' || data.indexOf(core, 0, 'latin1') !== -1) return true;
     }
@@ -71,24 +96,34 @@ export class Delivered {
    * Hides values in a text that goes on: what may yet become a value is kept back, shorter than the longest form.
    *
    * @param before what was kept back when the text so far ended
+   * @param mayHold false when {@link mayBeIn} has said so of the chunk
    * @returns what can be shown, and the new end; `shown` is `chunk` itself when nothing is hidden or kept
    */
-  hideChunk(chunk: string, before: OpenEnd = NO_END): { readonly shown: string; readonly end: OpenEnd } {
+  hideChunk(
+    chunk: string,
+    before: OpenEnd = NO_END,
+    mayHold = true,
+  ): { readonly shown: string; readonly end: OpenEnd } {
     const plain = new Uncoloured(before.text + chunk);
     const { text } = plain;
-    const spans = this.#find(text, SHORTEST, before.masked);
+    const spans = mayHold || before !== NO_END ? this.#find(text, SHORTEST, before.masked) : [];
     const open = this.#openStart(text);
     if (spans.length === 0 && open === text.length) return { shown: before.text + chunk, end: NO_END };
-    const across = spans.find(({ start, end }) => start < open && end > open);
+    const isShown = ({ start }: Span) => start < open || (start === 0 && before.masked > 0);
+    const across = spans.find((span) => span.end > open && isShown(span));
     return {
       shown: masked(plain, spans, { start: before.masked, end: open }),
       end: { text: plain.slice(open, text.length), masked: across ? across.end - open : 0 },
     };
   }
 
-  /** @returns what a kept end shows when nothing follows it */
+  /**
+   * @returns what a kept end shows when nothing follows it: a piece that is too long for chance is the beginning of a
+   *   value, whose rest a dying kernel didn't send
+   */
   close({ text, masked: done }: OpenEnd): string {
     const plain = new Uncoloured(text);
+    if (plain.text.length - done >= LONG_PIECE) return MASK;
     const all = { start: done, end: plain.text.length };
     return masked(plain, this.#find(plain.text, SHORTEST, done), all);
   }

@@ -1,12 +1,28 @@
 /**
- * A value as code prints it: raw, as JSON (twice nested too, with and without non-ASCII escapes), and as
- * Python's repr writes it into error messages.
+ * A value as programs print it without anybody's doing: raw, as JSON (twice nested too, with and without non-ASCII
+ * escapes), as Python's repr writes it into error messages, as HTML tables have it, and as shells quote it.
+ * Characters of {@link PLAIN_RUN} stay as they are in all of these.
  */
 export function formsOf(value: string): string[] {
   const json = [jsonEscape(value), asciiEscape(jsonEscape(value))];
-  const repr = [pythonRepr(value, "'"), pythonRepr(value, '"')];
+  const repr = ["'", '"'].flatMap((quote) => [pythonRepr(value, quote), bytesRepr(value, quote)]);
   const nested = [...json, ...repr].map(jsonEscape);
-  return [...new Set([value, ...json, ...repr, ...nested])];
+  // pandas writes line breaks and tabs as Python does, and nothing else.
+  const cell = value.replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
+  const html = [value, cell, ...json].flatMap(htmlForms);
+  // bash's xtrace, and Python's shlex.quote.
+  const shell = [value.replaceAll("'", "'\\''"), value.replaceAll("'", `'"'"'`)];
+  return [...new Set([value, cell, ...json, ...repr, ...nested, ...html, ...shell])];
+}
+
+/** Characters that none of the forms writes differently. */
+export const PLAIN_RUN = /[A-Za-z0-9_.\-+=:@,;!?#%*()[\]|~^]+/g;
+
+/** Python's html.escape with and without quotes, and what JavaScript libraries write for an apostrophe. */
+function htmlForms(text: string): string[] {
+  const html = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const quoted = html.replaceAll('"', '&quot;');
+  return [html, quoted.replaceAll("'", '&#x27;'), quoted.replaceAll("'", '&#39;')];
 }
 
 function jsonEscape(value: string): string {
@@ -29,5 +45,13 @@ function pythonRepr(value: string, quote: string): string {
   return value.replace(
     /[\u0000-\u001f\u007f-\u00a0\u00ad\\'"]/g,
     (c) => named[c] ?? (c < ' ' || c > '~' ? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}` : c),
+  );
+}
+
+/** Source: CPython's bytes_repr, of the value in UTF-8. */
+function bytesRepr(value: string, quote: string): string {
+  return pythonRepr(Buffer.from(value).toString('latin1'), quote).replace(
+    /[\u0080-\u00ff]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16)}`,
   );
 }

@@ -18,6 +18,8 @@ export interface Frame {
   texts(): readonly Buffer[];
   /** The JSON text of a part. */
   text(part: Part): string;
+  /** The same, as bytes that nobody has looked at. */
+  bytes(part: Part): Buffer;
   /** The raw binary buffers that follow the JSON parts. */
   buffers(): readonly Buffer[];
   /** The same message with some parts, or its buffers, replaced; all other bytes stay as they came. */

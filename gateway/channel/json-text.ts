@@ -46,23 +46,19 @@ export function withMembers(text: string, members: Readonly<Record<string, strin
   return `{${texts.join(', ')}}`;
 }
 
-/**
- * Whether a text is JSON as Python's parser takes it: NaN and Infinity too.
- */
-export function isJson(text: string): boolean {
-  return (
-    parses(text) || parses(text.replace(STRING_OR_NOT_A_NUMBER, (found) => (found[0] === '"' ? found : '0')))
-  );
-}
-
+/** Strings are matched too, so that a word in one isn't taken for a number. */
 const STRING_OR_NOT_A_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
 
-function parses(text: string): boolean {
+/**
+ * Reads JSON as Python's parser does: NaN and Infinity too, which become null.
+ *
+ * @throws {SyntaxError}
+ */
+export function parseJson(text: string): unknown {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return JSON.parse(text.replace(STRING_OR_NOT_A_NUMBER, (found) => (found[0] === '"' ? found : 'null')));
   }
 }
 

@@ -53,6 +53,10 @@ export class LegacyFrame implements Frame {
     return this.#member(part);
   }
 
+  bytes(part: Part): Buffer {
+    return Buffer.from(this.#member(part));
+  }
+
   buffers(): readonly Buffer[] {
     return this.#buffers;
   }

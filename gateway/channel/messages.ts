@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../errors.js';
 import { encode, type Wire } from './codec.js';
 import type { Frame, Part, Payload } from './frame.js';
+import { parseJson } from './json-text.js';
 
 /**
  * The messages that the gateway reads or writes, by the protocol's own names.
@@ -49,20 +50,22 @@ export function parentId(frame: Frame): string {
   return typeof parent.msg_id === 'string' ? parent.msg_id : '';
 }
 
-/** A kernel that starts (anew) says so; whatever was queued or open in the old one is lost. */
-const LOST: readonly unknown[] = ['starting', 'restarting', 'dead'];
+/** What a kernel, or the server in its place, says of its life. */
+export type Life = 'starting' | 'restarting' | 'dead';
+const LIFE: readonly unknown[] = ['starting', 'restarting', 'dead'] satisfies Life[];
 
-/** Whether a message of a kernel says that it lost what it was doing. */
-export function isLoss(frame: Frame): boolean {
-  if (frame.channel !== 'iopub' || readHeader(frame).msg_type !== 'status') return false;
-  return LOST.includes(readObject(frame, 'content').execution_state);
+/** @returns undefined for all that a kernel says while it lives */
+export function lifeIn(frame: Frame): Life | undefined {
+  if (frame.channel !== 'iopub' || readHeader(frame).msg_type !== 'status') return undefined;
+  const { execution_state: state } = readObject(frame, 'content');
+  return LIFE.includes(state) ? (state as Life) : undefined;
 }
 
 /** @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object */
 export function readObject(frame: Frame, part: Part): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(frame.text(part));
+    value = parseJson(frame.text(part));
   } catch (error) {
     if (error instanceof GatewayError) throw error;
   }

@@ -1,7 +1,8 @@
 import type { Delivered, OpenEnd } from './delivered.js';
 import { type Frame, PARTS, type Part, type Payload } from './frame.js';
 import { mapStrings, withMembers } from './json-text.js';
-import { isLoss, parentId, readHeader, readObject } from './messages.js';
+import { lifeIn, parentId, readHeader, readObject } from './messages.js';
+import { streamEnd } from './stream-end.js';
 
 /**
  * Words of the protocol itself. A value that happens to equal one (`LEVEL=error`) isn't hidden where the
@@ -65,7 +66,9 @@ export class Redactor {
     if (this.#delivered.empty) return [payload];
     if (frame.channel !== 'iopub') return [this.#hide(frame, payload)];
     const type = readHeader(frame).msg_type;
-    if (type === 'stream') return this.#stream(frame, payload);
+    if (type === 'stream') {
+      return this.#passesWhole(frame, payload) ? [payload] : this.#stream(frame, payload);
+    }
     const before = type === 'status' ? this.#status(frame) : [];
     if (ENDS_A_STREAM.has(type)) before.push(...this.#release(parentId(frame)));
     return [...before, this.#hide(frame, payload)];
@@ -77,25 +80,33 @@ export class Redactor {
     return [...this.#held.keys()].flatMap((key) => this.#show(key));
   }
 
+  /** Nearly all that a kernel sends holds no value, and neither ends nor begins one: that much shows unparsed. */
+  #passesWhole(frame: Frame, payload: Payload): boolean {
+    if (this.#held.size > 0 || this.#delivered.mayBeIn(bytesOf(payload))) return false;
+    const end = streamEnd(frame.bytes('content'), this.#delivered.reach);
+    return end !== undefined && !this.#delivered.mayGoOn(end);
+  }
+
   #stream(frame: Frame, payload: Payload): Payload[] {
     const { name, text } = readObject(frame, 'content');
     if (typeof name !== 'string' || typeof text !== 'string') return [this.#hide(frame, payload)];
     const parent = parentId(frame);
     const key = JSON.stringify([parent, name]);
-    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end);
+    const mayHold = this.#delivered.mayBeIn(bytesOf(payload));
+    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end, mayHold);
     this.#held.delete(key);
     if (end.text !== '') this.#held.set(key, { parent, frame, end });
     const released = this.#held.size > MOST_HELD ? [...this.#held.keys()].slice(0, 1) : [];
     const overflow = released.flatMap((oldest) => this.#show(oldest));
-    if (shown === text) return [...overflow, this.#hide(frame, payload)];
+    if (shown === text) return [...overflow, mayHold ? this.#hide(frame, payload) : payload];
     return shown === '' ? overflow : [...overflow, this.#withText(frame, shown)];
   }
 
   #status(frame: Frame): Payload[] {
     const parent = parentId(frame);
     const { execution_state: state } = readObject(frame, 'content');
-    if (isLoss(frame)) return this.releaseAll();
-    if (state === 'busy') this.#busy.add(parent);
+    if (lifeIn(frame)) return this.releaseAll();
+    if (state === 'busy' && this.#busy.size < MOST_HELD) this.#busy.add(parent);
     if (state !== 'idle') return [];
     this.#busy.delete(parent);
     // Output after a cell's end, from a thread of it, has no idle of its own: it comes with the next one.

@@ -30,7 +30,11 @@ export class V1Frame implements Frame {
   }
 
   text(part: Part): string {
-    return this.#part(1 + PARTS.indexOf(part)).toString('utf8');
+    return this.bytes(part).toString('utf8');
+  }
+
+  bytes(part: Part): Buffer {
+    return this.#part(1 + PARTS.indexOf(part));
   }
 
   buffers(): readonly Buffer[] {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { GatewayError } from '../errors.js';
@@ -26,12 +26,11 @@ export interface Throttle {
 /** @param wait how a delay is spent; takes milliseconds */
 export function createThrottle(wait: (ms: number) => Promise<unknown> = sleep): Throttle {
   const limiter = new RateLimiterMemory({ points: FAILURES, duration: PAUSE });
-  const salt = randomBytes(16);
+  const salt = randomBytes(16).toString('hex');
 
   // Records are kept per bucket, not per address: an attacker with any number of addresses fills 65,536
   // small records and no more. The salt keeps them from choosing whose bucket they share.
-  const bucket = (address: string) =>
-    createHash('sha256').update(salt).update(networkOf(address)).digest().readUInt16BE(0);
+  const bucket = (address: string) => hash('sha256', salt + networkOf(address), 'buffer').readUInt16BE(0);
 
   return {
     async attempt(address, judge) {

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../processors/secret.js';
 
 /** A token as the gateway keeps it: its name for logs, and its hash. */
@@ -26,5 +26,5 @@ export function matchToken(known: readonly KnownToken[], presented: string): str
 
 /** Without surrounding space, which comes with copying and which Jupyter ignores as well. */
 function sha256(text: string): Buffer {
-  return createHash('sha256').update(text.trim()).digest();
+  return hash('sha256', text.trim(), 'buffer');
 }

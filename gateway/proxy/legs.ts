@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
 /** Between the pings of a leg; below the idle limit of common proxies and NATs (nginx: 60 s). */
@@ -33,8 +32,9 @@ export function keepAlive(socket: WebSocket, transport: Transport, interval = PI
     }
     read = transport.bytesRead;
     wasPaused = socket.isPaused;
-    if (socket.readyState === socket.OPEN) socket.ping();
+    // Without the ping: to hand that over to the system says nothing of the peer, and over TLS it waits a moment too.
     waiting = socket.bufferedAmount;
+    if (socket.readyState === socket.OPEN) socket.ping();
   }, interval);
   timer.unref();
   socket.on('close', () => clearInterval(timer));
@@ -67,20 +67,9 @@ export interface Source {
 /**
  * Gives a function that sends to `target` and makes `source` wait while `target` doesn't keep up (invariant S15).
  * What is sent to a socket that is closing is dropped.
- *
- * @param transport the target's socket: what is sent in one go, because it came in one piece, is written in one
  */
-export function sender(
-  target: WebSocket,
-  source: Source,
-  transport?: Writable,
-): (data: RawData | string, binary: boolean) => void {
+export function sender(target: WebSocket, source: Source): (data: RawData | string, binary: boolean) => void {
   let full = false;
-  let corked = false;
-  const uncork = () => {
-    corked = false;
-    transport?.uncork();
-  };
   const sent = () => {
     if (!full || target.bufferedAmount > LOW_WATER_BYTES) return;
     full = false;
@@ -93,11 +82,6 @@ export function sender(
   });
   return (data, binary) => {
     if (target.readyState !== target.OPEN) return;
-    if (transport && !corked) {
-      corked = true;
-      transport.cork();
-      process.nextTick(uncork);
-    }
     target.send(data, { binary, compress: false }, sent);
     if (full || target.bufferedAmount <= HIGH_WATER_BYTES) return;
     full = true;
@@ -129,9 +113,9 @@ function isSendable(code: number): boolean {
  * Joins a client's websocket and Jupyter's, frame by frame and unread, until either closes. Both come from
  * `accept` and `dial`: paused, with an error listener, pinged.
  */
-export function join(client: WebSocket, upstream: WebSocket, clientTransport: Writable): void {
+export function join(client: WebSocket, upstream: WebSocket): void {
   const toUpstream = sender(upstream, client);
-  const toClient = sender(client, upstream, clientTransport);
+  const toClient = sender(client, upstream);
   client.on('message', toUpstream);
   upstream.on('message', toClient);
   client.on('close', (code, reason) => closeLike(upstream, code, reason, 1001));

@@ -51,7 +51,9 @@ export function sendResponse(
   res.writeHead(response.statusCode ?? 502, response.statusMessage?.replace(/[^\t\x20-\x7e\x80-\xff]/g, ''));
   // A stream's first event may be long in coming; its reader waits for the head alone.
   if (headers['content-length'] === undefined) res.flushHeaders();
-  pipeline([response, ...filters, res], () => {});
+  // Without filters http-proxy itself ends each end with the other: a pipeline costs more than all else here.
+  if (filters.length === 0) response.pipe(res);
+  else pipeline([response, ...filters, res], () => {});
 }
 
 /** Jupyter sends whoever it doesn't know to `/login?next=…`: a login there could never succeed from here. */

@@ -6,6 +6,7 @@ import { accept, departure, offerOf } from './accept.js';
 import { dial } from './dial.js';
 import { upgradeTowardsUpstream } from './headers.js';
 import { join } from './legs.js';
+import type { OpenSockets } from './open-sockets.js';
 import { belowBase } from './paths.js';
 import type { UpstreamSource } from './upstream.js';
 
@@ -34,6 +35,11 @@ function isTunnelled(path: string): boolean {
   return allowed.some((pattern) => pattern.test(path));
 }
 
+export interface TunnelOptions {
+  readonly upstream: UpstreamSource;
+  readonly open: OpenSockets;
+}
+
 /**
  * Joins an admitted client with one of Jupyter's websockets, the upstream first: its refusal becomes the client's.
  * Does not answer the client when it fails.
@@ -42,7 +48,7 @@ function isTunnelled(path: string): boolean {
  * @throws {Error} when the client left meanwhile; its socket is destroyed then
  */
 export async function connectTunnel(
-  source: UpstreamSource,
+  { upstream: source, open }: TunnelOptions,
   admission: Admission,
   req: IncomingMessage,
   socket: Duplex,
@@ -70,6 +76,8 @@ export async function connectTunnel(
     maxPayload: MAX_MESSAGE_BYTES,
     skipUTF8Validation: true,
   });
-  if (client) join(client, upper, socket);
-  else upper.terminate();
+  if (client) {
+    open.add(client);
+    join(client, upper);
+  } else upper.terminate();
 }

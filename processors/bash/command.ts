@@ -33,15 +33,22 @@ export class SimpleCommand {
   /** What the next word is to a redirection; then it is neither a name nor an argument. */
   redirects: 'no' | 'file' | 'text' = 'no';
   #name = '';
-  readonly #words: string[] = [];
+  #lastWord = '';
+  #isShell = false;
+  /** Whether the next argument is the name of a variable, as after `test -v`. */
+  #naming = false;
 
   get name(): string {
     return this.#name;
   }
 
+  get #basename(): string {
+    return this.#name.split('/').at(-1) ?? '';
+  }
+
   /** Whether a shell would run what is fed to this command. */
   get isShell(): boolean {
-    return [this.#name, ...this.#words].some((word) => SHELLS.has(word.split('/').at(-1) ?? ''));
+    return this.#isShell;
   }
 
   /** Takes a complete word, as written. */
@@ -51,10 +58,13 @@ export class SimpleCommand {
       return;
     }
     const plain = word.replace(/["'\\]/g, '');
+    const names = !this.starts || (!OPENERS.has(word) && !ASSIGNMENT.test(word));
+    if (names && SHELLS.has(plain.split('/').at(-1) ?? '')) this.#isShell = true;
     if (!this.starts) {
       if (PREFIXES.has(this.#name) && !plain.startsWith('-') && !ASSIGNMENT.test(plain)) this.#name = plain;
-      this.#words.push(plain);
-    } else if (!OPENERS.has(word) && !ASSIGNMENT.test(word)) {
+      this.#lastWord = plain;
+      this.#naming ||= WORD_OF_NAME[this.#basename]?.test(plain) ?? false;
+    } else if (names) {
       this.starts = false;
       this.#name = plain;
     }
@@ -72,14 +82,13 @@ export class SimpleCommand {
     if (isInSubscript(word)) return 'bash evaluates the subscript of an array as code';
     if (this.redirects === 'text' && this.isShell) return `${this.#name} runs this text as code`;
     if (this.starts || this.redirects !== 'no') return undefined;
-    const name = this.#name.split('/').at(-1) ?? '';
+    const name = this.#basename;
     if (EVALUATES.has(name)) return `${name} takes it as code or as a name; use a plain assignment`;
-    if (this.isShell && /^-[a-z]*c$/.test(this.#words.at(-1) ?? '')) {
+    if (this.isShell && /^-[a-z]*c$/.test(this.#lastWord)) {
       return 'this text is run as code; hand the value over after it and use "$1" in it';
     }
     if (DECLARES.has(name) && assigned === undefined) return `write ${name} NAME={{…}} with a plain name`;
-    const naming = WORD_OF_NAME[name];
-    if (naming !== undefined && this.#words.some((argument) => naming.test(argument))) {
+    if (this.#naming) {
       return `${name} takes it as the name of a variable, which bash evaluates`;
     }
     return undefined;
@@ -93,5 +102,9 @@ export function isInSubscript(word: string): boolean {
 
 /** Whether a script makes integer variables or name references: any assignment to such a one is evaluated. */
 export function declaresEvaluated(script: string): boolean {
-  return /\b(?:declare|typeset|local)\s+(?:[^;&|\n]*\s)?[-+][A-Za-z]*[in]/.test(script);
+  const commands = script.replaceAll('\\\n', ' ').split(/[;&|\n]/);
+  return commands.some((command) => {
+    const start = command.search(/\b(?:declare|typeset|local)["']?\s/);
+    return start >= 0 && /\s["'\\]*[-+]["'\\A-Za-z]*[in]/.test(command.slice(start));
+  });
 }

@@ -46,7 +46,9 @@ export abstract class Redirections extends Words {
   protected heredocs(): void {
     for (const heredoc of this.#pending.splice(0)) {
       const [end, next] = this.#extent(heredoc);
-      this.within(heredoc.forbidden, () => {
+      const { forbidden } = heredoc;
+      const reason = () => forbidden;
+      this.within(reason, () => {
         if (heredoc.literal) this.#literal(end);
         else {
           this.out += this.body(this.text.slice(this.at, end));

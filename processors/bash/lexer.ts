@@ -14,7 +14,8 @@ const DECLARED = 'this script declares integer variables or name references (-i,
  * @throws {CellError} with the line and what to do
  */
 export function bindReferences(script: string, variable: (reference: string) => string): string {
-  return new Lexer(script, variable, 1, declaresEvaluated(script) ? DECLARED : undefined).read();
+  const forbidden = declaresEvaluated(script) ? DECLARED : undefined;
+  return new Lexer(script, variable, 1, () => forbidden).read();
 }
 
 class Lexer extends Redirections {
@@ -104,9 +105,14 @@ class Lexer extends Redirections {
         endWord();
         command.redirects = this.redirection(command.isShell);
       } else {
-        const from = this.out.length;
-        this.within(command.refusal(word), () => this.unquoted());
-        word += this.out.slice(from);
+        const written = word;
+        const reader = command;
+        word += this.adds(() => {
+          this.within(
+            () => reader.refusal(written),
+            () => this.unquoted(),
+          );
+        });
       }
     }
     endWord();
@@ -118,7 +124,6 @@ class Lexer extends Redirections {
     let word = '';
     let evaluates = false;
     while (this.more && !(word === ']]' && /[\s;&|)]/.test(this.here))) {
-      const from = this.out.length;
       if (/[\s;]/.test(this.here)) {
         evaluates ||= /^-(?:eq|ne|lt|le|gt|ge|v|R)$/.test(word);
         word = '';
@@ -126,12 +131,14 @@ class Lexer extends Redirections {
         continue;
       }
       if (this.here === '#' && word === '') this.unsure('a # inside [[ … ]]');
-      if (/[()<>&|]/.test(this.here)) this.copy();
-      else {
-        const why = isInSubscript(word) ? 'bash evaluates a subscript as code' : undefined;
-        this.within(why, () => this.unquoted());
-      }
-      word += this.out.slice(from);
+      const written = word;
+      word += this.adds(() => {
+        if (/[()<>&|]/.test(this.here)) this.copy();
+        else {
+          const why = () => (isInSubscript(written) ? 'bash evaluates a subscript as code' : undefined);
+          this.within(why, () => this.unquoted());
+        }
+      });
     }
     if (evaluates && this.references > before) {
       this.refuse('[[ … ]] evaluates what it compares as numbers, and names after -v; use [ … ]');
@@ -143,16 +150,16 @@ class Lexer extends Redirections {
     this.copy();
     let word = '';
     while (this.more && this.here !== ')') {
-      const from = this.out.length;
       if (/\s/.test(this.here)) {
         word = '';
         this.copy();
       } else if (this.here === '#' && word === '') this.comment();
       else if (this.here === '(') this.unsure('a “(” in an array');
       else {
-        const why = isInSubscript(word) ? 'bash evaluates the subscript of an array as code' : undefined;
-        this.within(why, () => this.unquoted());
-        word += this.out.slice(from);
+        const written = word;
+        const why = () =>
+          isInSubscript(written) ? 'bash evaluates the subscript of an array as code' : undefined;
+        word += this.adds(() => this.within(why, () => this.unquoted()));
       }
     }
     this.close(')');

@@ -1,13 +1,16 @@
 import { CellError } from '../processor.js';
 import { referenceAt } from '../references.js';
 
+/** Why no reference may stand somewhere; asked only where one stands, as telling takes time. */
+export type Reason = () => string | undefined;
+
 /** Walks through a script once, copying it and putting the expansion of a variable where a reference stands. */
 export abstract class Scanner {
   protected at = 0;
   protected out = '';
   protected references = 0;
   /** Why no reference may stand here, at any depth. */
-  #forbidden: string | undefined;
+  #forbidden: Reason;
   readonly #firstLine: number;
 
   /**
@@ -18,7 +21,7 @@ export abstract class Scanner {
     protected readonly text: string,
     private readonly variable: (reference: string) => string,
     firstLine = 1,
-    forbidden?: string,
+    forbidden: Reason = () => undefined,
   ) {
     this.#firstLine = firstLine;
     this.#forbidden = forbidden;
@@ -55,7 +58,8 @@ export abstract class Scanner {
   protected reference(before: string, after: string): boolean {
     const reference = referenceAt(this.text, this.at);
     if (reference === undefined) return false;
-    if (this.#forbidden !== undefined) this.refuse(this.#forbidden);
+    const why = this.#forbidden();
+    if (why !== undefined) this.refuse(why);
     this.out += before + this.bind(reference) + after;
     this.at += reference.length + 4;
     return true;
@@ -79,14 +83,24 @@ export abstract class Scanner {
   }
 
   /** Reads something in which no reference may stand if there is a reason why. */
-  protected within(why: string | undefined, read: () => void): void {
+  protected within(why: Reason, read: () => void): void {
     const before = this.#forbidden;
-    this.#forbidden = before ?? why;
+    this.#forbidden = () => before() ?? why();
     read();
     this.#forbidden = before;
   }
 
-  protected get forbidden(): string | undefined {
+  /** @returns what reading adds to the output; a slice of all of it would copy it each time */
+  protected adds(read: () => void): string {
+    const before = this.out;
+    this.out = '';
+    read();
+    const added = this.out;
+    this.out = before + added;
+    return added;
+  }
+
+  protected get forbidden(): Reason {
     return this.#forbidden;
   }
 

@@ -41,7 +41,8 @@ export abstract class Words extends Scanner {
 
   /** Everything between a pair of brackets, in which no reference may stand. */
   protected opaque(open: string, close: string, why: string, quoted = false): void {
-    this.within(why, () => {
+    const reason = () => why;
+    this.within(reason, () => {
       let depth = 1;
       this.copy();
       while (this.more && depth > 0) {

@@ -6,35 +6,29 @@ import { deflateSync } from 'node:zlib';
 import { pythonString } from '../literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
-const PARTS = [
-  'errors',
-  'references',
-  'binding',
-  'transformer',
-  'shell',
-  'http_template',
-  'rest',
-  'values',
-  'table',
-  'broker',
-  'runtime',
-];
+const PARTS =
+  'errors references binding transformer shell http_template http_body rest values table broker runtime'.split(
+    ' ',
+  );
 
 /**
  * Loads the module once per kernel and version, in memory only; then makes it ready for the one cell that
- * follows. Runs in a namespace of its own, so that nothing of it is among the user's variables.
+ * follows. One that can't be made ready isn't kept. Runs in a namespace of its own, so that nothing of it is
+ * among the user's variables; behind a lock, as a subshell's companion may run beside the main shell's, and of two
+ * helpers the second would forget what the first one keeps for its cells.
  */
 const LOADER = `
-import base64, sys, types, zlib
-module = sys.modules.get("_spin_runtime")
-if getattr(module, "VERSION", None) != version:
-    older, module = module, types.ModuleType("_spin_runtime")
-    module.VERSION = version
-    text = zlib.decompress(base64.b64decode(source)).decode()
-    exec(compile(text, "<SPIN Runtime helper>", "exec"), module.__dict__)
-    module.take_over(older)
+import base64, sys, threading, types, zlib
+with vars(sys).setdefault("_spin_runtime_lock", threading.Lock()):
+    module = sys.modules.get("_spin_runtime")
+    if getattr(module, "VERSION", None) != version:
+        older, module = module, types.ModuleType("_spin_runtime")
+        module.VERSION = version
+        text = zlib.decompress(base64.b64decode(source)).decode()
+        exec(compile(text, "<SPIN Runtime helper>", "exec"), module.__dict__)
+        module.take_over(older)
+    module.transformer.arm()
     sys.modules["_spin_runtime"] = module
-module.transformer.arm()
 `;
 
 /**

@@ -1,13 +1,14 @@
-"""Puts values into an HTTP request: each encoded for where it stands, so that it can't become syntax."""
+"""Puts values into URL and headers: each encoded for where it stands, so that it can't become syntax."""
 
 import base64
-import json
 import re
 import urllib.parse
 
 _BASE = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[^\s?#\\]*)?")
 _LABELS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+# What the author may write in path and query: everything but what no URL holds, which is encoded for them.
+_SYNTAX = "%/:?[]@!$&'()*+,;=~"
 # What the author may write in path and query: everything but what no URL holds, which is encoded for them.
 _SYNTAX = "%/:?[]@!$&'()*+,;=~"
 # What is only a word in whatever language: the values of a body whose type isn't known here.
@@ -86,8 +87,12 @@ def _render_path(binding, pieces):
 
 
 def render_header(binding, name, template):
-    pieces = _basic_credentials(template) if name.lower() == "authorization" else template
+    pieces = _basic_credentials(binding, template) if name.lower() == "authorization" else template
     value = binding.join(pieces)
+    if name.lower() == "cookie" and len(template) > 1:
+        for piece in template:
+            if isinstance(piece, Reference) and ";" in binding.text(piece):
+                raise SpinError("{{%s}} holds a semicolon, which would start another cookie." % piece)
     if pieces is not template:
         value = "Basic " + base64.b64encode(value.encode()).decode()
     # RFC 9110 section 5.5: a control character can be read as the end of the field.
@@ -100,91 +105,18 @@ def render_header(binding, name, template):
     return value
 
 
-def _basic_credentials(template):
+def _basic_credentials(binding, template):
     """`Basic user password` and `Basic user:password`, which .http files leave to the client to encode."""
     first = template[0] if template else ""
     if isinstance(first, Reference) or not first.lower().startswith("basic "):
         return template
     pieces = [first[6:].lstrip(), *template[1:]]
     for index, piece in enumerate(pieces):
-        if not isinstance(piece, Reference) and re.search(r"[:\s]", piece):
+        if isinstance(piece, Reference):
+            if ":" in binding.text(piece) and len(template) > 2:
+                raise SpinError("{{%s}} holds a colon, which would end the user's name." % piece)
+        elif re.search(r"[:\s]", piece):
             if ":" not in piece:
                 pieces[index] = re.sub(r"\s+", ":", piece, count=1)
             return pieces
     return template
-
-
-def guess_type(binding, template):
-    """The media type of a body without a Content-Type header."""
-    first = template[0] if template else ""
-    if isinstance(first, Reference):
-        # A list or an object of the kernel is JSON; a text goes as it is.
-        is_json = len(template) == 1 and not isinstance(binding.value(first), str)
-    else:
-        is_json = first.lstrip()[:1] in ("{", "[")
-    return "application/json" if is_json else "text/plain; charset=utf-8"
-
-
-def render_body(binding, template, content_type):
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind.endswith(("json", "jsonl")):
-        return _render_json(binding, template).encode()
-    if kind == "application/x-www-form-urlencoded":
-        # Editors let a form go on in a line that starts with &.
-        template = [
-            piece if isinstance(piece, Reference) else re.sub(r"\s*\n\s*&", "&", piece) for piece in template
-        ]
-        encode = urllib.parse.quote_plus
-    elif kind.endswith(("/xml", "+xml", "/html")):
-        encode = _xml_text
-    elif kind in ("", "text/plain") or len(template) == 1:
-        encode = str
-    else:
-        encode = None
-    result = ""
-    for piece in template:
-        if isinstance(piece, Reference):
-            value = binding.text(piece)
-            if encode is None and not _PLAIN_WORDS.fullmatch(value):
-                raise SpinError(
-                    "{{%s}} holds characters that may be syntax in a body of type %s. "
-                    "Build the whole body in a variable, and let {{it}} be the body." % (piece, kind)
-                )
-            result += value if encode is None else encode(value)
-        else:
-            result += piece
-    return result.encode()
-
-
-def _xml_text(value):
-    """Text for an element or a quoted attribute. Line ends as numbers: a parser would change them."""
-    return re.sub(r"[&<>\"'\r\n\t]", lambda match: "&#%d;" % ord(match.group()), value)
-
-
-def _render_json(binding, template):
-    result, in_string, escaped = "", False, False
-    for piece in template:
-        if isinstance(piece, Reference):
-            if in_string:
-                result += json.dumps(binding.text(piece))[1:-1]
-            else:
-                result += _json_value(binding.value(piece), piece)
-            escaped = False
-            continue
-        for character in piece:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = in_string
-            elif character == '"':
-                in_string = not in_string
-        result += piece
-    return result
-
-
-def _json_value(value, reference):
-    try:
-        return json.dumps(value, allow_nan=False, default=lambda other: other.item())
-    except Exception:
-        kind = type(value).__name__
-    raise SpinError("{{%s}} is a %s, which JSON can't hold." % (reference, kind))

@@ -30,27 +30,28 @@ class Transformer:
     def __init__(self, runtime):
         self._runtime = runtime
         self._lock = threading.Lock()
-        # Threads (the main shell's, a subshell's) whose next cell with values is awaited.
+        # Whose next cell with values is awaited: (thread, client's session). Several clients' companions and cells
+        # alternate in any order; of one session and shell each companion is followed by its own cell.
         self._armed = set()
 
     def arm(self):
         shell = get_ipython()
         with self._lock:
-            self._armed.add(threading.get_ident())
+            self._armed.add(_sender())
             if self not in shell.ast_transformers:
                 shell.ast_transformers = [*shell.ast_transformers, self]
 
     def _disarm(self):
         shell = get_ipython()
         with self._lock:
-            self._armed.discard(threading.get_ident())
+            self._armed.discard(_sender())
             if not self._armed:
                 # A new list: IPython is iterating over the old one.
                 shell.ast_transformers = [each for each in shell.ast_transformers if each is not self]
 
     def visit(self, tree):
         try:
-            if threading.get_ident() not in self._armed:
+            if _sender() not in self._armed:
                 return tree
             metadata = get_ipython().kernel.get_parent("shell").get("metadata")
             spin = metadata.pop("spin", None) if isinstance(metadata, dict) else None
@@ -68,6 +69,12 @@ class Transformer:
         except BaseException as error:
             message = "SPIN could not prepare this cell (%s). Nothing of it ran." % type(error).__name__
         raise SpinError(message)
+
+
+def _sender():
+    """The shell and the client's session that the request being run belongs to."""
+    header = get_ipython().kernel.get_parent("shell").get("header") or {}
+    return threading.get_ident(), header.get("session")
 
 
 def _bind_call(tree, runtime, binding):

@@ -130,6 +130,22 @@ t.test('a kernel that restarts while a cell waits aborts it', async (t) => {
   t.same(statusesOf(talk, 'a'), ['aborted']);
 });
 
+t.test(
+  'a kernel that starts is asked again, as what waits may have been sent to the one before it',
+  async (t) => {
+    const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
+    talk.execute('a', 'spin');
+    await talk.settled();
+    talk.kernel('iopub', { header: { msg_type: 'status' }, content: { execution_state: 'starting' } });
+    t.same(talk.ran(), [HELPER, HELPER]);
+    talk.reply(talk.toKernel[1]?.header.msg_id, 'ok');
+    await talk.settled();
+    t.same(talk.ran(), [HELPER, HELPER, 'call()']);
+    talk.reply('a', 'ok');
+    t.same(statusesOf(talk, 'a'), ['ok']);
+  },
+);
+
 t.test('a refused cell goes through the kernel as a raise, without a companion', async (t) => {
   const talk = conversation({ rewrites: { spin: () => rewriteTo('raise "no"', { refused: 'no' }) } });
   talk.execute('a', 'spin');
@@ -187,6 +203,24 @@ t.test('an execute_request larger than Jupyter takes becomes an error in the cel
   t.match(String(talk.ran()[0]), /^raise The message is larger than 10 MiB/);
 });
 
+t.test('a cell whose answer nobody can give asks for the end of its connection', async (t) => {
+  const talk = conversation();
+  talk.execute('a', 'x', {}, { username: 'y'.repeat(11 * 1024 * 1024) });
+  await talk.settled();
+  t.match(talk.faults, [{ code: 'MESSAGE_TOO_LARGE' }]);
+  t.same(talk.toKernel, []);
+});
+
+t.test('a cell that is too large for a kernel of another language gets an answer that says so', async (t) => {
+  const talk = conversation({ language: 'r' });
+  talk.execute('a', 'y'.repeat(11 * 1024 * 1024));
+  await talk.settled();
+  t.match(
+    talk.toClient.find(({ header }) => header.msg_type === 'error')?.content.evalue,
+    /larger than 10 MiB/,
+  );
+});
+
 t.test('any other message larger than Jupyter takes is refused with 1009', async (t) => {
   const talk = conversation();
   const large = { header: { msg_type: 'comm_msg' }, content: { data: 'y'.repeat(11 * 1024 * 1024) } };
@@ -234,6 +268,16 @@ t.test('S9: a question is void when its cell has ended', async (t) => {
   talk.client('stdin', reply);
   t.equal(talk.toKernel.length, 1);
 });
+
+for (const execution_state of ['restarting', 'dead', 'starting']) {
+  t.test(`S9: a question is void when its kernel is ${execution_state}`, async (t) => {
+    const talk = conversation();
+    talk.kernel('stdin', ask);
+    talk.kernel('iopub', { header: { msg_type: 'status' }, content: { execution_state } });
+    talk.client('stdin', reply);
+    t.same(talk.toKernel, []);
+  });
+}
 
 t.test('S9: a client sends on no channel but its own three', async (t) => {
   const talk = conversation();

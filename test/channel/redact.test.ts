@@ -146,3 +146,181 @@ t.test('numbers keep their text when a string beside them is hidden', async (t) 
   const [sent] = new Redactor(delivered).pass(frameOf('legacy', payload), payload);
   t.equal(sent?.data, text.replace('topsecret', MASK));
 });
+
+t.test(
+  'a chunk of a stream that holds nothing passes as the same object, one that may begin a value waits',
+  async (t) => {
+    const delivered = new Delivered();
+    delivered.add([new Secret(CANARY)]);
+    for (const wire of ['v1', 'legacy'] as const) {
+      const redact = new Redactor(delivered);
+      const pass = (text: string) => {
+        const payload = payloadOf(wire, 'iopub', stream(text));
+        return redact.pass(frameOf(wire, payload), payload).map((sent) => sent === payload);
+      };
+      t.same(pass('nothing here\n'), [true]);
+      t.same(pass('neither is it "here"'), [true]);
+      t.same(pass(CANARY.slice(0, 5)), []);
+    }
+  },
+);
+
+t.test('hides a value beside the text of a stream', async (t) => {
+  const [content = ''] = redactor(CANARY)('iopub', {
+    ...stream('nothing here'),
+    content: { name: 'stdout', text: 'nothing here', more: CANARY },
+  });
+  t.same(JSON.parse(content), { name: 'stdout', text: 'nothing here', more: MASK });
+});
+
+t.test('a text whose end is the beginning of a value may go on as one', async () => {
+  const piece = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '"', '\\'), minLength: 4, maxLength: 9 });
+  fc.assert(
+    fc.property(fc.array(piece, { minLength: 1, maxLength: 3 }), piece, (values, text) => {
+      const delivered = new Delivered();
+      delivered.add(values.map((value) => new Secret(value)));
+      const beginnings = values.flatMap((value) => [...value].map((_, at) => value.slice(0, at)));
+      const begins = beginnings.some((beginning) => beginning !== '' && text.endsWith(beginning));
+      // Other forms of a value (JSON, repr) begin too.
+      return delivered.mayGoOn(text) || !begins;
+    }),
+  );
+});
+
+t.test('values within and over one another are hidden whole, wherever a stream is cut', async (t) => {
+  const value = fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 4, maxLength: 7 });
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 60 });
+  fc.assert(
+    fc.property(
+      fc.array(value, { minLength: 1, maxLength: 4 }),
+      text,
+      fc.array(fc.nat(60)),
+      (values, whole, cuts) => {
+        const pass = redactor(...values);
+        const edges = [
+          0,
+          ...cuts.map((cut) => Math.min(cut, whole.length)).sort((a, b) => a - b),
+          whole.length,
+        ];
+        const chunks = edges.slice(1).map((end, index) => whole.slice(edges[index], end));
+        const out = texts([
+          ...chunks.flatMap((chunk) => pass('iopub', stream(chunk))),
+          ...pass('iopub', idle),
+        ]);
+        const [once = ''] = redactor(...values)('iopub', {
+          header: { msg_type: 'error' },
+          content: { text: whole },
+        });
+        return (
+          out === (JSON.parse(once) as { text: string }).text && values.every((each) => !out.includes(each))
+        );
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  t.pass('no cut shows more than a whole text would');
+});
+
+t.test('a longer value is hidden whole when a shorter one that begins it came first', async (t) => {
+  const pass = redactor('abcd', 'abcdefgh');
+  t.equal(texts([...pass('iopub', stream('abcd')), ...pass('iopub', stream('efgh.'))]), `${MASK}.`);
+});
+
+t.test('what is held back at the end of a value that has been shown as a mask stays hidden', async (t) => {
+  const pass = redactor('abab');
+  t.equal(texts([...pass('iopub', stream('xabab')), ...pass('iopub', stream('x'))]), `x${MASK}x`);
+});
+
+const ESC = '\u001b';
+t.test('a value is found between the colours of a traceback, which stay', async (t) => {
+  const coloured = `${ESC}[34m'topse${ESC}[0m${ESC}[1mcret'${ESC}[0m`;
+  const [content = ''] = redactor('topsecret')('iopub', {
+    header: { msg_type: 'error' },
+    content: { a: coloured },
+  });
+  t.equal(JSON.parse(content).a, `${ESC}[34m'${MASK}${ESC}[0m${ESC}[1m'${ESC}[0m`);
+});
+
+t.test('ids and dates keep what stands there by chance, and not a value of some length', async (t) => {
+  const values = ['2026', 'beef', 'beef1234-0000-4000-8000-00000000cafe'];
+  const content = {
+    comm_id: '0123beef0123beef0123beef0123beef',
+    at: '2026-11-25T04:00:26.902471Z',
+    text: 'beef 2026',
+  };
+  const pass = redactor(...values);
+  const [sent = ''] = pass('iopub', { header: { msg_type: 'comm_open', msg_id: 'beef_1' }, content });
+  t.same(JSON.parse(sent), { ...content, text: `${MASK} ${MASK}` });
+  const [hidden = ''] = pass('iopub', { header: { msg_type: 'comm_open' }, content: { comm_id: values[2] } });
+  t.same(JSON.parse(hidden), { comm_id: MASK });
+});
+
+t.test("a request's ids stay what the client knows them by", async (t) => {
+  const delivered = new Delivered();
+  delivered.add(['cell', '2026', 'a-long-value-there'].map((value) => new Secret(value)));
+  const header = { msg_id: 'cell-1', date: '2026-11-25T04:00:26Z', username: 'a-long-value-there' };
+  const payload = payloadOf('v1', 'iopub', {
+    header: { ...header, msg_type: 'error' },
+    parent_header: header,
+  });
+  const [sent] = new Redactor(delivered).pass(frameOf('v1', payload), payload);
+  t.ok(sent);
+  if (sent) t.same(JSON.parse(frameOf('v1', sent).text('parent_header')), { ...header, username: MASK });
+});
+
+t.test('a stream without a value passes as the same object, and is not written anew', async (t) => {
+  const delivered = new Delivered();
+  delivered.add([new Secret('topsecret')]);
+  const payload = payloadOf('legacy', 'iopub', stream('nothing here'));
+  t.equal(new Redactor(delivered).pass(frameOf('legacy', payload), payload)[0], payload);
+  const odd = payloadOf('v1', 'iopub', { header: { msg_type: 'stream' }, content: { name: 1, text: 'x' } });
+  t.equal(
+    new Redactor(delivered).pass(frameOf('v1', odd), odd)[0],
+    odd,
+    'nor is one of another shape dropped',
+  );
+});
+
+t.test(
+  'a long piece of a value that a kernel did not finish stays hidden; a short one is shown',
+  async (t) => {
+    const restarting = { header: { msg_type: 'status' }, content: { execution_state: 'restarting' } };
+    const pass = redactor('secret-value');
+    pass('iopub', stream('a secret-val'));
+    t.equal(texts(pass('iopub', restarting)), MASK);
+    pass('iopub', stream('a sec'));
+    t.equal(texts(pass('iopub', restarting)), 'sec');
+  },
+);
+
+t.test(
+  'output after the end of its cell comes with the next idle, of a running one with its own',
+  async (t) => {
+    const status = (execution_state: string, parent: string) => ({
+      header: { msg_type: 'status' },
+      parent_header: { msg_id: parent },
+      content: { execution_state },
+    });
+    const pass = redactor('secret-value');
+    pass('iopub', status('busy', 'running'));
+    pass('iopub', stream('se', 'stdout', 'running'));
+    pass('iopub', stream('sec', 'stdout', 'thread'));
+    t.equal(texts(pass('iopub', status('idle', 'other'))), 'sec');
+    t.equal(texts(pass('iopub', status('idle', 'running'))), 'se');
+  },
+);
+
+t.test('the streams that wait are bounded', async (t) => {
+  const pass = redactor('secret-value');
+  const out = Array.from({ length: 150 }, (_, n) => pass('iopub', stream('se', 'stdout', `cell ${n}`)));
+  t.equal(texts(out.flat()), 'se'.repeat(50));
+});
+
+t.test('each line of a value is hidden, however the lines are set', async (t) => {
+  const key = '-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\nshort\n-----END KEY-----\n';
+  const [content = ''] = redactor(key)('iopub', {
+    header: { msg_type: 'error' },
+    content: { a: '  | MIIEvQIBADANBgkq\r\n  | hkiG9w0BAQEFAASC\n  | short' },
+  });
+  t.equal(JSON.parse(content).a, `  | ${MASK}\r\n  | ${MASK}\n  | short`);
+});

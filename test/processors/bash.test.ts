@@ -74,6 +74,9 @@ const refused: readonly [place: string, script: string, why: RegExp][] = [
   ['printf -v', 'printf -v {{x}} a', /printf/],
   ['declare without a name', 'declare {{x}}', /declare NAME/],
   ['a script with integer variables', 'declare -i n\nn={{x}}', /integer variables/],
+  ['one that declares them in a second line', 'declare \\\n  -i n\nn={{x}}', /integer variables/],
+  ['one that declares them in quotes', 'declare "-i" n\nn={{x}}', /integer variables/],
+  ['one whose declare is in quotes', "'typeset' -gi n\nn={{x}}", /integer variables/],
   ['an integer variable of bash', 'SECONDS={{x}}', /SECONDS/],
   ['a prompt', 'PS4={{x}}', /PS4/],
   ['sh -c', 'sh -c "echo {{x}}"', /run as code/],
@@ -102,6 +105,22 @@ t.test('a script without references is not judged', (t) => {
   for (const [, script] of refused) {
     const plain = script.replaceAll('{{x}}', '1');
     t.equal(bind(plain), plain);
+  }
+  t.end();
+});
+
+t.test('S15: a long script is read in the time that its length takes', (t) => {
+  for (const [what, script] of Object.entries({
+    'one word': 'a'.repeat(300_000),
+    'many words': 'a '.repeat(150_000),
+    'many references': 'echo {{x}} '.repeat(50_000),
+    'many names': `printf ${'{{x}} '.repeat(50_000)}`,
+    'an array': `a=(${'b '.repeat(150_000)})`,
+    'a condition': `[[ ${'b == '.repeat(100_000)}]]`,
+    'declare without end': `declare${' '.repeat(300_000)}${'declare '.repeat(30_000)}`,
+    backslashes: '\\'.repeat(300_000),
+  })) {
+    t.match(bind(`${script}\necho {{x}}`), /echo "‹v›"$/, what);
   }
   t.end();
 });

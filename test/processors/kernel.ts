@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
-import type { Connections } from '../../processors/connection.js';
 import { createProcessors, type Processors } from '../../processors/index.js';
 import { CellError } from '../../processors/processor.js';
 import { Secret } from '../../processors/secret.js';
+import { connectionsOf } from '../support/connections.js';
 import { type StockJupyter, type StockJupyterOptions, startStockJupyter } from '../support/jupyter.js';
 
 const LIMIT_MS = 60_000;
@@ -113,17 +113,10 @@ export interface SendOptions {
 
 export type RunOptions = Pick<SendOptions, 'metadata' | 'subshell' | 'onOutput'>;
 
-const NO_CONNECTIONS: Connections = {
-  types: () => new Set(),
-  find: (type) => {
-    throw new CellError(`There is no connection of type ${type}.`);
-  },
-};
-
 /** Processors whose names are resolved from an object. */
 export function processorsWith(values: Readonly<Record<string, string>>): Processors {
   return createProcessors({
-    connections: NO_CONNECTIONS,
+    connections: connectionsOf(),
     resolve(reference) {
       const value = values[reference];
       if (value === undefined) throw new CellError(`${reference} is not set.`);

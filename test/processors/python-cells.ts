@@ -1,4 +1,7 @@
 import type { Test } from 'tap';
+import { createProcessors } from '../../processors/index.js';
+import { shell } from '../../processors/shell.js';
+import { connectionsOf } from '../support/connections.js';
 import type { StockJupyterOptions } from '../support/jupyter.js';
 import { startKernel } from './kernel.js';
 
@@ -91,5 +94,23 @@ export async function testPythonCells(t: Test, options: StockJupyterOptions = {}
   t.test('its source can still be read, as typed', async (t) => {
     await kernel.run(`def g():\n    return "${REF}"`);
     t.match(await kernel.send('import inspect; print(inspect.getsource(g))'), { stdout: `"${REF}"` });
+  });
+
+  t.test("no name of IPython's own cell magics is ever taken", async (t) => {
+    const { stdout } = await kernel.send('print(*get_ipython().magics_manager.magics["cell"])');
+    const names = stdout.trim().split(' ');
+    t.ok(names.includes('timeit'));
+    const addOns = names.map((name) => ({ ...shell, name }));
+    const { matches } = createProcessors({
+      connections: connectionsOf(),
+      addOns,
+      resolve() {
+        throw new Error('not asked');
+      },
+    });
+    t.same(
+      names.filter((name) => matches(`%%${name}\nx`, {})),
+      [],
+    );
   });
 }

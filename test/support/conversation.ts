@@ -2,7 +2,7 @@ import { Channel } from '../../gateway/channel/channel.js';
 import type { Wire } from '../../gateway/channel/codec.js';
 import type { Payload } from '../../gateway/channel/frame.js';
 import { Kernels } from '../../gateway/channel/kernels.js';
-import { createLog } from '../../gateway/log.js';
+import { createLog, type Log } from '../../gateway/log.js';
 import type { Processors, Rewrite } from '../../processors/index.js';
 import { bytesOf, frameOf, type Parts, payloadOf } from './frames.js';
 
@@ -17,9 +17,12 @@ export interface Said {
 
 export interface ConversationOptions {
   readonly wire?: Wire;
-  readonly language?: string;
+  readonly language?: string | (() => Promise<string>);
   /** By the code that a cell holds; any other cell passes. A function may wait or throw. */
   readonly rewrites?: Readonly<Record<string, () => Rewrite | Promise<Rewrite>>>;
+  /** In place of `rewrites`: real ones. */
+  readonly processors?: Processors;
+  readonly log?: Log;
 }
 
 export const HELPER = 'helper source';
@@ -28,8 +31,23 @@ export function rewriteTo(code: string, more: Partial<Rewrite> = {}): Rewrite {
   return { processor: 'shell', code, spin: { values: {} }, delivered: [], ...more };
 }
 
+function scripted(rewrites: NonNullable<ConversationOptions['rewrites']>): Processors {
+  return {
+    matches: (code) => code in rewrites,
+    rewrite: async (code) => (await rewrites[code]?.()) ?? rewriteTo('unreachable'),
+    refuse: (sentence) => rewriteTo(`raise ${sentence}`, { refused: sentence }),
+    helper: { code: HELPER },
+  };
+}
+
 /** A channel without sockets: a test plays both the client and the kernel. */
-export function conversation({ wire = 'v1', language = 'python', rewrites = {} }: ConversationOptions = {}) {
+export function conversation({
+  wire = 'v1',
+  language = 'python',
+  rewrites = {},
+  processors = scripted(rewrites),
+  log = createLog('silent'),
+}: ConversationOptions = {}) {
   const toKernel: Said[] = [];
   const toClient: Said[] = [];
   const faults: unknown[] = [];
@@ -46,17 +64,11 @@ export function conversation({ wire = 'v1', language = 'python', rewrites = {} }
     ];
     return { channel: frame.channel, header, parent, metadata, content };
   };
-  const processors: Processors = {
-    matches: (code) => code in rewrites,
-    rewrite: async (code) => (await rewrites[code]?.()) ?? rewriteTo('unreachable'),
-    refuse: (sentence) => rewriteTo(`raise ${sentence}`, { refused: sentence }),
-    helper: { code: HELPER },
-  };
   const channel = new Channel({
     wire,
-    kernel: new Kernels(async () => language).get('kernel-1'),
+    kernel: new Kernels(typeof language === 'string' ? async () => language : language).get('kernel-1'),
     processors,
-    log: createLog('silent'),
+    log,
     who: { address: '192.0.2.1', principal: 'owner' },
     toKernel(payload) {
       raw.toKernel.push(payload);

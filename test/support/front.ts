@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Admission } from '../../gateway/edge/admission.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
 import { createHttpProxy, type Patience } from '../../gateway/proxy/http.js';
+import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
 import { connectTunnel } from '../../gateway/proxy/tunnel.js';
 import type { Upstream } from '../../gateway/proxy/upstream.js';
 import { refuseUpgrade, sendRefusal } from '../../gateway/refuse.js';
@@ -44,7 +45,7 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
   });
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
-    connectTunnel(upstream, admit(req), req, socket, head).catch((error) => {
+    connectTunnel({ upstream, open: new OpenSockets() }, admit(req), req, socket, head).catch((error) => {
       if (!socket.destroyed) refuseUpgrade(socket, note(error));
     });
   });

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -30,12 +30,18 @@ export interface TestGatewayOptions extends Partial<Omit<Config, 'runtimeEnv'>> 
   readonly env?: Readonly<Record<string, string>>;
   /** `silent` keeps nothing of the log, for a test that watches memory; default `info`. */
   readonly logLevel?: 'info' | 'silent';
+  /** Files of `$home/etc/processors`, by name. */
+  readonly addOns?: Readonly<Record<string, string>>;
 }
 
 export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const { env = {}, logLevel = 'info', ...overrides } = options;
+  const { env = {}, addOns = {}, logLevel = 'info', ...overrides } = options;
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const home = homeAt(folder);
+  await mkdir(home.processors, { recursive: true, mode: 0o700 });
+  for (const [name, source] of Object.entries(addOns)) {
+    await writeFile(join(home.processors, name), source, { mode: 0o600 });
+  }
   let text = '';
   const sink = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -58,7 +64,13 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     runtimeEnv: runtimeEnvOf(env),
     ...overrides,
   };
-  const gateway = await startGateway(config, pino({ level: logLevel }, sink), () => {});
+  const remove = () => rm(folder, { recursive: true, force: true });
+  const gateway = await startGateway(config, pino({ level: logLevel }, sink), () => {}).catch(
+    async (error) => {
+      await remove();
+      throw error;
+    },
+  );
   return {
     gateway,
     origin: `http://127.0.0.1:${gateway.url.port}`,
@@ -73,7 +85,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
         .filter(({ msg }) => msg === message),
     async close() {
       await gateway.close();
-      await rm(folder, { recursive: true, force: true });
+      await remove();
     },
   };
 }
