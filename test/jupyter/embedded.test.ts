@@ -59,6 +59,7 @@ t.test('an embedded Jupyter', async (t) => {
     const config = JSON.parse(/<script id="jupyter-config-data"[^>]*>([^<]*)</.exec(page)?.[1] ?? '{}');
     t.match(config, { news: { disabled: true }, quitButton: false, terminalsAvailable: true, token: '' });
     t.match(config, { extensionManager: { can_install: false } }, 'asks no registry for extensions');
+    t.ok(config.disabledExtensions.includes('@jupyterlab/apputils-extension:announcements'), 'asks nobody');
   });
 
   t.test('serves Notebook 7 too', async (t) => {

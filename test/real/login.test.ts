@@ -1,21 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type BrowserContext, chromium } from 'playwright-core';
+import type { BrowserContext } from 'playwright-core';
 import t from 'tap';
 import { GatewayError } from '../../gateway/errors.js';
+import { startBrowser } from '../support/browser.js';
 import { type Gatehouse, type GatehouseOptions, startGatehouse, TOKEN } from '../support/gatehouse.js';
-
-const ARGS = [
-  '--headless=new',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 /** A gatehouse and a Chromium with an empty profile; `localhost`, since that is what people open. */
 async function open(
@@ -23,16 +10,10 @@ async function open(
   options: GatehouseOptions & { javaScriptEnabled?: boolean } = {},
 ): Promise<{ gatehouse: Gatehouse; browser: BrowserContext; site: string }> {
   const gatehouse = await startGatehouse(options);
-  const profile = await mkdtemp(join(tmpdir(), 'spin-chromium-'));
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: '/usr/bin/chromium',
-    args: ARGS,
-    javaScriptEnabled: options.javaScriptEnabled ?? true,
-  });
+  const browser = await startBrowser({ javaScriptEnabled: options.javaScriptEnabled ?? true });
   t.teardown(async () => {
     await browser.close();
     await gatehouse.close();
-    await rm(profile, { recursive: true, maxRetries: 3 });
   });
   return { gatehouse, browser, site: gatehouse.origin.replace('127.0.0.1', 'localhost') };
 }
