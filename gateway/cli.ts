@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { builtIn } from '../processors/index.js';
 import { loadConfig } from './config/load.js';
 import { ConfigError } from './config/problems.js';
+import { listConnections, testConnections } from './connections/command.js';
+import { CatalogueError } from './connections/problem.js';
 import { CertificateError } from './edge/certificate-files.js';
 import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
 import { createLog } from './log.js';
-import { startGateway } from './main.js';
+import { openAddOns, startGateway } from './main.js';
 import { browserUrl } from './public-url.js';
 
 /** Exit statuses of sysexits.h. */
@@ -42,6 +45,23 @@ async function printLoginUrl(): Promise<void> {
   process.stdout.write(`${await loginUrl(browserUrl(config, config.listen), config.token)}\n`);
 }
 
+async function printConnections(): Promise<void> {
+  const { config } = await loadConfig(process.env);
+  print(await listConnections(config, [...builtIn, ...(await openAddOns(config))], createLog('warn')));
+}
+
+async function tryConnections(name: string | undefined): Promise<void> {
+  const { config } = await loadConfig(process.env);
+  const processors = [...builtIn, ...(await openAddOns(config))];
+  const { lines, works } = await testConnections(config, processors, name, createLog('warn'));
+  print(lines);
+  if (!works) process.exit(EX_UNAVAILABLE);
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+}
+
 function version(): string {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
@@ -62,10 +82,20 @@ program
   .description('print a link that logs in once, within ten minutes')
   .action(printLoginUrl);
 
+const connections = program.command('connections').description('the connection catalogue (SPIN_CONNECTIONS)');
+connections.command('list').description('print name, type and default').action(printConnections);
+connections
+  .command('test')
+  .argument('[name]', 'default: all')
+  .description('reach each service with its credentials and say what failed')
+  .action(tryConnections);
+
 /** What a person reads of a failure, and the exit status for whatever started the gateway. */
 function explain(error: unknown): [message: string, status: number] {
   if (error instanceof ConfigError)
     return [`spin-runtime: the settings are not right.\n${error.message}`, EX_CONFIG];
+  if (error instanceof CatalogueError)
+    return [`spin-runtime: the connection catalogue is not right.\n${error.message}`, EX_CONFIG];
   if (error instanceof CertificateError) return [`spin-runtime: ${error.message}`, EX_CONFIG];
   if (error instanceof JupyterSetupError) return [`spin-runtime: ${error.message}`, EX_UNAVAILABLE];
   if (error instanceof Error && 'syscall' in error && error.syscall === 'listen') {

@@ -31,6 +31,8 @@ export interface RuntimeEnv {
   get(name: string): Secret | undefined;
   /** Every name that cells may use, sorted. */
   names(): readonly string[];
+  /** True for a name that SPIN_RUNTIME_ENV lists by a pattern of its own, and so opens on purpose. */
+  lists(name: string): boolean;
   /** Why `get` gave nothing, as a sentence for the cell's author. */
   explain(name: string): string;
 }
@@ -49,6 +51,9 @@ export interface Config {
   readonly allowedOrigins: readonly string[];
   /** CIDRs whose forwarded headers and PROXY protocol are believed. */
   readonly trustedProxies: readonly string[];
-  readonly connections: string;
+  /** The connection catalogue; `required` when SPIN_CONNECTIONS names it. */
+  readonly connections: { readonly file: string; readonly required: boolean };
+  /** All that is set beside the gateway's own settings: where connections take their credentials from. */
+  readonly environment: ReadonlyMap<string, Secret>;
   readonly runtimeEnv: RuntimeEnv;
 }

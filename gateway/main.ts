@@ -1,12 +1,14 @@
 import { hkdfSync } from 'node:crypto';
 import { loadAddOns } from '../processors/add-ons.js';
-import { createProcessors } from '../processors/index.js';
+import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
+import type { Processor } from '../processors/processor.js';
 import { createApi } from './api/api.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
 import { Sessions } from './channel/sessions.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
+import { openCatalogue } from './connections/catalogue.js';
 import { openCertificates } from './edge/certificates.js';
 import { createAddressOf, createTrust } from './edge/client.js';
 import { openIdentity } from './edge/identity.js';
@@ -48,15 +50,15 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     log,
   });
   const certificates = await openCertificates(config, log);
-  const addOns = await loadAddOns(config.home.processors, JUPYTER_USER.uid).catch((error: Error) => {
-    throw new ConfigError([
-      { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
-    ]);
-  });
+  const addOns = await openAddOns(config);
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
 
-  const processors = createProcessors({ resolve: createResolver(config.runtimeEnv), addOns });
+  const kinds = kindsOf([...builtIn, ...addOns]);
+  const { environment } = config;
+  const catalogue = await openCatalogue({ ...config.connections, kinds, environment, log });
+  const resolve = createResolver(config.runtimeEnv, catalogue);
+  const processors = createProcessors({ resolve, connections: catalogue, addOns });
   const kernels = new Kernels(createAskLanguage(upstream));
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
@@ -91,8 +93,18 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       proxy.close();
       await api.close();
       certificates?.close();
+      catalogue.close();
     },
   };
+}
+
+/** A user's own processors. @throws {ConfigError} naming the file that can't be one */
+export async function openAddOns({ home }: Config): Promise<readonly Processor[]> {
+  return loadAddOns(home.processors, JUPYTER_USER.uid).catch((error: Error) => {
+    throw new ConfigError([
+      { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
+    ]);
+  });
 }
 
 interface OpenUpstream {

@@ -2,6 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import type { ConnectionKind } from './connection.js';
 import { builtIn } from './index.js';
 import type { Processor } from './processor.js';
 
@@ -13,7 +14,12 @@ export class AddOnError extends Error {
 const shape = z.object({
   name: z.string().regex(/^[a-z][a-z0-9_-]{0,30}$/, 'lower-case letters, digits, - and _'),
   summary: z.string().min(1).max(200),
-  needsConnection: z.boolean().optional(),
+  connection: z
+    .object({
+      settings: z.custom<ConnectionKind['settings']>((value) => value instanceof z.ZodType, 'a zod schema'),
+      test: z.custom<ConnectionKind['test']>((value) => typeof value === 'function', 'a function'),
+    })
+    .optional(),
   options: z.record(
     z.string().regex(/^[a-z][a-z0-9-]*$/),
     z.object({ type: z.enum(['string', 'number', 'flag']), help: z.string() }),

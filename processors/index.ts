@@ -1,20 +1,27 @@
+import type { ConnectionKind } from './connection.js';
 import { helperSource } from './kernel/helper.js';
 import type { Context, Processor } from './processor.js';
+import { prometheus } from './prometheus.js';
 import { python } from './python.js';
 import { rest } from './rest.js';
 import { type Rewrite, Rewriter } from './rewriter.js';
 import { shell } from './shell.js';
 
-export type { Rewrite } from './rewriter.js';
+export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus];
+
+/** The types of connections that processors use, by name. */
+export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {
+  return new Map(
+    processors.flatMap(({ name, connection }) => (connection ? [[name, connection] as const] : [])),
+  );
+}
 
 export interface ProcessorsOptions extends Context {
   /** From {@link loadAddOns}; they come after the built-in ones. */
   readonly addOns?: readonly Processor[];
-  /** Types that the connection catalogue holds: only then `%%name` of a processor that needs one is taken. */
-  readonly connectionTypes?: ReadonlySet<string>;
   /** How long a processor may take for one cell, in milliseconds; default 30 seconds. */
   readonly compileLimitMs?: number;
 }
@@ -39,12 +46,7 @@ export interface Processors {
 }
 
 export function createProcessors(options: ProcessorsOptions): Processors {
-  const rewriter = new Rewriter(
-    [...builtIn, ...(options.addOns ?? [])],
-    options.connectionTypes ?? new Set(),
-    options,
-    options.compileLimitMs,
-  );
+  const rewriter = new Rewriter([...builtIn, ...(options.addOns ?? [])], options, options.compileLimitMs);
   return {
     matches: (code, metadata) => rewriter.matches(code, metadata),
     rewrite: (code, metadata) => rewriter.rewrite(code, metadata),

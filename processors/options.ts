@@ -19,7 +19,7 @@ const PYTHON_WORDS = new Set(
  */
 export function checkCell(draft: Draft, processor: Processor): Cell {
   if (draft.help) throw new CellError(usage(processor));
-  if (draft.connection !== undefined && processor.needsConnection !== true) {
+  if (draft.connection !== undefined && processor.connection === undefined) {
     throw new CellError(
       `%%${processor.name} takes no connection, but its first line holds “${quoted(draft.connection)}”. ` +
         'Everything but options goes on the lines below.',
@@ -69,11 +69,11 @@ function unknownOption(name: string, processor: Processor): string {
   return `%%${processor.name} has no option --${quoted(name)}.${suggestion(name, known, '--')} ${usage(processor)}`;
 }
 
-function usage({ name, summary, needsConnection, options }: Processor): string {
+function usage({ name, summary, connection, options }: Processor): string {
   const words = Object.entries(options).map(([option, { type }]) =>
     type === 'flag' ? `[--${option}]` : `[--${option} ${type === 'number' ? 'NUMBER' : 'NAME'}]`,
   );
   const helps = Object.entries(options).map(([option, { help }]) => `--${option}: ${help}`);
-  const line = [`%%${name}`, ...(needsConnection ? ['[CONNECTION]'] : []), ...words].join(' ');
+  const line = [`%%${name}`, ...(connection ? ['[CONNECTION]'] : []), ...words].join(' ');
   return `Usage: ${line} (${[summary, ...helps].join('; ')}).`;
 }

@@ -1,3 +1,5 @@
+import type { ConnectionKind, Connections } from './connection.js';
+import type { Page, Value } from './pages.js';
 import type { Secret } from './secret.js';
 
 /** Any value that JSON can hold (and so a Python literal can). */
@@ -35,6 +37,8 @@ export interface Context {
    * @throws {CellError} when the name isn't set, or this cell may not use it; says which and what to do
    */
   resolve(reference: string): Secret;
+  /** The connections that cells may use. */
+  readonly connections: Connections;
 }
 
 /** What runs in the kernel in place of the cell. */
@@ -42,14 +46,29 @@ export interface Compiled {
   /**
    * `call`: a function of the kernel helper, with literal arguments: readable in the notebook's history.
    * `python`: Python source whose string constants may hold references.
+   * `brokered`: a readable call that asks the gateway for a result which only the gateway may fetch.
    */
   readonly run:
     | { readonly kind: 'call'; readonly name: string; readonly args: Readonly<Record<string, Json>> }
-    | { readonly kind: 'python'; readonly code: string };
+    | { readonly kind: 'python'; readonly code: string }
+    | Brokered;
   /** Values that the kernel gets for this one execution, in the request's metadata. */
   readonly deliver: readonly Delivery[];
   /** Why a reference can't be delivered, by reference; raised in the kernel only where the code really uses it. */
   readonly withheld?: Readonly<Record<string, string>>;
+}
+
+/** A request that the gateway itself makes for one execution of a cell. */
+export interface Brokered {
+  readonly kind: 'brokered';
+  readonly name: string;
+  readonly args: Readonly<Record<string, Json>>;
+  /** References to kernel variables whose values it needs. */
+  readonly variables: readonly string[];
+  /** In seconds. */
+  readonly timeout: number | undefined;
+  /** Called at most once. */
+  perform(values: ReadonlyMap<string, Value>, signal: AbortSignal): AsyncIterable<Page>;
 }
 
 /** A cell processor: one integration, one file. Pure: a cell in, what the kernel runs out. */
@@ -58,8 +77,8 @@ export interface Processor {
   readonly name: string;
   /** One line for completion and help. */
   readonly summary: string;
-  /** True when the short name `%%name` is only taken if the catalogue has a connection of this type. */
-  readonly needsConnection?: boolean;
+  /** Set for a processor whose cells use connections: then `%%name` is taken only if the catalogue has one. */
+  readonly connection?: ConnectionKind;
   readonly options: Readonly<Record<string, Option>>;
   /** @throws {CellError} for anything that the cell's author can mend; nothing of the cell runs then */
   compile(cell: Cell, context: Context): Compiled | Promise<Compiled>;

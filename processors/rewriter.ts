@@ -1,7 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { headName, isObject, readHead, readMetadata } from './header.js';
 import { pythonLiteral } from './literal.js';
 import { checkCell, suggestion } from './options.js';
-import { CellError, type Compiled, type Context, type Json, type Processor } from './processor.js';
+import {
+  type Brokered,
+  CellError,
+  type Compiled,
+  type Context,
+  type Json,
+  type Processor,
+} from './processor.js';
 import { python } from './python.js';
 import { mentionsProvided } from './references.js';
 import { presentable, quoted, raising } from './refusal.js';
@@ -17,10 +25,18 @@ export interface Rewrite {
   readonly spin: Json;
   /** Every value in {@link spin}: what has to be replaced in frames from that kernel. */
   readonly delivered: readonly Secret[];
+  /** Set when the cell asks the gateway for its result. */
+  readonly broker?: Offer;
   /** The sentence that `code` raises when the cell is refused: such a cell needs no helper. */
   readonly refused?: string;
   /** What went wrong inside when that sentence doesn't say: its kind may be logged, its text may hold values. */
   readonly fault?: unknown;
+}
+
+/** What the gateway does for one execution, and the word by which that execution asks for it. */
+export interface Offer {
+  readonly nonce: string;
+  readonly work: Brokered;
 }
 
 /** Short names that IPython ships, 8.5 to 9.18: never taken. */
@@ -36,19 +52,12 @@ const FAULT =
 /** Turns requests into what the kernel runs; knows nothing of messages or sockets. */
 export class Rewriter {
   readonly #processors: ReadonlyMap<string, Processor>;
-  readonly #connectionTypes: ReadonlySet<string>;
   readonly #context: Context;
   readonly #limitMs: number;
 
   /** @param limitMs how long a processor may take for one cell, in milliseconds */
-  constructor(
-    processors: readonly Processor[],
-    connectionTypes: ReadonlySet<string>,
-    context: Context,
-    limitMs = COMPILE_LIMIT_MS,
-  ) {
+  constructor(processors: readonly Processor[], context: Context, limitMs = COMPILE_LIMIT_MS) {
     this.#processors = new Map(processors.map((processor) => [processor.name, processor]));
-    this.#connectionTypes = connectionTypes;
     this.#context = context;
     this.#limitMs = limitMs;
   }
@@ -84,7 +93,7 @@ export class Rewriter {
     if (name === undefined || name === 'spin') return name === 'spin';
     const processor = this.#processors.get(name);
     if (processor === undefined || IPYTHON_MAGICS.has(name)) return false;
-    return processor.needsConnection !== true || this.#connectionTypes.has(name);
+    return !needsConnection(processor) || this.#context.connections.types().has(name);
   }
 
   #find(name: string): Processor {
@@ -94,7 +103,7 @@ export class Rewriter {
       const asked = name === '' ? '%%spin needs a processor.' : `There is no processor “${quoted(name)}”.`;
       throw new CellError(`${asked}${suggestion(name, known, '')} Known: ${known.join(', ')}.`);
     }
-    if (processor.needsConnection === true && !this.#connectionTypes.has(name)) {
+    if (needsConnection(processor) && !this.#context.connections.types().has(name)) {
       throw new CellError(`There is no connection of type ${name}. Add one to SPIN_CONNECTIONS.`);
     }
     return processor;
@@ -106,6 +115,10 @@ export class Rewriter {
     if (!this.#isTaken(headName(code))) return undefined;
     return readHead(code, (name, option) => this.#processors.get(name)?.options[option]?.type === 'flag');
   }
+}
+
+function needsConnection({ connection }: Processor): boolean {
+  return connection !== undefined && connection.optional !== true;
 }
 
 function namesCell(metadata: unknown): Record<string, unknown> | undefined {
@@ -129,10 +142,15 @@ function emit({ run, deliver, withheld = {} }: Compiled) {
   const values = Object.fromEntries(deliver.map(({ name, value }) => [name, text(value.reveal())]));
   const delivered = deliver.map(({ value }) => value);
   if (run.kind === 'python') return { code: text(run.code), spin: { values, withheld }, delivered };
-  if (run.kind !== 'call') throw new TypeError('a processor gave an unknown kind of code');
+  if (run.kind !== 'call' && run.kind !== 'brokered') {
+    throw new TypeError('a processor gave an unknown kind of code');
+  }
   const args = Object.entries(run.args).map(([key, value]) => `${pythonName(key)}=${pythonLiteral(value)}`);
   const code = `__spin__.${pythonName(run.name)}(${args.join(', ')})`;
-  return { code, spin: { call: true, values, withheld }, delivered };
+  if (run.kind === 'call') return { code, spin: { call: true, values, withheld }, delivered };
+  const nonce = randomBytes(18).toString('base64url');
+  const ticket = { nonce, variables: run.variables };
+  return { code, spin: { call: true, values, withheld, ticket }, delivered, broker: { nonce, work: run } };
 }
 
 function text(value: unknown): string {

@@ -16,6 +16,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/channel': ['gateway/edge', 'gateway/proxy', 'processors'],
   'gateway/jupyter': ['gateway/proxy'],
   'gateway/config': [],
+  'gateway/connections': ['processors'],
   processors: [],
 };
 /** Only these put the stages together. */

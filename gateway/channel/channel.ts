@@ -1,6 +1,7 @@
 import type { Processors } from '../../processors/index.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
+import { Broker } from './broker.js';
 import { Cells } from './cells.js';
 import { handlingOf } from './client-messages.js';
 import { decode, decodeStrictly, type Wire } from './codec.js';
@@ -26,6 +27,8 @@ export interface ChannelParts {
   onHeld(change: number): void;
   /** A request that waited could be neither passed nor answered: the caller closes the socket. */
   onFault(error: unknown): void;
+  /** Told when the last brokered cell has ended. */
+  onBrokered(): void;
 }
 
 /**
@@ -34,6 +37,7 @@ export interface ChannelParts {
  */
 export class Channel {
   readonly #parts: ChannelParts;
+  readonly #broker: Broker;
   readonly #companions: Companions;
   readonly #cells: Cells;
   readonly #executions: Executions;
@@ -47,7 +51,9 @@ export class Channel {
     this.#parts = parts;
     this.#companions = new Companions(writer, (payload) => parts.toKernel(payload));
     this.#cells = new Cells(parts.log, { ...parts.who, kernel: parts.kernel.id });
-    this.#executions = new Executions({ ...parts, companions: this.#companions, cells: this.#cells, writer });
+    this.#broker = new Broker({ ...parts, writer });
+    const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
+    this.#executions = new Executions({ ...parts, broker, companions, cells, writer });
     this.#redactor = new Redactor(parts.kernel.delivered);
     this.#unsubscribe = parts.kernel.onRestart(() => this.#restarted());
   }
@@ -73,10 +79,13 @@ export class Channel {
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
   fromKernel(data: Buffer, binary: boolean): void {
     const frame = decode(this.#parts.wire, data, binary);
-    if (this.#companions.some || this.#inputs.some) this.#watchLife(frame);
+    if (this.#companions.some || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
     if (this.#companions.some && this.#companions.take(frame)) return;
     const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
-    if (frame.channel === 'stdin') this.#question(frame);
+    if (frame.channel === 'stdin') {
+      if (this.#broker.take(frame)) return;
+      this.#question(frame);
+    }
     const payload = { data, binary };
     if (this.#parts.kernel.delivered.empty) this.#parts.toClient(payload);
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
@@ -84,10 +93,16 @@ export class Channel {
     if (reply) this.#ended(reply);
   }
 
+  /** True while the kernel waits for answers of the gateway's own. */
+  get brokers(): boolean {
+    return this.#broker.some;
+  }
+
   /** The sockets are gone. */
   close(): void {
     this.#unsubscribe();
     this.#companions.lost();
+    this.#broker.close();
     this.#cells.close();
   }
 
@@ -113,18 +128,21 @@ export class Channel {
     const life = lifeIn(frame);
     if (life === undefined) return;
     this.#inputs.lost();
+    this.#broker.close();
     if (life === 'starting') this.#companions.again();
     else this.#companions.lost();
   }
 
   #restarted(): void {
     this.#companions.lost();
+    this.#broker.close();
     this.#inputs.lost();
     for (const payload of this.#redactor.releaseAll()) this.#parts.toClient(payload);
   }
 
   #ended({ id, status }: Ended): void {
     this.#inputs.ended(id);
+    this.#broker.ended(id);
     this.#cells.ended(id, status);
   }
 

@@ -2,6 +2,7 @@ import type { Processors, Rewrite } from '../../processors/index.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import type { Broker } from './broker.js';
 import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
 import type { Frame, Payload } from './frame.js';
@@ -25,6 +26,7 @@ export const MAX_MESSAGE = 10 * 1024 * 1024;
 export interface ExecutionParts {
   readonly kernel: Kernel;
   readonly processors: Processors;
+  readonly broker: Broker;
   readonly companions: Companions;
   readonly cells: Cells;
   readonly writer: MessageWriter;
@@ -129,13 +131,16 @@ export class Executions {
     return !execution.aborted;
   }
 
-  #send({ frame }: Execution, { code, spin, delivered }: Rewrite): void {
+  #send({ frame, header }: Execution, { code, spin, delivered, broker }: Rewrite): void {
+    // A brokered cell asks the gateway on the stdin channel, whatever its client does with questions.
+    const asks = broker === undefined ? {} : { allow_stdin: 'true' };
     const replaced = frame.replace({
-      content: withMembers(frame.text('content'), { code: JSON.stringify(code) }),
+      content: withMembers(frame.text('content'), { code: JSON.stringify(code), ...asks }),
       metadata: withMembers(frame.text('metadata'), { spin: JSON.stringify(spin) }),
     });
     if (Buffer.byteLength(replaced.data) > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
     this.#parts.kernel.delivered.add(delivered);
+    if (broker !== undefined) this.#parts.broker.expect(header.msg_id, broker);
     this.#parts.toKernel(replaced);
   }
 

@@ -104,6 +104,13 @@ export class MessageWriter {
     ]);
   }
 
+  /** The answer to a kernel's `input_request`. */
+  inputReply(question: Frame, value: string): Payload {
+    const parent = JSON.parse(question.text('header')) as { readonly session?: unknown };
+    const header = newHeader('input_reply', String(parent.session ?? ''));
+    return this.#message('stdin', header, parent, { status: 'ok', value });
+  }
+
   #answer(request: Frame, { session }: Header, messages: readonly [string, string, object][]): Payload[] {
     const parent = JSON.parse(request.text('header')) as object;
     const status = (state: string): [string, string, object] => [

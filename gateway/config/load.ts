@@ -6,7 +6,7 @@ import { type Home, homeAt } from '../home.js';
 import { chooseHome } from './choose-home.js';
 import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
-import { createRuntimeEnv } from './runtime-env.js';
+import { createRuntimeEnv, environmentOf } from './runtime-env.js';
 import { checkToken, generatedToken } from './token.js';
 import {
   allowedHost,
@@ -63,7 +63,11 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
     allowedHosts: several('SPIN_ALLOWED_HOSTS', allowedHost),
     allowedOrigins: several('SPIN_ALLOWED_ORIGINS', origin),
     trustedProxies: several('SPIN_TRUSTED_PROXIES', cidr),
-    connections: env.SPIN_CONNECTIONS ?? paths.connections,
+    connections: {
+      file: env.SPIN_CONNECTIONS ?? paths.connections,
+      required: env.SPIN_CONNECTIONS !== undefined,
+    },
+    environment: environmentOf(environment),
     runtimeEnv: createRuntimeEnv(environment, optional(env.SPIN_RUNTIME_ENV, list)),
   };
   problems.check();

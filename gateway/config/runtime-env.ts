@@ -11,6 +11,12 @@ const SYSTEM = picomatch([
 const OWN = /^SPIN_/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** Every variable but the gateway's own settings. */
+export function environmentOf(env: NodeJS.ProcessEnv): ReadonlyMap<string, Secret> {
+  const others = Object.entries(env).filter(([name, value]) => value !== undefined && !OWN.test(name));
+  return new Map(others.map(([name, value = '']) => [name, new Secret(value)]));
+}
+
 /**
  * Settles which variables cells may use.
  *
@@ -26,6 +32,7 @@ export function createRuntimeEnv(env: NodeJS.ProcessEnv, allowed: readonly strin
   return {
     get: (name) => values.get(name),
     names: () => [...values.keys()].sort(),
+    lists: (name) => listed?.(name) === true && !OWN.test(name),
     explain(name) {
       const reference = `{{runtime_env:${name}}}`;
       if (OWN.test(name)) return `${reference}: the gateway's own settings are not available to cells.`;

@@ -8,11 +8,12 @@ from IPython import get_ipython
 class Binding:
     """Values that came with one request, and the reasons why others did not."""
 
-    __slots__ = ("_values", "_withheld")
+    __slots__ = ("_values", "_withheld", "_ticket")
 
-    def __init__(self, values, withheld):
+    def __init__(self, values, withheld, ticket=None):
         self._values = values
         self._withheld = withheld
+        self._ticket = ticket
 
     def __repr__(self):
         return "<values of a SPIN cell>"
@@ -37,6 +38,12 @@ class Binding:
 
     def shell(self, script, variables=None, timeout=None, out=None):
         run_helper(lambda: run_shell(self, script, variables or {}, timeout, out))
+
+    def __getattr__(self, name):
+        """The call of a brokered cell, whatever its processor's name: its arguments are there to be read only."""
+        if self._ticket is None or name.startswith("_"):
+            raise AttributeError(name)
+        return lambda out=None, **_: run_helper(lambda: run_brokered(self, self._ticket, out))
 
     def rest(self, method, url, headers=None, body=None, timeout=None, out=None, raw=False):
         run_helper(lambda: run_rest(self, method, url, headers or {}, body, timeout, out, raw))

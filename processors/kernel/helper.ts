@@ -6,7 +6,10 @@ import { deflateSync } from 'node:zlib';
 import { pythonString } from '../literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
-const PARTS = 'errors references binding transformer shell http_template http_body rest runtime'.split(' ');
+const PARTS =
+  'errors references binding transformer shell http_template http_body rest values table broker runtime'.split(
+    ' ',
+  );
 
 /**
  * Loads the module once per kernel and version, in memory only; then makes it ready for the one cell that

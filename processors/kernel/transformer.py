@@ -58,7 +58,7 @@ class Transformer:
             if not isinstance(spin, dict) or not isinstance(spin.get("values"), dict):
                 return tree
             self._disarm()
-            binding = Binding(spin["values"], spin.get("withheld") or {})
+            binding = Binding(spin["values"], spin.get("withheld") or {}, spin.get("ticket"))
             if spin.get("call"):
                 _bind_call(tree, self._runtime, binding)
             else:

@@ -5,6 +5,7 @@ import { createProcessors } from '../../processors/index.js';
 import { CellError, type Compiled, type Processor } from '../../processors/processor.js';
 import { Secret } from '../../processors/secret.js';
 import { connect, execute } from '../support/client.js';
+import { connectionsOf } from '../support/connections.js';
 import { conversation } from '../support/conversation.js';
 import { bytesOf } from '../support/frames.js';
 import { startTestGateway, upstreamOf } from '../support/gateway.js';
@@ -34,7 +35,12 @@ function memoryLog() {
 
 function processorsWith(compile: unknown) {
   const bad: Processor = { name: 'bad', summary: 'x', options: {}, compile: compile as Processor['compile'] };
-  return createProcessors({ resolve: () => new Secret(VALUE), addOns: [bad], compileLimitMs: 100 });
+  return createProcessors({
+    connections: connectionsOf(),
+    resolve: () => new Secret(VALUE),
+    addOns: [bad],
+    compileLimitMs: 100,
+  });
 }
 
 const circle: Record<string, unknown> = {};

@@ -7,6 +7,7 @@ import { createProcessors } from '../../processors/index.js';
 import { CellError } from '../../processors/processor.js';
 import { Secret } from '../../processors/secret.js';
 import { connect, execute } from '../support/client.js';
+import { connectionsOf } from '../support/connections.js';
 import { startTestGateway, upstreamOf } from '../support/gateway.js';
 import { startStockJupyter } from '../support/jupyter.js';
 
@@ -66,6 +67,7 @@ t.test('loads each .mjs file of a folder in order, and runs its cells', async (t
     ['first', 'greet'],
   );
   const processors = createProcessors({
+    connections: connectionsOf(),
     resolve(reference) {
       if (reference !== 'runtime_env:WHO') throw new CellError(`${reference} is not set.`);
       return new Secret('canary');

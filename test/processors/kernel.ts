@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import { createProcessors, type Processors } from '../../processors/index.js';
 import { CellError } from '../../processors/processor.js';
 import { Secret } from '../../processors/secret.js';
+import { connectionsOf } from '../support/connections.js';
 import { type StockJupyter, type StockJupyterOptions, startStockJupyter } from '../support/jupyter.js';
 
 const LIMIT_MS = 60_000;
@@ -115,6 +116,7 @@ export type RunOptions = Pick<SendOptions, 'metadata' | 'subshell' | 'onOutput'>
 /** Processors whose names are resolved from an object. */
 export function processorsWith(values: Readonly<Record<string, string>>): Processors {
   return createProcessors({
+    connections: connectionsOf(),
     resolve(reference) {
       const value = values[reference];
       if (value === undefined) throw new CellError(`${reference} is not set.`);

@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import { createProcessors } from '../../processors/index.js';
 import { shell } from '../../processors/shell.js';
+import { connectionsOf } from '../support/connections.js';
 import type { StockJupyterOptions } from '../support/jupyter.js';
 import { startKernel } from './kernel.js';
 
@@ -101,6 +102,7 @@ export async function testPythonCells(t: Test, options: StockJupyterOptions = {}
     t.ok(names.includes('timeit'));
     const addOns = names.map((name) => ({ ...shell, name }));
     const { matches } = createProcessors({
+      connections: connectionsOf(),
       addOns,
       resolve() {
         throw new Error('not asked');

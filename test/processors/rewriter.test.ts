@@ -3,6 +3,7 @@ import t from 'tap';
 import { createProcessors } from '../../processors/index.js';
 import { CellError, type Processor } from '../../processors/processor.js';
 import { Secret } from '../../processors/secret.js';
+import { anyKind, connectionsOf } from '../support/connections.js';
 
 /** Shows what its cell holds, so that tests see how a cell was read. */
 function echo(name: string, more: Partial<Processor> = {}): Processor {
@@ -26,13 +27,13 @@ const addOns = [
   echo('echo'),
   echo('bash'),
   echo('timeit'),
-  echo('sql', { needsConnection: true }),
-  echo('prometheus', { needsConnection: true }),
+  echo('sql', { connection: anyKind }),
+  echo('prometheus', { connection: anyKind }),
 ];
 
 const processors = createProcessors({
   addOns,
-  connectionTypes: new Set(['prometheus']),
+  connections: connectionsOf('prometheus'),
   resolve(reference) {
     if (reference !== 'runtime_env:KEY') throw new CellError('That name is not set.');
     return new Secret('value-of-key');
@@ -123,7 +124,7 @@ const refused: readonly [what: string, cell: string, sentence: RegExp][] = [
   ],
   ['%%NAME??', '%%prometheus??\nx', /^Usage: %%prometheus \[CONNECTION\] \[--label/],
   ['%%spin NAME?', '%%spin echo?', /^Usage: %%echo/],
-  ['%%spin alone', '%%spin', /^%%spin needs a processor\. Known: python, shell, rest, echo/],
+  ['%%spin alone', '%%spin', /^%%spin needs a processor\. Known: python, shell, rest, prometheus, echo/],
   ['%%spin?', '%%spin?', /^%%spin needs a processor/],
   ['an unknown processor', '%%spin shel\nx', /^There is no processor “shel”\. Did you mean shell\? Known: /],
   ['one of every object', '%%spin __proto__\nx', /^There is no processor “__proto__”/],

@@ -59,7 +59,8 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     allowedHosts: [],
     allowedOrigins: [],
     trustedProxies: [],
-    connections: home.connections,
+    connections: { file: home.connections, required: false },
+    environment: new Map(Object.entries(env).map(([name, value]) => [name, new Secret(value)])),
     runtimeEnv: runtimeEnvOf(env),
     ...overrides,
   };
@@ -98,6 +99,7 @@ function runtimeEnvOf(env: Readonly<Record<string, string>>): RuntimeEnv {
   return {
     get: (name) => (env[name] === undefined ? undefined : new Secret(env[name])),
     names: () => Object.keys(env).sort(),
+    lists: () => false,
     explain: (name) => `{{runtime_env:${name}}}: no variable of that name is set for this runtime.`,
   };
 }

@@ -1,0 +1,126 @@
+import type { End, Page, Value } from '../../processors/pages.js';
+import type { Brokered } from '../../processors/processor.js';
+import { type Fault, faultOf } from '../fault.js';
+
+/** Until a kernel that asks is told at least how far it is, in milliseconds. */
+const PATIENCE_MS = 500;
+
+/** How long a request may take where its cell doesn't say, in seconds. */
+const TIMEOUT_S = 300;
+
+/** What one cell may bring into a kernel (invariant S12). */
+const MOST_ROWS = 20_000_000;
+const MOST_BYTES = 4 * 1024 ** 3;
+
+const FAULT = 'The gateway failed while it fetched the result of this cell; its log says more.';
+
+/** What the helper gets: a page of the result, or the sentence that the cell fails with. */
+type Answer = Page | { readonly kind: 'error'; readonly sentence: string };
+
+/** One request of a brokered cell, from its first page to its last; the kernel sets the pace. */
+export class BrokerJob {
+  readonly #work: Brokered;
+  readonly #onFault: (fault: Fault) => void;
+  readonly #cancelled = new AbortController();
+  readonly #startedAt = performance.now();
+  #pages: AsyncIterator<Page> | undefined;
+  /** The answer that is being made: one ahead of the kernel. */
+  #coming: Promise<Answer> | undefined;
+  #timeLimit: NodeJS.Timeout | undefined;
+  #rows = 0;
+  #bytes = 0;
+  #progress = 'waiting for the answer';
+
+  /** @param onFault told of a failure that isn't the cell author's to mend */
+  constructor(work: Brokered, onFault: (fault: Fault) => void) {
+    this.#work = work;
+    this.#onFault = onFault;
+  }
+
+  /**
+   * The JSON of the next answer, or of the progress when there is none in time. Never rejects.
+   * @param values of the kernel's variables, with the first question
+   */
+  async next(values: ReadonlyMap<string, Value> = new Map()): Promise<string> {
+    this.#coming ??= this.#make(values);
+    const answer = await within(PATIENCE_MS, this.#coming);
+    if (answer === undefined) return JSON.stringify({ kind: 'progress', text: this.#told() });
+    const json = JSON.stringify(answer);
+    if (answer.kind === 'rows') {
+      this.#rows += answer.rows[0]?.length ?? 0;
+      this.#bytes += json.length;
+    }
+    this.#coming =
+      this.#rows > MOST_ROWS || this.#bytes > MOST_BYTES ? Promise.resolve(this.#cut()) : this.#make(values);
+    return json;
+  }
+
+  /** Ends the request and whatever it started at the service. */
+  cancel(): void {
+    clearTimeout(this.#timeLimit);
+    this.#cancelled.abort(new Error('the cell has ended'));
+    this.#pages?.return?.().catch(() => {});
+  }
+
+  async #make(values: ReadonlyMap<string, Value>): Promise<Answer> {
+    try {
+      this.#pages ??= this.#start(values);
+      for (;;) {
+        const { done, value } = await this.#pages.next();
+        if (done) return { kind: 'end' };
+        if (value.kind !== 'progress') return value;
+        this.#progress = value.text;
+      }
+    } catch (error) {
+      return { kind: 'error', sentence: this.#sentenceOf(error) };
+    }
+  }
+
+  #start(values: ReadonlyMap<string, Value>): AsyncIterator<Page> {
+    const seconds = this.#work.timeout ?? TIMEOUT_S;
+    const tooLong = () => this.#cancelled.abort(new TookTooLong(seconds));
+    this.#timeLimit = setTimeout(tooLong, seconds * 1000).unref();
+    return this.#work.perform(values, this.#cancelled.signal)[Symbol.asyncIterator]();
+  }
+
+  #cut(): End {
+    this.cancel();
+    return {
+      kind: 'end',
+      note: `The result goes on: a cell takes at most ${MOST_ROWS.toLocaleString('en')} rows and ${size(MOST_BYTES)}.`,
+    };
+  }
+
+  #sentenceOf(error: unknown): string {
+    const reason: unknown = this.#cancelled.signal.reason;
+    if (reason instanceof TookTooLong) return reason.message;
+    if (error instanceof Error && error.name === 'CellError') return error.message;
+    if (!this.#cancelled.signal.aborted) this.#onFault(faultOf(error));
+    return FAULT;
+  }
+
+  #told(): string {
+    const seconds = `${Math.round((performance.now() - this.#startedAt) / 1000)} s`;
+    if (this.#rows === 0) return `${this.#progress}, ${seconds}`;
+    return `${this.#rows.toLocaleString('en')} rows, ${size(this.#bytes)}, ${seconds}`;
+  }
+}
+
+class TookTooLong extends Error {
+  constructor(seconds: number) {
+    super(`The service took longer than ${seconds} s. Ask for less, or allow more with --timeout.`);
+  }
+}
+
+/** @returns undefined when it takes longer */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}
+
+function size(bytes: number): string {
+  return bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,142 @@
+import type { Offer } from '../../processors/index.js';
+import type { Value } from '../../processors/pages.js';
+import type { Log } from '../log.js';
+import { BrokerJob } from './broker-job.js';
+import { cutToFit } from './broker-pages.js';
+import type { Frame, Payload } from './frame.js';
+import { type MessageWriter, parentId, readHeader, readObject } from './messages.js';
+
+/** What the helper's questions begin with: everything else is a user's own `input()`. */
+const PROMPT = 'spin-broker:';
+
+/** A question of the helper. */
+interface Question {
+  readonly nonce: unknown;
+  readonly page: unknown;
+  readonly values?: unknown;
+}
+
+interface Running {
+  readonly job: BrokerJob;
+  readonly nonce: string;
+  /** Number of the page that comes next: each is given once, in order. */
+  page: number;
+  /** What the last page was too large for. */
+  rest: readonly string[];
+}
+
+export interface BrokerParts {
+  readonly writer: MessageWriter;
+  readonly log: Log;
+  toKernel(payload: Payload): void;
+  /** Told when the last brokered cell has ended. */
+  onBrokered(): void;
+}
+
+/**
+ * Answers what brokered cells ask on the stdin channel (mechanism 6). It honours only executions that the gateway
+ * itself started, each for what its cell compiled to, once, page by page (invariant S12); the client never sees any
+ * of it.
+ */
+export class Broker {
+  readonly #parts: BrokerParts;
+  /** By msg_id of the execute_request. */
+  readonly #running = new Map<string, Running>();
+
+  constructor(parts: BrokerParts) {
+    this.#parts = parts;
+  }
+
+  /** False on the hot path. */
+  get some(): boolean {
+    return this.#running.size > 0;
+  }
+
+  /** The cell is on its way to the kernel: it may ask now. */
+  expect(executeRequestId: string, { nonce, work }: Offer): void {
+    const job = new BrokerJob(work, (fault) =>
+      this.#parts.log.error({ fault, processor: work.name }, 'a brokered request failed'),
+    );
+    this.#running.set(executeRequestId, { job, nonce, page: 0, rest: [] });
+  }
+
+  /** @returns true when the frame is a brokered cell's question, and so isn't for the client */
+  take(frame: Frame): boolean {
+    const running = this.#running.get(parentId(frame));
+    if (running === undefined) return false;
+    const question = questionIn(frame);
+    if (question === undefined) return false;
+    const { nonce, page, values } = question;
+    if (nonce !== running.nonce || typeof page !== 'number' || page !== running.page) {
+      // Somebody in the kernel makes up questions: this execution gets nothing any more.
+      this.ended(parentId(frame));
+      this.#parts.log.warn({ page }, 'a question that its cell did not ask was refused');
+      this.#reply(frame, '');
+      return true;
+    }
+    running.page += 1;
+    void this.#answer(frame, running, page, page === 0 ? readValues(values) : undefined);
+    return true;
+  }
+
+  /** The execution is over, however it ended: its request is cancelled. */
+  ended(executeRequestId: string): void {
+    this.#running.get(executeRequestId)?.job.cancel();
+    if (this.#running.delete(executeRequestId) && !this.some) this.#parts.onBrokered();
+  }
+
+  /** The kernel restarted, or nobody is left to answer. */
+  close(): void {
+    for (const id of [...this.#running.keys()]) this.ended(id);
+  }
+
+  async #answer(
+    frame: Frame,
+    running: Running,
+    page: number,
+    values: ReadonlyMap<string, Value> | undefined,
+  ): Promise<void> {
+    const [piece = '', ...rest] =
+      running.rest.length > 0 ? running.rest : cutToFit(await running.job.next(values));
+    running.rest = rest;
+    // An answer that nobody waits for would be there for the next question.
+    if (this.#running.get(parentId(frame)) !== running) return;
+    // A first line for the helper to know the answer by, and whether the page goes on.
+    this.#reply(frame, `${running.nonce} ${page} ${rest.length > 0 ? 'more' : 'last'}\n${piece}`);
+  }
+
+  #reply(question: Frame, value: string): void {
+    this.#parts.toKernel(this.#parts.writer.inputReply(question, value));
+  }
+}
+
+function questionIn(frame: Frame): Question | undefined {
+  if (readHeader(frame).msg_type !== 'input_request') return undefined;
+  const { prompt } = readObject(frame, 'content');
+  if (typeof prompt !== 'string' || !prompt.startsWith(PROMPT)) return undefined;
+  try {
+    const question: unknown = JSON.parse(prompt.slice(PROMPT.length));
+    return Object(question) as Question;
+  } catch {
+    return { nonce: undefined, page: undefined };
+  }
+}
+
+/** What the helper's `typed()` wrote (values.py). A kernel can send anything: what isn't typed so is left out. */
+function readValues(values: unknown): ReadonlyMap<string, Value> {
+  const read = new Map<string, Value>();
+  for (const [reference, value] of Object.entries(Object(values) as object)) {
+    if (isValue(value)) read.set(reference, value);
+  }
+  return read;
+}
+
+function isValue(value: unknown, depth = 0): value is Value {
+  const { type, value: inner } = Object(value) as { type?: unknown; value?: unknown };
+  if (type === 'list')
+    return depth < 4 && Array.isArray(inner) && inner.every((item) => isValue(item, depth + 1));
+  if (type === 'null') return inner === null;
+  if (type === 'bool') return typeof inner === 'boolean';
+  if (type === 'number') return typeof inner === 'string' && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(inner);
+  return (type === 'text' || type === 'date' || type === 'time') && typeof inner === 'string';
+}

@@ -1,0 +1,157 @@
+import { readFile } from 'node:fs/promises';
+import type { Connection, ConnectionKind, Connections } from '../../processors/connection.js';
+import { CellError } from '../../processors/processor.js';
+import type { Secret } from '../../processors/secret.js';
+import type { Log } from '../log.js';
+import { checkConnections } from './check.js';
+import { type CatalogueDocument, type Draft, readDocument } from './document.js';
+import { CatalogueError } from './problem.js';
+import { textsOf, wholeReference, withValues } from './references.js';
+import { createStores, type Stores } from './stores.js';
+
+/** How often (ms) the file is looked at. */
+const LOOK_EVERY_MS = 5_000;
+
+/** The connections that cells may use, as the file has them right now. */
+export interface Catalogue extends Connections {
+  all(): readonly (Connection & { readonly isDefault: boolean })[];
+  /**
+   * True for a name that a connection takes its credentials from, so that cells may not
+   * @param reference e.g. `runtime_env:NAME`
+   */
+  reserves(reference: string): boolean;
+  /** The value of a reference, for whoever may use it. */
+  stores(): Stores;
+  /** Ends the following of changes. */
+  close(): void;
+}
+
+export interface CatalogueOptions {
+  readonly file: string;
+  /** True when somebody named the file, so that it has to be there. */
+  readonly required: boolean;
+  readonly kinds: ReadonlyMap<string, ConnectionKind>;
+  /** The gateway's environment without its own settings. */
+  readonly environment: ReadonlyMap<string, Secret>;
+  readonly log: Log;
+  readonly lookEveryMs?: number;
+}
+
+/** What one version of the file says. */
+interface Version {
+  readonly content: string;
+  readonly document: CatalogueDocument;
+  readonly stores: Stores;
+}
+
+/**
+ * Reads the catalogue and follows its changes. The content is compared, not times: so a rename, a symlink swap
+ * (Kubernetes) or a network file system all work alike. A bad file leaves the old catalogue in use and says why.
+ *
+ * @throws {CatalogueError} when it can't be used at start: an empty one in its place would open to cells the names
+ *   that its connections reserve
+ */
+export async function openCatalogue(options: CatalogueOptions): Promise<Catalogue> {
+  const { file, log, lookEveryMs = LOOK_EVERY_MS } = options;
+  let version = read(await contentOf(options), options);
+  let seen = version.content;
+
+  const look = async () => {
+    try {
+      const content = await contentOf(options);
+      if (content === seen) return;
+      seen = content;
+      version = read(content, options);
+      log.info({ connections: version.document.connections.length }, 'the connection catalogue was reloaded');
+    } catch (error) {
+      log.warn({ file, err: String(error) }, 'the new connection catalogue is not used; the old one stays');
+    }
+  };
+  let looking = Promise.resolve();
+  const timer = setInterval(() => {
+    looking = looking.then(look);
+  }, lookEveryMs).unref();
+
+  const connectionOf = (draft: Draft) => ({
+    name: draft.name,
+    type: draft.type,
+    isDefault: draft.isDefault,
+    settings: () => settingsOf(draft, version.stores, options.kinds),
+  });
+  return {
+    all: () => version.document.connections.map(connectionOf),
+    types: () => new Set(version.document.connections.map(({ type }) => type)),
+    find: (type, name) => connectionOf(choose(version.document.connections, type, name)),
+    stores: () => version.stores,
+    reserves(reference) {
+      const { connections } = version.document;
+      const { canonical } = version.stores;
+      const wanted = nameOf(canonical(reference));
+      return connections.some(({ settings }) =>
+        referencesOf(settings).some((used) => nameOf(canonical(used)) === wanted || nameOf(used) === wanted),
+      );
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+async function contentOf({ file, required }: CatalogueOptions): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    if (code === 'ENOENT' && !required) return '';
+    throw new CatalogueError(file, [{ line: 1, sentence: `the file can't be read (${code}).` }]);
+  }
+}
+
+function read(content: string, { file, kinds, environment }: CatalogueOptions): Version {
+  const document = readDocument(file, content);
+  const problems = checkConnections(document, kinds);
+  if (problems.length > 0) throw new CatalogueError(file, problems);
+  return { content, document, stores: createStores(environment, document.secretsFolder) };
+}
+
+function choose(connections: readonly Draft[], type: string, name: string | undefined): Draft {
+  const ofType = connections.filter((draft) => draft.type === type);
+  const known = ofType.map((draft) => draft.name).join(', ');
+  if (ofType.length === 0) {
+    throw new CellError(`There is no connection of type ${type}. Add one to SPIN_CONNECTIONS.`);
+  }
+  if (name !== undefined) {
+    const found = ofType.find((draft) => draft.name === name);
+    if (found === undefined)
+      throw new CellError(`There is no ${type} connection of that name. Known: ${known}.`);
+    return found;
+  }
+  const [only] = ofType;
+  const chosen = ofType.find(({ isDefault }) => isDefault) ?? (ofType.length === 1 ? only : undefined);
+  if (chosen === undefined) {
+    throw new CellError(`Several ${type} connections and no default: name one of ${known} after %%${type}.`);
+  }
+  return chosen;
+}
+
+/** @throws {CellError} for a reference that isn't set, or a value that doesn't fit */
+function settingsOf(draft: Draft, stores: Stores, kinds: ReadonlyMap<string, ConnectionKind>): unknown {
+  const values = withValues(draft.settings, (reference) => {
+    const value = stores.get(reference);
+    if (value !== undefined && value.reveal() !== '') return value;
+    throw new CellError(
+      `The connection ${draft.name} needs {{${reference}}}, which is not set where the gateway runs.`,
+    );
+  });
+  const checked = kinds.get(draft.type)?.settings.safeParse(values);
+  if (checked?.success) return checked.data;
+  const fields = checked?.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+  throw new CellError(`The connection ${draft.name} can't be used: ${fields.join('; ')}.`);
+}
+
+function referencesOf(settings: unknown): string[] {
+  return textsOf(settings).flatMap((text) => wholeReference(text) ?? []);
+}
+
+/** `runtime_env:X` and `secret:X` may be the same value, since an environment variable is a secret store too. */
+function nameOf(reference: string): string {
+  return reference.slice(reference.indexOf(':') + 1);
+}

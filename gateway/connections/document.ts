@@ -1,0 +1,94 @@
+import { isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
+import { CatalogueError, type CatalogueProblem } from './problem.js';
+
+/** A connection as the file has it, with the lines that messages name. */
+export interface Draft {
+  readonly name: string;
+  readonly type: string;
+  readonly isDefault: boolean;
+  /** Everything but `type` and `default`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Counted from 1; without a field, or for one that isn't there: where the connection begins. */
+  lineOf(field?: string): number;
+}
+
+/** What the file holds. */
+export interface CatalogueDocument {
+  readonly connections: readonly Draft[];
+  /** `secrets.folder`: where secrets are mounted, one file each. */
+  readonly secretsFolder: string | undefined;
+}
+
+/** A name that can stand in a cell's first line. */
+const NAME = /^[A-Za-z_][\w.-]*$/;
+
+/**
+ * Reads the YAML of the catalogue; what the fields of a connection may be is its processor's business.
+ *
+ * @param file path, for messages
+ * @throws {CatalogueError} with every mistake of the file's form
+ */
+export function readDocument(file: string, content: string): CatalogueDocument {
+  const lines = new LineCounter();
+  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
+  const problems: CatalogueProblem[] = document.errors.map(({ pos, message }) => ({
+    line: lines.linePos(pos[0]).line,
+    sentence: message,
+  }));
+  const lineAt = (path: readonly string[]): number => {
+    const node = document.getIn(path, true);
+    const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
+    return Array.isArray(range) ? lines.linePos(Number(range[0])).line : 1;
+  };
+  if (problems.length > 0) throw new CatalogueError(file, problems);
+
+  const top: unknown = document.toJS() ?? {};
+  if (!isObject(top)) throw new CatalogueError(file, [{ line: 1, sentence: SHAPE }]);
+  for (const key of Object.keys(top)) {
+    if (key !== 'connections' && key !== 'secrets')
+      problems.push({ line: keyLine(document.contents, key, lines), sentence: SHAPE });
+  }
+  const connections: Draft[] = [];
+  for (const [name, value] of Object.entries(isObject(top.connections) ? top.connections : {})) {
+    const begins = keyLine(document.getIn(['connections'], true), name, lines);
+    const complain = (sentence: string, field?: string) =>
+      problems.push({ line: field === undefined ? begins : lineAt(['connections', name, field]), sentence });
+    if (!NAME.test(name)) complain(`“${name}” can't be typed in a cell: letters, digits, _, . and - only.`);
+    if (!isObject(value) || typeof value.type !== 'string') {
+      complain(`${name} needs a type, e.g. type: prometheus.`);
+      continue;
+    }
+    const { type, default: isDefault = false, ...settings } = value;
+    if (typeof isDefault !== 'boolean') complain(`${name}.default is true or false.`, 'default');
+    connections.push({
+      name,
+      type,
+      isDefault: isDefault === true,
+      settings,
+      lineOf: (field) =>
+        field !== undefined && field in value ? lineAt(['connections', name, field]) : begins,
+    });
+  }
+  if (top.connections !== undefined && top.connections !== null && !isObject(top.connections)) {
+    problems.push({ line: lineAt(['connections']), sentence: SHAPE });
+  }
+  const secretsFolder = isObject(top.secrets) ? top.secrets.folder : undefined;
+  if (top.secrets !== undefined && (typeof secretsFolder !== 'string' || !secretsFolder.startsWith('/'))) {
+    problems.push({ line: lineAt(['secrets']), sentence: 'secrets takes folder: and an absolute path.' });
+  }
+  if (problems.length > 0) throw new CatalogueError(file, problems);
+  return { connections, secretsFolder: typeof secretsFolder === 'string' ? secretsFolder : undefined };
+}
+
+const SHAPE = 'The file holds “connections:” with a name and its settings each, and “secrets:” at most.';
+
+function keyLine(map: unknown, key: string, lines: LineCounter): number {
+  if (!isMap(map)) return 1;
+  const pair = (map.items as Pair[]).find((item) => isScalar(item.key) && String(item.key.value) === key);
+  const range = isScalar(pair?.key) ? pair.key.range : undefined;
+  return range ? lines.linePos(range[0]).line : 1;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

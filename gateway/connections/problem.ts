@@ -1,0 +1,17 @@
+/** What is wrong in the connection catalogue: the line, what it is, and the way to mend it. Holds no value. */
+export interface CatalogueProblem {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly sentence: string;
+}
+
+/** A catalogue that can't be used, with every mistake at once. */
+export class CatalogueError extends Error {
+  override readonly name = 'CatalogueError';
+  readonly problems: readonly CatalogueProblem[];
+
+  constructor(file: string, problems: readonly CatalogueProblem[]) {
+    super(problems.map(({ line, sentence }) => `${file}:${line}: ${sentence}`).join('\n'));
+    this.problems = problems;
+  }
+}

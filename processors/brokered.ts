@@ -1,0 +1,63 @@
+import type { ConnectionKind } from './connection.js';
+import type { Page, Value } from './pages.js';
+import type { Cell, Json, Option, Processor } from './processor.js';
+
+/** What a brokered cell has when the gateway performs it. */
+export interface Job<Settings> {
+  readonly settings: Settings;
+  /** The kernel variables that the cell refers to, by reference. */
+  readonly values: ReadonlyMap<string, Value>;
+  /** Aborts when the cell is interrupted, ends, or takes too long: the remote job has to be cancelled then. */
+  readonly signal: AbortSignal;
+}
+
+/** The one request that a cell compiled to. */
+export interface Request<Settings> {
+  /** What the notebook's history shows of it: `__spin__.prometheus(query="up")`. */
+  readonly args: Readonly<Record<string, Json>>;
+  /** References to kernel variables in it. */
+  readonly variables: readonly string[];
+  /** Variable of the kernel that gets the result. */
+  readonly out?: string | undefined;
+  /** Longest time that it may take, in seconds. */
+  readonly timeout?: number | undefined;
+  /** @throws {CellError} what the service said, or why it can't be reached */
+  perform(job: Job<Settings>): AsyncIterable<Page>;
+}
+
+export interface BrokeredDefinition<Settings> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: Readonly<Record<string, Option>>;
+  readonly connection: ConnectionKind<Settings>;
+  /** @throws {CellError} for anything that the cell's author can mend */
+  compile(cell: Cell): Request<Settings>;
+}
+
+/** A processor whose requests the gateway makes, with the credentials of a connection that the kernel never sees. */
+export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Processor {
+  const { name, summary, options, connection } = definition;
+  return {
+    name,
+    summary,
+    options,
+    connection,
+    compile(cell, { connections }) {
+      const chosen = connections.find(name, cell.connection);
+      const request = definition.compile(cell);
+      return {
+        run: {
+          kind: 'brokered',
+          name,
+          args: { ...request.args, connection: chosen.name, ...(request.out && { out: request.out }) },
+          variables: request.variables,
+          timeout: request.timeout,
+          perform: (values, signal) =>
+            // The catalogue has checked them against the definition's own schema.
+            request.perform({ settings: chosen.settings() as Settings, values, signal }),
+        },
+        deliver: [],
+      };
+    },
+  };
+}

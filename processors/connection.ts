@@ -1,0 +1,37 @@
+import type { ZodType } from 'zod';
+
+/** What a processor says of the connections that its cells use. */
+export interface ConnectionKind<Settings = unknown> {
+  /** The fields of a connection, from the helpers of `settings.ts`: every credential is a `credential()`. */
+  readonly settings: ZodType<Settings>;
+  /** True when a cell may do without one (`%%rest`). */
+  readonly optional?: boolean;
+  /**
+   * Reaches the service with the least that shows that it works.
+   * @returns what answered, for people: `Prometheus 2.53.0`
+   * @throws {CellError} saying what failed: the name, the certificate, the credential, the permission
+   */
+  test(settings: Settings, signal: AbortSignal): Promise<string>;
+}
+
+/** One connection of the catalogue. */
+export interface Connection {
+  readonly name: string;
+  readonly type: string;
+  /**
+   * Its settings, with credentials as they are right now (a mounted secret changes under a running process).
+   * @throws {CellError} naming the reference that isn't set
+   */
+  settings(): unknown;
+}
+
+/** The catalogue as processors see it. */
+export interface Connections {
+  /** Types that it holds: only then `%%name` of a processor that needs a connection is taken. */
+  types(): ReadonlySet<string>;
+  /**
+   * @param name undefined: the type's default, or the only one
+   * @throws {CellError} naming the connections that there are
+   */
+  find(type: string, name: string | undefined): Connection;
+}

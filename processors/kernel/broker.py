@@ -1,0 +1,104 @@
+"""Brokered cells: the gateway makes the request, and hands over its result page by page on the stdin channel."""
+
+import json
+import uuid
+
+from IPython import get_ipython
+from IPython.display import display
+
+_PROMPT = "spin-broker:"
+
+
+def run_brokered(binding, ticket, out):
+    """
+    Asks the gateway for the result of this one cell and shows it.
+
+    `ticket` came in the request's metadata: `nonce` (the cell's own) and `variables` (the references that it needs).
+    """
+    kernel = get_ipython().kernel
+    if kernel.get_parent("shell").get("header", {}).get("subshell_id"):
+        # Kernels never match replies to requests, so that two asking shells would get each other's.
+        raise SpinError("A cell with a connection can't run in a subshell.")
+    values = {name: typed(binding.value(name), name) for name in ticket["variables"]}
+    result = _Result(uuid.uuid4().hex)
+    try:
+        for page in _pages(kernel, ticket, values):
+            if page["kind"] == "error":
+                raise SpinError(page["sentence"])
+            if page["kind"] == "end":
+                break
+            result.take(page)
+    except BaseException:
+        result.withdraw()
+        raise
+    value = result.show(page)
+    if out is not None:
+        get_ipython().push({out: value})
+
+
+def _ask(kernel, ticket, number, values):
+    """One answer: a line that shows that it answers this question, then a page or a piece of one."""
+    question = {"nonce": ticket["nonce"], "page": number}
+    if values is not None:
+        question["values"] = values
+    head, _, piece = kernel.raw_input(_PROMPT + json.dumps(question)).partition("\n")
+    words = head.split(" ")
+    if words[:2] != [ticket["nonce"], str(number)]:
+        raise SpinError("The answer to this cell did not come from the gateway. Run the cell again.")
+    return piece, words[2:] == ["more"]
+
+
+def _pages(kernel, ticket, values):
+    pieces = []
+    for number in range(1 << 53):
+        piece, goes_on = _ask(kernel, ticket, number, values if number == 0 else None)
+        pieces.append(piece)
+        if not goes_on:
+            yield json.loads("".join(pieces))
+            pieces.clear()
+
+
+class _Result:
+    """What has come so far: one display that first tells the progress and at last is the result."""
+
+    def __init__(self, display_id):
+        self._display_id = display_id
+        self._shown = False
+        self._table = None
+        self._text = []
+
+    def take(self, page):
+        kind = page["kind"]
+        if kind == "columns":
+            self._table = Table(page["columns"])
+        elif kind == "rows":
+            self._table.add(page["rows"])
+        elif kind == "text":
+            self._text.append(page["text"])
+            self._update({"text/markdown": "".join(self._text), "text/plain": "".join(self._text)})
+        elif kind == "progress":
+            self._update({"text/plain": page["text"]})
+
+    def withdraw(self):
+        """Takes the progress back: the cell's error says the rest."""
+        if self._shown and not self._text:
+            self._update({"text/plain": ""})
+
+    def show(self, end):
+        value = end.get("value")
+        bundles = list(end.get("displays", ()))
+        if self._table is not None:
+            value = self._table.value()
+            bundles.append(self._table.bundle(end.get("note", "")))
+        elif self._text:
+            value = "".join(self._text)
+        for bundle in bundles:
+            if not self._shown or bundle is not bundles[0]:
+                display(bundle, raw=True)
+            else:
+                self._update(bundle)
+        return value
+
+    def _update(self, bundle):
+        display(bundle, raw=True, display_id=self._display_id, update=self._shown)
+        self._shown = True

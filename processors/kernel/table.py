@@ -1,0 +1,120 @@
+"""A result with rows and columns: collected by column, shown as a table, kept as a DataFrame where there is pandas."""
+
+import base64
+import datetime
+import html
+
+_FIRST_ROWS = 20
+_MOST_COLUMNS = 30
+_LONGEST_CELL = 200
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+class Table:
+    def __init__(self, columns):
+        """`columns`: `{"name": str, "type": "number" | "float" | "text" | "bool" | "time" | "bytes" | "json"}` each."""
+        self._columns = columns
+        self._values = [[] for _ in columns]
+
+    def add(self, values):
+        """`values`: as many new values for each column; a time is microseconds since 1970, UTC."""
+        for kept, new in zip(self._values, values):
+            kept.extend(new)
+
+    def __len__(self):
+        return len(self._values[0]) if self._values else 0
+
+    def value(self):
+        try:
+            import pandas
+        except ImportError:
+            rows = zip(*(map(_decoder(column), values) for column, values in self._pairs()))
+            return [dict(zip(self._names(), row)) for row in rows]
+        series = [_series(pandas, column["type"], values) for column, values in self._pairs()]
+        frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
+        frame.columns = self._names()
+        return frame
+
+    def bundle(self, note):
+        columns = self._pairs()[:_MOST_COLUMNS]
+        cells = [
+            [_cell(_decoder(column)(value)) for value in values[:_FIRST_ROWS]] for column, values in columns
+        ]
+        names = [column["name"] for column, _ in columns]
+        caption = self._caption(note)
+        return {"text/html": _html(names, cells, columns, caption), "text/plain": _plain(names, cells, caption)}
+
+    def _caption(self, note):
+        shown, total = min(len(self), _FIRST_ROWS), len(self)
+        text = "{:,} row{}".format(total, "" if total == 1 else "s") if shown == total else "first {:,} of {:,} rows".format(shown, total)
+        if len(self._columns) > _MOST_COLUMNS:
+            text += ", first {:,} of {:,} columns".format(_MOST_COLUMNS, len(self._columns))
+        return "%s. %s" % (text, note) if note else text
+
+    def _pairs(self):
+        return list(zip(self._columns, self._values))
+
+    def _names(self):
+        return [column["name"] for column in self._columns]
+
+
+def _decoder(column):
+    return {"time": _time, "bytes": _bytes, "number": _number, "float": _number}.get(column["type"], lambda value: value)
+
+
+def _number(value):
+    """JSON holds no NaN and infinity: they come as text."""
+    return float(value) if isinstance(value, str) else value
+
+
+def _time(value):
+    return None if value is None else _EPOCH + datetime.timedelta(microseconds=value)
+
+
+def _bytes(value):
+    return None if value is None else base64.b64decode(value)
+
+
+def _series(pandas, kind, values):
+    if kind == "time":
+        return pandas.Series(pandas.to_datetime(values, unit="us", utc=True))
+    if kind in ("number", "float"):
+        if any(isinstance(value, str) for value in values):
+            values = [_number(value) for value in values]
+        if kind == "float" or any(value is None for value in values):
+            return pandas.Series(values, dtype="float64")
+        return pandas.Series(values)
+    if kind == "bytes":
+        return pandas.Series([_bytes(value) for value in values], dtype="object")
+    return pandas.Series(values, dtype="bool" if kind == "bool" and None not in values else "object")
+
+
+def _cell(value):
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime):
+        text = value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
+        return text.replace("+00:00", "Z")
+    text = str(value)
+    return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
+
+
+def _html(names, cells, columns, caption):
+    style = [' style="text-align:right"' if column["type"] in ("number", "float") else "" for column, _ in columns]
+    head = "".join("<th>%s</th>" % html.escape(name) for name in names)
+    rows = "".join(
+        "<tr>%s</tr>" % "".join("<td%s>%s</td>" % (style[at], html.escape(text)) for at, text in enumerate(row))
+        for row in zip(*cells)
+    )
+    # Its own scroll bar: a wide table must not make the whole notebook wide.
+    return (
+        '<div style="overflow-x:auto;max-width:100%%"><table><thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
+        "<p>%s</p>" % (head, rows, html.escape(caption))
+    )
+
+
+def _plain(names, cells, caption):
+    widths = [max([len(name), *map(len, column)]) for name, column in zip(names, cells)]
+    lines = [names, ["-" * width for width in widths], *zip(*cells)]
+    text = "\n".join("  ".join(value.ljust(width) for value, width in zip(line, widths)).rstrip() for line in lines)
+    return "%s\n(%s)" % (text, caption)

@@ -1,0 +1,184 @@
+import { z } from 'zod';
+import { brokered, type Job, type Request } from './brokered.js';
+import { readDuration, writeDuration } from './duration.js';
+import { OUT, RAW, TIMEOUT } from './options.js';
+import type { Page } from './pages.js';
+import { type Cell, CellError } from './processor.js';
+import { readAnswer, tableOf } from './prometheus-results.js';
+import { renderPromql } from './promql.js';
+import { isProvided, referencesIn } from './references.js';
+import { askService } from './service.js';
+import { credential, httpUrl, text, tlsFields } from './settings.js';
+
+const settings = z.strictObject({
+  url: httpUrl(),
+  token: credential().optional(),
+  username: text().optional(),
+  password: credential().optional(),
+  ...tlsFields,
+});
+type Settings = z.infer<typeof settings>;
+
+/** What `--list` can ask for: https://prometheus.io/docs/prometheus/latest/querying/api/ */
+const lists: Readonly<Record<string, string>> = {
+  series: 'api/v1/series',
+  labels: 'api/v1/labels',
+  metadata: 'api/v1/metadata',
+  alerts: 'api/v1/alerts',
+  targets: 'api/v1/targets',
+};
+const TAKES_SELECTOR = new Set(['series', 'labels']);
+
+/** Prometheus refuses a range query for more points per series ("exceeded maximum resolution of 11,000 points"). */
+const MOST_POINTS = 11_000;
+/** What `--step auto` aims at: a chart is about 700 pixels wide. */
+const AUTO_POINTS = 350;
+const NICE_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
+
+export const prometheus = brokered<Settings>({
+  name: 'prometheus',
+  summary: 'asks Prometheus in PromQL',
+  options: {
+    range: { type: 'string', help: 'values over the last 15m, 6h, 7d …' },
+    step: { type: 'string', help: 'distance of these values, e.g. 30s; default auto' },
+    at: { type: 'string', help: 'the time to ask about: 2026-01-31T12:00:00Z, or 1h for an hour ago' },
+    list: { type: 'string', help: Object.keys(lists).join(', ') },
+    timeout: TIMEOUT,
+    out: OUT,
+    raw: RAW,
+  },
+  connection: {
+    settings,
+    async test(connection, signal) {
+      const parameters = new URLSearchParams();
+      const answer = await askService(connection, {
+        method: 'GET',
+        path: 'api/v1/status/buildinfo',
+        parameters,
+        signal,
+      });
+      const { version } = Object(readAnswer(answer)) as { version?: unknown };
+      return `Prometheus ${String(version ?? '')}`.trim();
+    },
+  },
+
+  compile(cell) {
+    const { out, timeout } = cell.options;
+    const common = {
+      out: typeof out === 'string' ? out : undefined,
+      timeout: typeof timeout === 'number' ? timeout : undefined,
+    };
+    return { ...common, ...(cell.options.list === undefined ? compileQuery(cell) : compileList(cell)) };
+  },
+});
+
+type Compiled = Pick<Request<Settings>, 'args' | 'variables' | 'perform'>;
+
+function compileQuery({ options, body }: Cell): Compiled {
+  const query = body.trim();
+  if (query === '') throw new CellError('A %%prometheus cell needs a query, e.g. up.');
+  const { range, step, at } = options;
+  if (step !== undefined && range === undefined) throw new CellError('--step goes with --range.');
+  const seconds = range === undefined ? undefined : duration('range', range);
+  const wanted = step === undefined || step === 'auto' ? undefined : duration('step', step);
+  const end = () => timeOf(at);
+  end();
+  const variables = referencesOf(query, options);
+  return {
+    args: { query, ...pick(options, 'range', 'step', 'at') },
+    variables,
+    async *perform(job) {
+      const promql = variables.length === 0 && options.raw === true ? query : renderPromql(query, job.values);
+      const parameters = new URLSearchParams({ query: promql });
+      if (seconds === undefined) {
+        if (at !== undefined) parameters.set('time', String(end()));
+        yield* ask(job, 'POST', 'api/v1/query', parameters, promql);
+        return;
+      }
+      const used = stepFor(seconds, wanted);
+      const note =
+        wanted !== undefined && used > wanted
+          ? `The step was raised to ${writeDuration(used)}: Prometheus gives at most ${MOST_POINTS.toLocaleString('en')} points.`
+          : '';
+      const until = end();
+      parameters.set('start', String(until - seconds));
+      parameters.set('end', String(until));
+      parameters.set('step', String(used));
+      yield* ask(job, 'POST', 'api/v1/query_range', parameters, promql, note);
+    },
+  };
+}
+
+function compileList({ options, body }: Cell): Compiled {
+  const list = String(options.list);
+  const path = Object.hasOwn(lists, list) ? lists[list] : undefined;
+  if (path === undefined) throw new CellError(`--list takes ${Object.keys(lists).join(', ')}.`);
+  const selector = body.trim();
+  if (selector !== '' && !TAKES_SELECTOR.has(list)) throw new CellError(`--list ${list} takes no selector.`);
+  if (selector === '' && list === 'series') throw new CellError('--list series needs a selector, e.g. up.');
+  const variables = referencesOf(selector, options);
+  return {
+    args: { list, ...(selector && { selector }) },
+    variables,
+    async *perform(job) {
+      const parameters = new URLSearchParams();
+      const rendered = renderPromql(selector, job.values);
+      if (selector !== '') parameters.set('match[]', rendered);
+      yield* ask(job, TAKES_SELECTOR.has(list) ? 'POST' : 'GET', path, parameters, rendered);
+    },
+  };
+}
+
+async function* ask(
+  { settings: connection, signal }: Job<Settings>,
+  method: 'GET' | 'POST',
+  path: string,
+  parameters: URLSearchParams,
+  promql: string,
+  note = '',
+): AsyncGenerator<Page> {
+  const answer = await askService(connection, { method, path, parameters, signal });
+  yield* tableOf(readAnswer(answer, promql), note);
+}
+
+/** @throws {CellError} for a value that only the gateway could give: a query shows in Prometheus' own log */
+function referencesOf(text: string, { raw }: Cell['options']): string[] {
+  if (raw === true) return [];
+  const references = referencesIn(text);
+  const provided = references.find(isProvided);
+  if (provided !== undefined) {
+    throw new CellError(
+      `{{${provided}}} can't stand in a query: the service logs its queries. Use a variable.`,
+    );
+  }
+  return references;
+}
+
+function stepFor(range: number, wanted: number | undefined): number {
+  const least = Math.ceil(range / (MOST_POINTS - 1));
+  if (wanted !== undefined) return Math.max(wanted, least);
+  const aim = range / AUTO_POINTS;
+  return Math.max(NICE_STEPS.find((step) => step >= aim) ?? Math.ceil(aim / 86_400) * 86_400, least);
+}
+
+function duration(option: string, value: unknown): number {
+  const seconds = readDuration(String(value));
+  if (seconds !== undefined && seconds > 0) return seconds;
+  throw new CellError(`--${option} takes a duration such as 30s, 15m, 6h or 7d.`);
+}
+
+/** @returns seconds since 1970 */
+function timeOf(at: unknown): number {
+  if (at === undefined) return Date.now() / 1000;
+  const ago = readDuration(String(at));
+  if (ago !== undefined && !/^\d+$/.test(String(at))) return Date.now() / 1000 - ago;
+  const time = Date.parse(String(at));
+  if (Number.isFinite(time)) return time / 1000;
+  throw new CellError('--at takes a time such as 2026-01-31T12:00:00Z, or 1h for an hour ago.');
+}
+
+function pick(options: Cell['options'], ...names: readonly string[]) {
+  return Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  );
+}

@@ -1,0 +1,202 @@
+import t from 'tap';
+import type { Page, Value } from '../../processors/pages.js';
+import type { Brokered } from '../../processors/processor.js';
+import { conversation, rewriteTo, type Said } from '../support/conversation.js';
+import { until } from '../support/until.js';
+
+const NONCE = 'nonce-of-the-cell';
+
+/** A cell whose request gives these pages and notes what happened to it. */
+function brokeredCell(
+  pages: readonly Page[],
+  options: { readonly waits?: boolean; readonly timeout?: number } = {},
+) {
+  const performed: { values: ReadonlyMap<string, Value>; signal: AbortSignal }[] = [];
+  const work: Brokered = {
+    kind: 'brokered',
+    name: 'service',
+    args: {},
+    variables: [],
+    timeout: options.timeout,
+    async *perform(values, signal) {
+      performed.push({ values, signal });
+      yield* pages;
+      if (options.waits) {
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      }
+    },
+  };
+  const talk = conversation({
+    rewrites: { cell: () => rewriteTo('__spin__.service()', { broker: { nonce: NONCE, work } }) },
+  });
+  const start = async () => {
+    talk.execute('cell-1', 'cell');
+    await until(() => talk.toKernel.length === 1);
+    talk.reply(talk.toKernel[0]?.header.msg_id, 'ok');
+    await until(() => talk.toKernel.length === 2);
+  };
+  let asked = 0;
+  const ask = (prompt: string, parent = 'cell-1') =>
+    talk.kernel('stdin', {
+      header: { msg_id: `question-${asked++}`, msg_type: 'input_request', session: 'kernel' },
+      parent_header: { msg_id: parent },
+      content: { prompt, password: false },
+    });
+  const question = (page: unknown, nonce: unknown = NONCE, values: unknown = {}) =>
+    `spin-broker:${JSON.stringify({ nonce, page, values })}`;
+  const answers = (): Said[] => talk.toKernel.filter(({ header }) => header.msg_type === 'input_reply');
+  const answer = async (count: number) => {
+    await until(() => answers().length === count);
+    return String(answers()[count - 1]?.content.value);
+  };
+  const seen = () => talk.toClient.filter(({ header }) => header.msg_type === 'input_request').length;
+  return { talk, start, ask, question, answers, answer, seen, performed };
+}
+
+const TEXT: Page = { kind: 'text', text: 'result' };
+
+t.test('S12: a cell gets what it compiled to, page by page, unseen by its client', async (t) => {
+  const cell = brokeredCell([TEXT]);
+  await cell.start();
+  t.equal(cell.talk.toKernel[1]?.content.allow_stdin, true, 'whatever its client does with questions');
+  const values = { n: { type: 'number', value: '1' }, forged: { type: 'code', value: 'x' } };
+  cell.ask(cell.question(0, NONCE, values));
+  t.equal(await cell.answer(1), `${NONCE} 0 last\n${JSON.stringify(TEXT)}`);
+  cell.ask(cell.question(1));
+  t.equal(await cell.answer(2), `${NONCE} 1 last\n{"kind":"end"}`);
+  t.equal(cell.performed.length, 1);
+  t.same([...(cell.performed[0]?.values.keys() ?? [])], ['n'], 'what is not a typed value is left out');
+  t.equal(cell.seen(), 0);
+});
+
+const forged: Readonly<Record<string, (cell: ReturnType<typeof brokeredCell>) => void>> = {
+  'another nonce': (cell) => cell.ask(cell.question(0, 'other')),
+  'no nonce': (cell) => cell.ask('spin-broker:{}'),
+  'no JSON': (cell) => cell.ask('spin-broker:x'),
+  'a later page': (cell) => cell.ask(cell.question(1)),
+  'a page that is no number': (cell) => cell.ask(cell.question('0')),
+};
+for (const [what, ask] of Object.entries(forged)) {
+  t.test(`S12: a question with ${what} gets nothing, and ends the request`, async (t) => {
+    const cell = brokeredCell([TEXT]);
+    await cell.start();
+    ask(cell);
+    t.equal(await cell.answer(1), '');
+    t.equal(cell.performed.length, 0);
+    cell.ask(cell.question(0));
+    t.equal(cell.answers().length, 1, 'and the right question comes too late');
+    t.equal(cell.performed.length, 0);
+  });
+}
+
+t.test('S12: a page is given once', async (t) => {
+  const cell = brokeredCell([TEXT, TEXT]);
+  await cell.start();
+  cell.ask(cell.question(0));
+  await cell.answer(1);
+  cell.ask(cell.question(0));
+  t.equal(await cell.answer(2), '');
+  t.equal(cell.performed[0]?.signal.aborted, true);
+});
+
+t.test(
+  'S12: an execution that is none of a brokered cell is asked of its client, like any input()',
+  async (t) => {
+    const cell = brokeredCell([TEXT]);
+    await cell.start();
+    cell.ask(cell.question(0), 'another-cell');
+    t.equal(cell.seen(), 1);
+    t.equal(cell.answers().length, 0);
+    t.equal(cell.performed.length, 0);
+  },
+);
+
+t.test('S12: nothing is left to ask once the cell has ended', async (t) => {
+  const cell = brokeredCell([TEXT, TEXT], { waits: true });
+  await cell.start();
+  cell.ask(cell.question(0));
+  await cell.answer(1);
+  cell.talk.reply('cell-1', 'error');
+  t.equal(cell.performed[0]?.signal.aborted, true, 'its request is cancelled');
+  cell.ask(cell.question(1));
+  t.equal(cell.answers().length, 1);
+});
+
+t.test('S12: a client that leaves, and a kernel that restarts, cancel the request', async (t) => {
+  for (const end of ['close', 'restart'] as const) {
+    const cell = brokeredCell([TEXT], { waits: true });
+    await cell.start();
+    cell.ask(cell.question(0));
+    await cell.answer(1);
+    if (end === 'close') cell.talk.channel.close();
+    else {
+      cell.talk.kernel('iopub', {
+        header: { msg_type: 'status' },
+        content: { execution_state: 'restarting' },
+      });
+    }
+    t.equal(cell.performed[0]?.signal.aborted, true, end);
+  }
+});
+
+t.test('S12: a request that takes too long ends with a sentence', async (t) => {
+  const cell = brokeredCell([], { waits: true, timeout: 0.01 });
+  await cell.start();
+  cell.ask(cell.question(0));
+  t.match(await cell.answer(1), /"kind":"error".*took longer than 0\.01 s.*--timeout/);
+});
+
+t.test('a slow request tells how far it is, and is not asked twice', async (t) => {
+  const cell = brokeredCell([{ kind: 'progress', text: 'job 7 is running' }], { waits: true });
+  await cell.start();
+  cell.ask(cell.question(0));
+  t.match(await cell.answer(1), /^\S+ 0 last\n\{"kind":"progress","text":"job 7 is running, \d+ s"\}$/);
+  cell.ask(cell.question(1));
+  t.match(await cell.answer(2), /^\S+ 1 last\n.*"progress"/);
+  t.equal(cell.performed.length, 1);
+});
+
+t.test('a large page comes in pieces of at most 1 MiB that make it up again', async (t) => {
+  const text = '"é😀\n'.repeat(700_000);
+  const cell = brokeredCell([{ kind: 'text', text }]);
+  await cell.start();
+  let json = '';
+  for (let page = 0; ; page++) {
+    cell.ask(cell.question(page));
+    const value = await cell.answer(page + 1);
+    t.ok(Buffer.byteLength(JSON.stringify(value)) <= 1024 * 1024, `piece ${page}`);
+    const [head = '', ...rest] = value.split('\n');
+    json += rest.join('\n');
+    if (head.endsWith('last')) break;
+  }
+  t.ok(JSON.parse(json).text === text);
+});
+
+t.test('S13: a processor that fails gives a sentence without its message', async (t) => {
+  const cell = brokeredCell([]);
+  const work: Brokered = {
+    kind: 'brokered',
+    name: 'service',
+    args: {},
+    variables: [],
+    timeout: undefined,
+    perform() {
+      throw new Error('canary in a message');
+    },
+  };
+  const talk = conversation({
+    rewrites: { cell: () => rewriteTo('__spin__.service()', { broker: { nonce: NONCE, work } }) },
+  });
+  talk.execute('cell-1', 'cell');
+  await until(() => talk.toKernel.length === 1);
+  talk.reply(talk.toKernel[0]?.header.msg_id, 'ok');
+  await until(() => talk.toKernel.length === 2);
+  talk.kernel('stdin', {
+    header: { msg_type: 'input_request' },
+    parent_header: { msg_id: 'cell-1' },
+    content: { prompt: cell.question(0) },
+  });
+  await until(() => talk.toKernel.length === 3);
+  t.match(String(talk.toKernel[2]?.content.value), /"kind":"error".*its log says more/);
+  t.notMatch(JSON.stringify(talk.toKernel), 'canary');
+});

@@ -1,0 +1,199 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { pino } from 'pino';
+import t, { type Test } from 'tap';
+import { z } from 'zod';
+import { type Catalogue, openCatalogue } from '../../gateway/connections/catalogue.js';
+import { CatalogueError } from '../../gateway/connections/problem.js';
+import type { ConnectionKind } from '../../processors/connection.js';
+import { Secret } from '../../processors/secret.js';
+import { credential, file, httpUrl, text } from '../../processors/settings.js';
+import { until } from '../support/until.js';
+
+const service: ConnectionKind = {
+  settings: z.strictObject({
+    url: httpUrl(),
+    token: credential().optional(),
+    site: text().optional(),
+    ca_file: file().optional(),
+  }),
+  test: async () => 'Service 1',
+};
+const kinds = new Map<string, ConnectionKind>([
+  ['service', service],
+  ['other', service],
+]);
+const environment = new Map(
+  Object.entries({ TOKEN: 'canary-token', SITE: 'eu', WHICH: 'db', EMPTY: '' }).map(([name, value]) => [
+    name,
+    new Secret(value),
+  ]),
+);
+
+interface Opened {
+  readonly catalogue: Catalogue;
+  readonly path: string;
+  readonly lines: string[];
+}
+
+async function open(t: Test, content: string | undefined, required = true): Promise<Opened> {
+  const folder = t.testdir({ secrets: { db: 'from-a-file\n' }, ...(content && { 'c.yaml': content }) });
+  const path = join(folder, 'c.yaml');
+  if (content) writeFileSync(path, content.replaceAll('FOLDER', folder));
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  const catalogue = await openCatalogue({ file: path, required, kinds, environment, log, lookEveryMs: 20 });
+  t.teardown(() => catalogue.close());
+  return { catalogue, path, lines };
+}
+
+async function problemsOf(t: Test, content: string) {
+  try {
+    await open(t, content);
+  } catch (error) {
+    if (error instanceof CatalogueError) return error;
+    throw error;
+  }
+  throw new Error('the catalogue was taken');
+}
+
+const GOOD = `
+secrets:
+  folder: FOLDER/secrets
+connections:
+  prod:
+    type: service
+    url: https://service.example.com/base
+    token: "{{runtime_env:TOKEN}}"
+    site: "{{runtime_env:SITE}}"
+    default: true
+  stage:
+    type: service
+    url: http://stage.example.com
+    token: "{{secret:db}}"
+  alone:
+    type: other
+    url: http://other.example.com
+    token: "{{secret_var:WHICH}}"
+`;
+
+t.test('connections are found by type and name, with credentials that cannot be printed', async (t) => {
+  const { catalogue } = await open(t, GOOD);
+  t.same([...catalogue.types()].sort(), ['other', 'service']);
+  const prod = catalogue.find('service', undefined);
+  t.equal(prod.name, 'prod', 'the default');
+  const settings = prod.settings() as { url: string; token: Secret; site: string };
+  t.match(settings, { url: 'https://service.example.com/base', site: 'eu' });
+  t.equal(settings.token.reveal(), 'canary-token');
+  t.notMatch(inspect(settings, { depth: 9 }) + JSON.stringify(settings), 'canary');
+  const token = (type: string, name?: string) =>
+    (catalogue.find(type, name).settings() as { token: Secret }).token.reveal();
+  t.equal(token('service', 'stage'), 'from-a-file', 'without the newline at its end');
+  t.equal(token('other'), 'from-a-file', 'the only one of its type; the name of its secret from a variable');
+  t.throws(() => catalogue.find('service', 'prd'), { name: 'CellError', message: /Known: prod, stage/ });
+});
+
+t.test('a name that a connection uses is reserved, under every way to write it', async (t) => {
+  const { catalogue } = await open(t, GOOD);
+  for (const reference of [
+    'runtime_env:TOKEN',
+    'secret:TOKEN',
+    'secret:db',
+    'secret_var:WHICH',
+    'runtime_env:db',
+  ]) {
+    t.ok(catalogue.reserves(reference), reference);
+  }
+  t.notOk(catalogue.reserves('runtime_env:OTHER'));
+});
+
+const wrong: Readonly<Record<string, readonly [content: string, line: number, sentence: RegExp]>> = {
+  'a credential that is written out': [
+    'connections:\n  prod:\n    type: service\n    url: http://a\n    token: canary-literal\n',
+    5,
+    /prod\.token is a credential and is written out\. .*\{\{runtime_env:PROD_TOKEN\}\}/,
+  ],
+  'a credential with something before it': [
+    'connections:\n  prod:\n    type: service\n    url: http://a\n    token: "canary-literal {{runtime_env:TOKEN}}"\n',
+    5,
+    /whole value/,
+  ],
+  'a credential in a URL': [
+    'connections:\n  prod:\n    type: service\n    url: http://me:canary-literal@a\n',
+    4,
+    /prod\.url is not right: .* without credentials/,
+  ],
+  'an unknown type': ['connections:\n  prod:\n    type: servce\n', 3, /Did you mean service\?/],
+  'no type': ['connections:\n  prod:\n    url: http://a\n', 2, /prod needs a type/],
+  'an unknown setting': [
+    'connections:\n  prod:\n    type: service\n    url: http://a\n    tokn: x\n',
+    5,
+    /has no setting “tokn”/,
+  ],
+  'a setting that is missing': ['connections:\n  prod:\n    type: service\n', 2, /prod needs url/],
+  'two defaults': [
+    'connections:\n  a: {type: service, url: "http://a", default: true}\n  b: {type: service, url: "http://b", default: true}\n',
+    3,
+    /b and a are both the default/,
+  ],
+  'a name that cannot be typed': [
+    'connections:\n  "a b":\n    type: service\n    url: http://a\n',
+    2,
+    /can't be typed/,
+  ],
+  'something else at the top': ['connection:\n  a: 1\n', 1, /“connections:”/],
+  'a list': ['- a\n', 1, /“connections:”/],
+  'YAML that is none': ['connections:\n  a: [\n', 3, /./],
+  'the same name twice': [
+    'connections:\n  a: {type: service, url: "http://a"}\n  a: {type: service}\n',
+    3,
+    /unique/,
+  ],
+};
+for (const [what, [content, line, sentence]] of Object.entries(wrong)) {
+  t.test(`refuses ${what}, with its line and no value`, async (t) => {
+    const { problems, message } = await problemsOf(t, content);
+    t.match(problems, [{ line, sentence }]);
+    t.equal(problems.length, 1);
+    t.match(message, `c.yaml:${line}: `);
+    t.notMatch(message, 'canary-literal');
+  });
+}
+
+t.test('a reference that is not set is an error where it is used, and names it', async (t) => {
+  const { catalogue } = await open(
+    t,
+    'connections:\n  a: {type: service, url: "http://a", token: "{{runtime_env:NOPE}}"}\n  b: {type: service, url: "http://a", token: "{{runtime_env:EMPTY}}"}\n  c: {type: service, url: "{{runtime_env:TOKEN}}"}\n',
+  );
+  for (const [name, sentence] of [
+    ['a', /a needs \{\{runtime_env:NOPE\}\}/],
+    ['b', /EMPTY/],
+    ['c', /c can't be used: url/],
+  ] as const) {
+    t.throws(() => catalogue.find('service', name).settings(), { name: 'CellError', message: sentence });
+  }
+  t.throws(() => catalogue.find('service', undefined), { message: /no default: name one of a, b, c/ });
+});
+
+t.test('no file is an empty catalogue, unless somebody named it', async (t) => {
+  const { catalogue } = await open(t, undefined, false);
+  t.equal(catalogue.types().size, 0);
+  await t.rejects(open(t, undefined, true), { message: /can't be read \(ENOENT\)/ });
+});
+
+t.test('changes are followed; a bad file leaves the old catalogue and says why', async (t) => {
+  const { catalogue, path, lines } = await open(t, GOOD);
+  const replace = (content: string) => {
+    writeFileSync(`${path}.new`, content);
+    renameSync(`${path}.new`, path);
+  };
+  replace('connections:\n  prod: {type: service, url: "http://a", token: canary-literal}\n');
+  await until(() => lines.some((line) => line.includes('the old one stays')));
+  t.match(lines.join(''), 'prod.token is a credential');
+  t.notMatch(lines.join(''), 'canary-literal');
+  t.equal(catalogue.all().length, 3, 'the old one is in use');
+  replace('connections:\n  new: {type: other, url: "http://a"}\n');
+  await until(() => catalogue.types().has('other') && catalogue.all().length === 1);
+  t.equal(catalogue.find('other', undefined).name, 'new');
+});

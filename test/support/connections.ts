@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import type { ConnectionKind, Connections } from '../../processors/connection.js';
+import { CellError } from '../../processors/processor.js';
+
+/** A catalogue that holds these types, for tests in which no cell gets as far as using one. */
+export function connectionsOf(...types: readonly string[]): Connections {
+  return {
+    types: () => new Set(types),
+    find(type) {
+      throw new CellError(`There is no connection of type ${type}.`);
+    },
+  };
+}
+
+/** A kind of connection that any setting fits. */
+export const anyKind: ConnectionKind = { settings: z.unknown(), test: async () => 'Service 1' };

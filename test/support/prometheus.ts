@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './until.js';
+
+/** Holds what could end a piece of code, text or header. */
+export const PASSWORD = 'canary-"$`password';
+/** bcrypt of it, cost 4. */
+const PASSWORD_HASH = '$2b$04$tco5DH1TJMK.d6/5WvltFuBqulHUMYNTv9Qc12U952R3j13qnsd1W';
+const USER = 'gateway';
+
+export interface Prometheus {
+  readonly url: string;
+  readonly user: string;
+  close(): Promise<void>;
+}
+
+/** A real Prometheus that watches itself, behind Basic authentication. */
+export async function startPrometheus(): Promise<Prometheus> {
+  const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
+  const port = await freePort();
+  const config = {
+    global: { scrape_interval: '1s' },
+    scrape_configs: [
+      {
+        job_name: 'itself "quoted"',
+        static_configs: [{ targets: [`127.0.0.1:${port}`] }],
+        basic_auth: { username: USER, password: PASSWORD },
+      },
+    ],
+  };
+  await writeFile(join(folder, 'config.yml'), JSON.stringify(config));
+  await writeFile(join(folder, 'web.yml'), JSON.stringify({ basic_auth_users: { [USER]: PASSWORD_HASH } }));
+  const server = spawn(
+    'prometheus',
+    [
+      `--config.file=${folder}/config.yml`,
+      `--web.config.file=${folder}/web.yml`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      `--storage.tsdb.path=${folder}/data`,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let log = '';
+  server.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const ended = once(server, 'exit');
+  const headers = { authorization: `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}` };
+  await until(async () => {
+    if (server.exitCode !== null) throw new Error(`Prometheus ended:\n${log}`);
+    const query = await fetch(`${url}/api/v1/query?query=up`, { headers }).catch(() => undefined);
+    return query?.ok === true && (await query.text()).includes('"1"]');
+  }, 60_000);
+  return {
+    url,
+    user: USER,
+    async close() {
+      server.kill('SIGTERM');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return address.port;
+}
