@@ -1,3 +1,4 @@
+import { unescape } from 'node:querystring';
 import fc from 'fast-check';
 import t from 'tap';
 import { parseTarget } from '../../gateway/edge/request-target.js';
@@ -118,8 +119,8 @@ t.test(
         }
         const seen = new URL(base + path);
         t.equal(seen.pathname, `/base${path}`);
-        t.notMatch(decodeURIComponent(path).split('/'), ['..']);
-        t.equal(decodeURIComponent(path).split('/').length, path.split('/').length);
+        t.notMatch(unescape(path).split('/'), ['..']);
+        t.equal(unescape(path).split('/').length, path.split('/').length);
         t.equal(new URL(path, 'http://site').host, 'site');
       }),
       { numRuns: 2_000 },
