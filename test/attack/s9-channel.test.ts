@@ -56,14 +56,16 @@ t.test("S9: only the socket that was asked answers a kernel's question, and once
 });
 
 t.test('S9: a question of before a restart gives no right to answer one of after it', async (t) => {
-  const [old, fresh] = [await client(t), await client(t, 'legacy')];
+  const old = await client(t);
   const before = gateway.lines(DROPPED).length;
   old.send('execute_request', { code: 'input("old? ")', silent: false, allow_stdin: true });
   await asked(old, 'old? ');
   const headers = { authorization: `token ${gateway.token}` };
   const restart = `${gateway.origin}/api/kernels/${kernel}/restart`;
   t.equal((await fetch(restart, { method: 'POST', headers })).status, 200);
-  await fresh.listens();
+  // A client that was there before would often miss the question: Jupyter's stdin socket comes back later than shell,
+  // and what the kernel asks until then is lost (3 of 12 times, without the gateway as well).
+  const fresh = await client(t, 'legacy');
   const cell = fresh.execute('print(input("new? "))');
   await asked(fresh, 'new? ');
   answer(old, 'stolen');
