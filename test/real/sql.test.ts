@@ -189,10 +189,10 @@ t.test('what is wrong is told, with the place', async (t) => {
 
 t.test('a limit is stated, an open transaction too, and nothing of a cell stays for the next', async (t) => {
   const { run, print } = await startKernel(t);
-  for (const [name, series] of [
-    ['pg', 'select * from generate_series(1, 20000) n'],
-    ['my', 'select seq as n from seq_1_to_20000'],
-  ]) {
+  for (const [name, series] of Object.entries({
+    pg: 'select * from generate_series(1, 20000) n',
+    my: 'select seq as n from seq_1_to_20000',
+  })) {
     const limited = await run(`%%sql ${name} --limit 7000 --out r\n${series}; `);
     t.match(
       limited.data.at(-1)?.['text/plain'],
@@ -299,10 +299,10 @@ t.test('an interrupt ends the statement at the server', async (t) => {
 
 t.test('a million rows pass through a gateway whose memory stays flat', async (t) => {
   const { run, print } = await startKernel(t);
-  for (const [name, query] of [
-    ['pg', "select g as n, 'some text that is ' || g as s from generate_series(1, 1000000) g"],
-    ['my', "select seq as n, concat('some text that is ', seq) as s from seq_1_to_1000000"],
-  ]) {
+  for (const [name, query] of Object.entries({
+    pg: "select g as n, 'some text that is ' || g as s from generate_series(1, 1000000) g",
+    my: "select seq as n, concat('some text that is ', seq) as s from seq_1_to_1000000",
+  })) {
     await run(`%%sql ${name}\nselect 1`);
     let most = 0;
     const before = process.memoryUsage().rss;

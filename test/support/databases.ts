@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { createConnection } from 'mysql2/promise';
 import { until } from './until.js';
 
 const run = promisify(execFile);
@@ -79,11 +80,6 @@ export async function startMariadb(): Promise<Database> {
     ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
     { ...as, cwd: folder },
   );
-  const quoted = PASSWORD.replaceAll("'", "''");
-  await writeOwn(
-    join(folder, 'init.sql'),
-    `CREATE DATABASE shop CHARACTER SET utf8mb4; CREATE USER gateway@'%' IDENTIFIED BY '${quoted}'; GRANT ALL ON *.* TO gateway@'%';\n`,
-  );
   const port = await freePort();
   const server = spawn(
     '/usr/sbin/mariadbd',
@@ -94,12 +90,16 @@ export async function startMariadb(): Promise<Database> {
       '--bind-address=127.0.0.1',
       `--socket=${folder}/socket`,
       `--pid-file=${folder}/pid`,
-      `--init-file=${folder}/init.sql`,
       '--skip-name-resolve',
     ],
     { ...as, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   await untilSays(server, 'ready for connections');
+  const root = await createConnection({ host: '127.0.0.1', port, user: 'root' });
+  await root.query('CREATE DATABASE shop CHARACTER SET utf8mb4');
+  await root.query("CREATE USER gateway@'%' IDENTIFIED BY ?", [PASSWORD]);
+  await root.query("GRANT ALL ON *.* TO gateway@'%'");
+  await root.end();
   return { port, user: 'gateway', close: () => stop(server, folder, 'SIGTERM') };
 }
 
