@@ -79,6 +79,7 @@ export function conversation({
       toClient.push(read(payload));
     },
     onHeld: () => {},
+    onBrokered: () => {},
     onFault: (error) => {
       faults.push(error);
     },
