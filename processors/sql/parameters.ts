@@ -4,7 +4,7 @@ import { referenceAt } from '../references.js';
 import type { Dialect, Region } from './scanner.js';
 
 /** One bind parameter. */
-export type Parameter = Exclude<Value, { readonly type: 'list' }>;
+export type Parameter = Exclude<Value, { readonly type: 'list' | 'null' }>;
 
 /** A statement as the database gets it: values only beside it, never in it (invariant S11). */
 export interface Rendered {
@@ -48,6 +48,8 @@ export function render(
     text += piece;
   };
   const bind = (value: Value, reference: string): string => {
+    // The word itself: a parameter that holds it has no type, and PostgreSQL refuses {{x}} IS NULL for that.
+    if (value.type === 'null') return 'NULL';
     const parameter = checked(value, reference);
     parameters.push(parameter);
     if (parameters.length > MOST_PARAMETERS)
@@ -107,7 +109,7 @@ function refuseOwn(sql: string, regions: readonly Region[], dialect: Dialect): v
     throw new CellError(`${dialect === 'mysql' ? '?' : '$1'} stands for no value here: write {{variable}}.`);
 }
 
-function checked(value: Value, reference: string): Parameter {
+function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Parameter {
   if (value.type === 'list') throw new CellError(`{{${reference}}} holds a list in a list.`);
   if (typeof value.value === 'string' && value.value.includes('\0'))
     throw new CellError(`{{${reference}}} holds a character 0, which no text of a database can.`);

@@ -2,7 +2,7 @@ import { Client, type ClientConfig, type Connection, DatabaseError, type QueryRe
 import Cursor from 'pg-cursor';
 import type { Page } from '../pages.js';
 import { CellError, type Json } from '../processor.js';
-import type { Parameter, Rendered } from './parameters.js';
+import type { Rendered } from './parameters.js';
 import { readerOf } from './postgres-types.js';
 import {
   type Done,
@@ -119,7 +119,11 @@ export class PostgresSession implements Session {
 
   async *run({ text, parameters }: Rendered, _: unknown, most: number): AsyncGenerator<Page, Done> {
     if (this.#endpoint.readOnly) await this.#ensureReadOnly();
-    const cursor = new RowCursor(text, parameters.map(textOf), { rowMode: 'array', types: AS_TEXT });
+    const cursor = new RowCursor(
+      text,
+      parameters.map(({ value }) => String(value)),
+      { rowMode: 'array', types: AS_TEXT },
+    );
     this.#client.query(cursor);
     let readers: ReturnType<typeof readerOf>[] | undefined;
     let count = 0;
@@ -206,10 +210,6 @@ export class PostgresSession implements Session {
     const { connection } = this.#client as unknown as { connection: { stream: GuardedSocket } };
     connection.stream.destroy();
   }
-}
-
-function textOf({ type, value }: Parameter): string | null {
-  return type === 'bool' ? String(value) : value === null ? null : String(value);
 }
 
 function byColumn(
