@@ -26,6 +26,13 @@ const IN_TRANSACTION = 1;
 /** ER_ACCESS_DENIED_ERROR */
 const ACCESS_DENIED = 1045;
 
+/** What OpenSSL says, and node's code for it, which the driver puts its own in place of. */
+const TLS_CODES: readonly (readonly [says: RegExp, code: string])[] = [
+  [/altnames/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  [/expired/, 'CERT_HAS_EXPIRED'],
+  [/self-signed|unable to (?:get|verify)/, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+];
+
 /** @throws {CellError} saying what failed: the name, the certificate, the credential, the permission */
 export async function openMysql(endpoint: Endpoint): Promise<MysqlSession> {
   const socket = new GuardedSocket();
@@ -85,6 +92,10 @@ function refusalOf({ host }: Endpoint, error: unknown): CellError {
     return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
   if (code === 'ETIMEDOUT')
     return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
+  if (code === 'HANDSHAKE_SSL_ERROR' && error instanceof Error) {
+    const known = TLS_CODES.find(([says]) => says.test(error.message))?.[1];
+    return unreachable(host, Object.assign(new Error('TLS'), { code: known ?? 'ERR_SSL' }));
+  }
   return unreachable(host, error);
 }
 

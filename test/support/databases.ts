@@ -23,10 +23,13 @@ export interface Database {
   close(): Promise<void>;
 }
 
+export interface DatabaseOptions {
+  /** PEM; default: without TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
 /** Debian's PostgreSQL. */
-export async function startPostgres(
-  options: { readonly tls?: { cert: string; key: string } } = {},
-): Promise<Database> {
+export async function startPostgres(options: DatabaseOptions = {}): Promise<Database> {
   const folder = await ownFolder();
   const [version = ''] = (await readdir('/usr/lib/postgresql')).sort().reverse();
   const bin = join('/usr/lib/postgresql', version, 'bin');
@@ -71,7 +74,7 @@ export async function startPostgres(
 }
 
 /** Debian's MariaDB. */
-export async function startMariadb(): Promise<Database> {
+export async function startMariadb(options: DatabaseOptions = {}): Promise<Database> {
   const folder = await ownFolder();
   const as = identity();
   const data = join(folder, 'data');
@@ -80,6 +83,10 @@ export async function startMariadb(): Promise<Database> {
     ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'],
     { ...as, cwd: folder },
   );
+  if (options.tls) {
+    await writeOwn(join(folder, 'tls.crt'), options.tls.cert);
+    await writeOwn(join(folder, 'tls.key'), options.tls.key);
+  }
   const port = await freePort();
   const server = spawn(
     '/usr/sbin/mariadbd',
@@ -91,6 +98,7 @@ export async function startMariadb(): Promise<Database> {
       `--socket=${folder}/socket`,
       `--pid-file=${folder}/pid`,
       '--skip-name-resolve',
+      ...(options.tls ? [`--ssl-cert=${folder}/tls.crt`, `--ssl-key=${folder}/tls.key`] : []),
     ],
     { ...as, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
   );
