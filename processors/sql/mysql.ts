@@ -21,6 +21,8 @@ import { columnOf } from './types.js';
 const READS = new Set('select with values table show describe desc explain use'.split(' '));
 /** Statements that change nothing when they are stopped at the limit. */
 const STOPPABLE = new Set(['select', 'values', 'table', 'show']);
+/** Statements that are told with the number of rows that they changed, even none. */
+const COUNTING = new Set(['insert', 'update', 'delete', 'replace']);
 /** SERVER_STATUS_IN_TRANS of the protocol. */
 const IN_TRANSACTION = 1;
 /** ER_ACCESS_DENIED_ERROR */
@@ -153,14 +155,8 @@ export class MysqlSession implements Session {
       this.#isBusy = false;
     }
     this.#status = answer.status;
-    const { hasRows, goesOn, affected } = answer;
-    return {
-      says: hasRows
-        ? `${statement.verb.toUpperCase()} ${answer.count}`
-        : `${statement.verb.toUpperCase()} ${affected}`,
-      hasRows,
-      goesOn,
-    };
+    const { hasRows, goesOn } = answer;
+    return { says: tagOf(statement, answer.affected), hasRows, goesOn };
   }
 
   /** Each statement in a read-only transaction of its own, whatever the one before it has set. */
@@ -312,6 +308,12 @@ class Answer {
     if (page.kind === 'rows' && !this.#isOver) this.#connection.pause();
     this.#wake();
   }
+}
+
+/** As PostgreSQL says it: `UPDATE 3`, `CREATE`. */
+function tagOf({ verb }: Statement, affected: number): string {
+  const counts = affected > 0 || COUNTING.has(verb);
+  return [verb.toUpperCase() || 'OK', ...(counts ? [affected] : [])].join(' ');
 }
 
 function typed(parameter: Parameter) {
