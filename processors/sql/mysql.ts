@@ -1,21 +1,12 @@
-import mysql, { type Connection, type ConnectionOptions } from 'mysql2';
+import mysql, { type Connection } from 'mysql2';
 import type { Page } from '../pages.js';
-import { CellError, type Json } from '../processor.js';
-import { readerOf } from './mysql-types.js';
+import { CellError } from '../processor.js';
+import { Answer } from './mysql-answer.js';
+import { optionsOf, refusalOf } from './mysql-login.js';
 import type { Parameter, Rendered } from './parameters.js';
-import {
-  type Done,
-  GREETING_MS,
-  GuardedSocket,
-  PAGE_ROWS,
-  PAGE_SIZE,
-  type Session,
-  StatementError,
-  unreachable,
-} from './session.js';
+import { type Done, GuardedSocket, type Session, StatementError, unreachable } from './session.js';
 import type { Endpoint } from './settings.js';
 import type { Statement } from './statements.js';
-import { columnOf } from './types.js';
 
 /** What a read-only cell may begin with: MariaDB's BEGIN NOT ATOMIC and CALL could start a transaction of their own. */
 const READS = new Set('select with values table show describe desc explain use'.split(' '));
@@ -25,15 +16,6 @@ const STOPPABLE = new Set(['select', 'values', 'table', 'show']);
 const COUNTING = new Set(['insert', 'update', 'delete', 'replace']);
 /** SERVER_STATUS_IN_TRANS of the protocol. */
 const IN_TRANSACTION = 1;
-/** ER_ACCESS_DENIED_ERROR */
-const ACCESS_DENIED = 1045;
-
-/** What OpenSSL says, and node's code for it, which the driver puts its own in place of. */
-const TLS_CODES: readonly (readonly [says: RegExp, code: string])[] = [
-  [/altnames/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  [/expired/, 'CERT_HAS_EXPIRED'],
-  [/self-signed|unable to (?:get|verify)/, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
-];
 
 /** @throws {CellError} saying what failed: the name, the certificate, the credential, the permission */
 export async function openMysql(endpoint: Endpoint): Promise<MysqlSession> {
@@ -53,52 +35,6 @@ export async function openMysql(endpoint: Endpoint): Promise<MysqlSession> {
     connection.destroy();
     throw refusalOf(endpoint, error);
   }
-}
-
-function optionsOf({ host, port, database, username, password, tls }: Endpoint): ConnectionOptions {
-  return {
-    host,
-    port,
-    user: username ?? '',
-    password: password?.reveal() ?? '',
-    ...(database !== undefined && { database }),
-    charset: 'utf8mb4',
-    connectTimeout: GREETING_MS,
-    // Values as they are, not as JavaScript's types could hold them.
-    supportBigNumbers: true,
-    bigNumberStrings: true,
-    dateStrings: true,
-    jsonStrings: true,
-    // One statement a request, no files of the gateway's machine, no code made of column names.
-    multipleStatements: false,
-    flags: ['-LOCAL_FILES'],
-    disableEval: true,
-    ...(tls !== undefined && {
-      ssl: {
-        rejectUnauthorized: tls.verifies,
-        verifyIdentity: tls.checksName,
-        ...(tls.ca !== undefined && { ca: tls.ca }),
-        ...(tls.cert !== undefined && { cert: tls.cert }),
-        ...(tls.key !== undefined && { key: tls.key }),
-      },
-    }),
-  };
-}
-
-function refusalOf({ host }: Endpoint, error: unknown): CellError {
-  const { code, errno, sqlMessage } = Object(error) as { code?: string; errno?: number; sqlMessage?: string };
-  if (errno === ACCESS_DENIED)
-    return new CellError(`${host}: the connection's username or password is not accepted.`);
-  if (sqlMessage !== undefined) return new CellError(`${host}: ${sqlMessage}.`);
-  if (code === 'HANDSHAKE_NO_SSL_SUPPORT')
-    return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
-  if (code === 'ETIMEDOUT')
-    return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
-  if (code === 'HANDSHAKE_SSL_ERROR' && error instanceof Error) {
-    const known = TLS_CODES.find(([says]) => says.test(error.message))?.[1];
-    return unreachable(host, Object.assign(new Error('TLS'), { code: known ?? 'ERR_SSL' }));
-  }
-  return unreachable(host, error);
 }
 
 export class MysqlSession implements Session {
@@ -199,114 +135,6 @@ export class MysqlSession implements Session {
     return new Promise((resolve, reject) => {
       this.#connection.query(sql, (error, result) => (error ? reject(error) : resolve(result)));
     });
-  }
-}
-
-/** What comes of one statement, as pages; the database waits while nobody takes them. */
-class Answer {
-  hasRows = false;
-  goesOn = false;
-  count = 0;
-  affected = 0;
-  status = 0;
-  readonly #connection: Connection;
-  readonly #most: number;
-  readonly #pages: Page[] = [];
-  #readers: ReturnType<typeof readerOf>[] = [];
-  #values: Json[][] = [];
-  #size = 0;
-  #failure: unknown;
-  #isOver = false;
-  #wake: () => void = () => {};
-
-  constructor(connection: Connection, most: number) {
-    this.#connection = connection;
-    this.#most = most;
-  }
-
-  listen(query: ReturnType<Connection['query']>): void {
-    query.on('fields', (fields: unknown) => {
-      this.#flush();
-      if (Array.isArray(fields)) this.#begin(fields);
-    });
-    query.on('result', (result: unknown) => {
-      if (Array.isArray(result)) this.#add(result);
-      else {
-        const header = Object(result) as { affectedRows?: number; serverStatus?: number };
-        this.affected = header.affectedRows ?? 0;
-        this.status = header.serverStatus ?? 0;
-      }
-    });
-    query.on('error', (error: unknown) => {
-      // Stopped at the limit: that is no failure.
-      if (!this.goesOn) this.#failure = error;
-    });
-    query.on('end', () => {
-      this.#isOver = true;
-      this.#flush();
-      this.#wake();
-    });
-  }
-
-  /** @returns undefined at the end */
-  async next(): Promise<Page | undefined> {
-    while (this.#pages.length === 0 && !this.#isOver) {
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#connection.resume();
-      await woken;
-    }
-    const page = this.#pages.shift();
-    if (page === undefined && this.#failure !== undefined) throw this.#failure;
-    return page;
-  }
-
-  #begin(
-    fields: readonly { name: string; type?: number; columnType?: number; characterSet?: number }[],
-  ): void {
-    this.#readers = fields.map(({ columnType = 0, characterSet = 0 }) =>
-      readerOf({ type: columnType, characterSet }),
-    );
-    this.#values = fields.map(() => []);
-    this.hasRows = true;
-    this.count = 0;
-    const columns = fields.map(({ name }, at) =>
-      columnOf(name, (this.#readers[at] ?? readerOf({ type: 0, characterSet: 0 })).reader, false),
-    );
-    this.#push({ kind: 'columns', columns });
-  }
-
-  #add(row: readonly unknown[]): void {
-    if (this.count >= this.#most) {
-      if (!this.goesOn) {
-        this.goesOn = true;
-        this.#flush();
-        this.#wake();
-      }
-      return;
-    }
-    this.count += 1;
-    for (const [at, reader] of this.#readers.entries()) {
-      const value = row[at] ?? null;
-      const read = value === null ? null : reader.read(value);
-      this.#values[at]?.push(read);
-      this.#size += typeof read === 'string' ? read.length + 4 : 8;
-    }
-    if (this.#size > PAGE_SIZE || (this.#values[0]?.length ?? 0) >= PAGE_ROWS) this.#flush();
-  }
-
-  #flush(): void {
-    if ((this.#values[0]?.length ?? 0) === 0) return;
-    this.#push({ kind: 'rows', rows: this.#values });
-    this.#values = this.#values.map(() => []);
-    this.#size = 0;
-  }
-
-  #push(page: Page): void {
-    this.#pages.push(page);
-    if (page.kind === 'rows' && !this.#isOver) this.#connection.pause();
-    this.#wake();
   }
 }
 

@@ -1,13 +1,13 @@
-import { Client, type ClientConfig, type Connection, DatabaseError, type QueryResult } from 'pg';
+import { Client, type Connection, DatabaseError, type QueryResult } from 'pg';
 import Cursor from 'pg-cursor';
 import type { Page } from '../pages.js';
 import { CellError, type Json } from '../processor.js';
 import type { Rendered } from './parameters.js';
+import { configOf, refusalOf } from './postgres-login.js';
 import { readerOf } from './postgres-types.js';
 import {
   type Done,
-  GREETING_MS,
-  GuardedSocket,
+  type GuardedSocket,
   PAGE_ROWS,
   PAGE_SIZE,
   type Session,
@@ -37,47 +37,6 @@ export async function openPostgres(endpoint: Endpoint): Promise<PostgresSession>
     client.end().catch(() => {});
     throw refusalOf(endpoint, error);
   }
-}
-
-function configOf({ host, port, database, username, password, tls }: Endpoint): ClientConfig {
-  return {
-    host,
-    port,
-    // Never what the gateway's environment or home folder say of databases: PGUSER, PGPASSWORD, ~/.pgpass.
-    user: username ?? 'postgres',
-    database: database ?? username ?? 'postgres',
-    password: () => password?.reveal() ?? '',
-    application_name: 'spin-runtime',
-    client_encoding: 'UTF8',
-    connectionTimeoutMillis: GREETING_MS,
-    keepAlive: true,
-    stream: () => new GuardedSocket(),
-    ssl:
-      tls === undefined
-        ? false
-        : {
-            rejectUnauthorized: tls.verifies,
-            ...(tls.ca !== undefined && { ca: tls.ca }),
-            ...(tls.cert !== undefined && { cert: tls.cert }),
-            ...(tls.key !== undefined && { key: tls.key }),
-            ...(!tls.checksName && { checkServerIdentity: () => undefined }),
-          },
-  };
-}
-
-/** The codes of https://www.postgresql.org/docs/current/errcodes-appendix.html */
-function refusalOf({ host }: Endpoint, error: unknown): CellError {
-  const { code = '', message = '' } = Object(error) as { code?: string; message?: string };
-  if (error instanceof DatabaseError) {
-    if (code === '28P01')
-      return new CellError(`${host}: the connection's username or password is not accepted.`);
-    return new CellError(`${host}: ${message}.`);
-  }
-  if (message.includes('does not support SSL'))
-    return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
-  if (message.includes('timeout'))
-    return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
-  return unreachable(host, error);
 }
 
 /** What the cursor of the driver's own doesn't know, and would end the process with: COPY from or to its client. */
