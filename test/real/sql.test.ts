@@ -300,8 +300,8 @@ t.test('an interrupt ends the statement at the server', async (t) => {
 t.test('a million rows pass through a gateway whose memory stays flat', async (t) => {
   const { run, print } = await startKernel(t);
   for (const [name, query] of Object.entries({
-    pg: "select g as n, 'some text that is ' || g as s from generate_series(1, 1000000) g",
-    my: "select seq as n, concat('some text that is ', seq) as s from seq_1_to_1000000",
+    pg: "select g as n, repeat('x', 250) || g as s from generate_series(1, 1000000) g",
+    my: "select seq as n, concat(repeat('x', 250), seq) as s from seq_1_to_1000000",
   })) {
     await run(`%%sql ${name}\nselect 1`);
     let most = 0;
