@@ -1,23 +1,48 @@
 import type { Json } from './processor.js';
 
-/** How the values of a column are to be read. */
-export type ColumnType = 'number' | 'float' | 'text' | 'bool' | 'time' | 'bytes' | 'json';
+/**
+ * How the values of a column are to be read; `null` is a missing one in each.
+ *
+ * - `number`: a JSON number, or text for NaN and the infinities, which JSON doesn't have; `float`: the same, and always
+ *   a floating-point one
+ * - `integer`: a JSON number, or its digits as text beyond 2^53, where JavaScript's numbers end: exact
+ * - `decimal`: text, which becomes Python's Decimal: exact
+ * - `time`: microseconds since 1970, UTC; `datetime`: the same of a clock without a zone. Digits as text beyond 2^53;
+ *   any other text is a value that Python has no time for (`infinity`, `0000-00-00`), and stays a text
+ * - `date`: `2026-01-31`, or such a text
+ * - `bytes`: base64
+ * - `json`: any JSON; `document`: JSON as text, whose numbers the kernel reads as they are written
+ * - `list`: lists of values of the column's `items`, however deep
+ */
+export type ColumnType = ScalarType | 'list';
+export type ScalarType =
+  | 'number'
+  | 'float'
+  | 'integer'
+  | 'decimal'
+  | 'text'
+  | 'bool'
+  | 'time'
+  | 'datetime'
+  | 'date'
+  | 'bytes'
+  | 'json'
+  | 'document';
 
 export interface Column {
   readonly name: string;
   readonly type: ColumnType;
+  /** Of a `list`. */
+  readonly items?: ScalarType;
 }
 
 /**
- * A part of a brokered cell's result, in the order in which the kernel takes them: `columns` once and then `rows`, or
- * `text`; `progress` any time; `end` last.
+ * A part of a brokered cell's result, in the order in which the kernel takes them: `columns` and then `rows`, or `text`;
+ * `progress` any time; `end` last. `columns` that come again begin a new table in place of the one before.
  */
 export type Page =
   | { readonly kind: 'columns'; readonly columns: readonly Column[] }
-  /**
-   * New values by column. A time is microseconds since 1970, UTC; bytes are base64; a number (`float`: always
-   * a floating-point one) is a JSON number, or text for NaN and the infinities, which JSON doesn't have.
-   */
+  /** New values by column: of each the same number. */
   | { readonly kind: 'rows'; readonly rows: readonly (readonly Json[])[] }
   /** More of a Markdown text. */
   | { readonly kind: 'text'; readonly text: string }

@@ -110,7 +110,8 @@ function hasProxy(): boolean {
   return ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => process.env[name]);
 }
 
-function contentOf(setting: string, path: string | undefined): string | undefined {
+/** @throws {CellError} naming the setting */
+export function contentOf(setting: string, path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   try {
     return readFileSync(path, 'utf8');
@@ -120,7 +121,7 @@ function contentOf(setting: string, path: string | undefined): string | undefine
 }
 
 /** A name may come to point at the metadata service; a connection that wants it names its address. */
-const refusingLinkLocal: LookupFunction = (hostname, options, callback) => {
+export const refusingLinkLocal: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, found) => {
     const refused = found?.some(({ address, family }) =>
       linkLocal.check(address, family === 6 ? 'ipv6' : 'ipv4'),
@@ -166,7 +167,8 @@ const reasons: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not trusted: name its CA in ca_file (TLS)',
 };
 
-function reasonOf(error: unknown): string {
+/** @returns why a connection failed, in words that hold nothing of it */
+export function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return (
     reasons[code] ?? (code.startsWith('ERR_SSL') ? 'it does not speak TLS there (TLS)' : code || 'it failed')

@@ -2,22 +2,25 @@
 
 import base64
 import datetime
+import decimal
 import html
+import json
 
 _FIRST_ROWS = 20
 _MOST_COLUMNS = 30
 _LONGEST_CELL = 200
+_NUMBERS = ("number", "float", "integer", "decimal")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 class Table:
     def __init__(self, columns):
-        """`columns`: `{"name": str, "type": "number" | "float" | "text" | "bool" | "time" | "bytes" | "json"}` each."""
+        """`columns`: `{"name": str, "type": …, "items": …}` each; what the types are is said in processors/pages.ts."""
         self._columns = columns
         self._values = [[] for _ in columns]
 
     def add(self, values):
-        """`values`: as many new values for each column; a time is microseconds since 1970, UTC."""
+        """`values`: as many new values for each column."""
         for kept, new in zip(self._values, values):
             kept.extend(new)
 
@@ -30,7 +33,7 @@ class Table:
         except ImportError:
             rows = zip(*(map(_decoder(column), values) for column, values in self._pairs()))
             return [dict(zip(self._names(), row)) for row in rows]
-        series = [_series(pandas, column["type"], values) for column, values in self._pairs()]
+        series = [_series(pandas, column, values) for column, values in self._pairs()]
         frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
         frame.columns = self._names()
         return frame
@@ -59,7 +62,16 @@ class Table:
 
 
 def _decoder(column):
-    return {"time": _time, "bytes": _bytes, "number": _number, "float": _number}.get(column["type"], lambda value: value)
+    """How one value of a column is read; a missing one stays None."""
+    if column["type"] == "list":
+        item = _decoder({"type": column["items"]})
+        return lambda value: _list(value, item)
+    read = _READ.get(column["type"])
+    return (lambda value: value) if read is None else (lambda value: None if value is None else read(value))
+
+
+def _list(value, item):
+    return [_list(each, item) for each in value] if isinstance(value, list) else item(value)
 
 
 def _number(value):
@@ -68,39 +80,98 @@ def _number(value):
 
 
 def _time(value):
-    return None if value is None else _EPOCH + datetime.timedelta(microseconds=value)
+    micros = _micros(value)
+    return value if micros is None else _EPOCH + datetime.timedelta(microseconds=micros)
 
 
-def _bytes(value):
-    return None if value is None else base64.b64decode(value)
+def _datetime(value):
+    time = _time(value)
+    return time if isinstance(time, str) else time.replace(tzinfo=None)
 
 
-def _series(pandas, kind, values):
-    if kind == "time":
-        return pandas.Series(pandas.to_datetime(values, unit="us", utc=True))
+def _micros(value):
+    """None for a text that is no time, e.g. `infinity`."""
+    if isinstance(value, str):
+        return int(value) if value.lstrip("-").isdigit() else None
+    return value
+
+
+def _date(value):
+    try:
+        return datetime.date.fromisoformat(value)
+    except ValueError:
+        return value
+
+
+_READ = {
+    "number": _number,
+    "float": _number,
+    "integer": int,
+    "decimal": decimal.Decimal,
+    "time": _time,
+    "datetime": _datetime,
+    "date": _date,
+    "bytes": base64.b64decode,
+    "document": json.loads,
+}
+
+
+def _series(pandas, column, values):
+    kind = column["type"]
+    if kind in ("time", "datetime"):
+        return _times(pandas, column, values)
     if kind in ("number", "float"):
         if any(isinstance(value, str) for value in values):
             values = [_number(value) for value in values]
         if kind == "float" or any(value is None for value in values):
             return pandas.Series(values, dtype="float64")
         return pandas.Series(values)
-    if kind == "bytes":
-        return pandas.Series([_bytes(value) for value in values], dtype="object")
-    return pandas.Series(values, dtype="bool" if kind == "bool" and None not in values else "object")
+    if kind == "integer":
+        return _integers(pandas, values)
+    if kind == "bool":
+        return pandas.Series(values, dtype="object" if None in values else "bool")
+    if kind not in ("text", "json"):
+        values = list(map(_decoder(column), values))
+    return pandas.Series(values, dtype="object")
+
+
+def _integers(pandas, values):
+    """Exact: missing ones make it pandas' own integers, larger ones Python's."""
+    try:
+        return pandas.Series(values, dtype="int64")
+    except (TypeError, ValueError, OverflowError):
+        values = [None if value is None else int(value) for value in values]
+    try:
+        return pandas.Series(values, dtype="Int64" if None in values else "int64")
+    except (TypeError, ValueError, OverflowError):
+        return pandas.Series(values, dtype="object")
+
+
+def _times(pandas, column, values):
+    import numpy
+
+    missing = numpy.iinfo("int64").min
+    try:
+        micros = numpy.array([missing if value is None else _micros(value) for value in values], dtype="int64")
+        series = pandas.Series(micros.astype("datetime64[us]"))
+        return series.dt.tz_localize("UTC") if column["type"] == "time" else series
+    except (TypeError, ValueError, OverflowError):
+        # One of them is none (`infinity`), or is out of this pandas' bounds.
+        return pandas.Series(list(map(_decoder(column), values)), dtype="object")
 
 
 def _cell(value):
     if value is None:
         return ""
     if isinstance(value, datetime.datetime):
-        text = value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
+        text = value.isoformat(sep=" ", timespec="microseconds" if value.microsecond % 1000 else "milliseconds" if value.microsecond else "seconds")
         return text.replace("+00:00", "Z")
-    text = str(value)
+    text = "[%s]" % ", ".join(map(_cell, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
 
 
 def _html(names, cells, columns, caption):
-    style = [' style="text-align:right"' if column["type"] in ("number", "float") else "" for column, _ in columns]
+    style = [' style="text-align:right"' if column["type"] in _NUMBERS else "" for column, _ in columns]
     head = "".join("<th>%s</th>" % html.escape(name) for name in names)
     rows = "".join(
         "<tr>%s</tr>" % "".join("<td%s>%s</td>" % (style[at], html.escape(text)) for at, text in enumerate(row))

@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import { brokered, type Job } from './brokered.js';
+import { OUT, RAW, TIMEOUT } from './options.js';
+import type { Page } from './pages.js';
+import { CellError } from './processor.js';
+import { isProvided, referencesIn } from './references.js';
+import { type MysqlSession, openMysql } from './sql/mysql.js';
+import { type Rendered, render } from './sql/parameters.js';
+import { Pool } from './sql/pool.js';
+import { openPostgres, type PostgresSession } from './sql/postgres.js';
+import { type Session, StatementError } from './sql/session.js';
+import { type Endpoint, endpointOf, type SqlSettings, settings } from './sql/settings.js';
+import { type Statement, split } from './sql/statements.js';
+
+/** Rows that a cell gets where it doesn't say: a DataFrame of them is some hundred MB. */
+const DEFAULT_LIMIT = 1_000_000;
+const LARGEST_LIMIT = 100_000_000;
+
+export const sql = brokered<SqlSettings>({
+  name: 'sql',
+  summary: 'asks PostgreSQL, MySQL or MariaDB',
+  options: {
+    limit: { type: 'number', help: `at most so many rows; default ${DEFAULT_LIMIT.toLocaleString('en')}` },
+    timeout: TIMEOUT,
+    out: OUT,
+    raw: RAW,
+  },
+  connection: {
+    settings,
+    async test(connection, signal) {
+      const endpoint = endpointOf(connection);
+      const session = await open(endpoint);
+      const close = () => session.close();
+      signal.addEventListener('abort', close, { once: true });
+      try {
+        return (await session.version()) + (endpoint.readOnly ? ', read-only' : '');
+      } finally {
+        signal.removeEventListener('abort', close);
+        close();
+      }
+    },
+  },
+
+  compile({ body, options }) {
+    const { out, timeout, limit = DEFAULT_LIMIT, raw } = options;
+    if (body.trim() === '') throw new CellError('A %%sql cell needs a statement, e.g. SELECT 1.');
+    if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > LARGEST_LIMIT)
+      throw new CellError(`--limit takes a number of rows from 1 to ${LARGEST_LIMIT.toLocaleString('en')}.`);
+    const variables = raw === true ? [] : referencesIn(body);
+    const provided = variables.find(isProvided);
+    if (provided !== undefined)
+      throw new CellError(
+        `{{${provided}}} can't stand in SQL: databases log statements and values. Use a variable.`,
+      );
+    return {
+      args: { sql: body.trim(), ...(options.limit !== undefined && { limit }) },
+      variables,
+      out: typeof out === 'string' ? out : undefined,
+      timeout: typeof timeout === 'number' ? timeout : undefined,
+      perform: (job) => perform(job, body, limit, raw !== true),
+    };
+  },
+});
+
+const pool = new Pool<PostgresSession | MysqlSession>();
+
+function open(endpoint: Endpoint): Promise<PostgresSession | MysqlSession> {
+  return endpoint.dialect === 'mysql' ? openMysql(endpoint) : openPostgres(endpoint);
+}
+
+async function* perform(
+  { settings, values, signal }: Job<SqlSettings>,
+  body: string,
+  limit: number,
+  withReferences: boolean,
+): AsyncGenerator<Page> {
+  const endpoint = endpointOf(settings);
+  // All of them before the first is sent: a mistake in the last one must not leave the others done.
+  const statements = split(body, endpoint.dialect, withReferences).map((statement) => ({
+    statement,
+    rendered: render(body, statement.regions, endpoint.dialect, values, withReferences),
+  }));
+  if (statements.length === 0) throw new CellError('A %%sql cell needs a statement, e.g. SELECT 1.');
+
+  const key = keyOf(endpoint);
+  const session = await pool.take(key, () => open(endpoint));
+  const stop = () =>
+    void session
+      .cancel()
+      .catch(() => {})
+      .finally(() => session.close());
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  let isAsNew = false;
+  try {
+    yield* runAll(session, statements, body, limit);
+    isAsNew = true;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    if (!signal.aborted) {
+      if (isAsNew) void pool.give(key, session);
+      else session.close();
+    }
+  }
+}
+
+interface Prepared {
+  readonly statement: Statement;
+  readonly rendered: Rendered;
+}
+
+async function* runAll(
+  session: Session,
+  statements: readonly Prepared[],
+  body: string,
+  limit: number,
+): AsyncGenerator<Page> {
+  const said: string[] = [];
+  let hasTable = false;
+  let goesOn = false;
+  for (const [at, { statement, rendered }] of statements.entries()) {
+    const which = statements.length > 1 ? `Statement ${at + 1} of ${statements.length}: ` : '';
+    try {
+      const done = yield* session.run(rendered, statement, limit);
+      if (done.hasRows) {
+        hasTable = true;
+        goesOn = done.goesOn;
+      } else said.push(done.says);
+    } catch (error) {
+      if (!(error instanceof StatementError)) throw error;
+      throw new CellError(which + told(error, rendered, body), { cause: error });
+    }
+  }
+  const notes = [
+    ...(goesOn ? [`There are more rows: they end at --limit ${limit.toLocaleString('en')}.`] : []),
+    ...(said.length > 0 ? [`${said.join(', ')}.`] : []),
+    ...(session.isInTransaction
+      ? ['The cell left a transaction open, which was rolled back: end it with COMMIT.']
+      : []),
+  ];
+  const note = notes.join(' ');
+  if (hasTable) yield { kind: 'end', note };
+  else yield { kind: 'end', displays: [{ 'text/plain': note }] };
+}
+
+/** The database's message, with the line and a caret below the place where there is one. */
+function told({ message, offset }: StatementError, { text, origin }: Rendered, body: string): string {
+  if (offset === undefined) return message;
+  // PostgreSQL counts characters, JavaScript UTF-16 units.
+  const units = [...text].slice(0, offset).join('').length;
+  const place = origin(units);
+  const before = body.slice(0, place).split('\n');
+  const column = before.at(-1)?.length ?? 0;
+  const line = body.split('\n')[before.length - 1] ?? '';
+  return `${message} (line ${before.length}, column ${column + 1})\n  ${line}\n  ${' '.repeat(column)}^`;
+}
+
+/** All that makes a session what it is; a hash, since the password is among it. */
+function keyOf(endpoint: Endpoint): string {
+  const { password, ...rest } = endpoint;
+  return createHash('sha256')
+    .update(JSON.stringify([rest, password?.reveal() ?? null]))
+    .digest('hex');
+}

@@ -1,0 +1,62 @@
+import type { ConnectionOptions } from 'mysql2';
+import { CellError } from '../processor.js';
+import { GREETING_MS, unreachable } from './session.js';
+import type { Endpoint } from './settings.js';
+
+/** ER_ACCESS_DENIED_ERROR */
+const ACCESS_DENIED = 1045;
+
+/** What OpenSSL says, and node's code for it, which the driver puts its own in place of. */
+const TLS_CODES: readonly (readonly [says: RegExp, code: string])[] = [
+  [/altnames/, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  [/expired/, 'CERT_HAS_EXPIRED'],
+  [/self-signed|unable to (?:get|verify)/, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+];
+
+/** How the driver is to connect. */
+export function optionsOf({ host, port, database, username, password, tls }: Endpoint): ConnectionOptions {
+  return {
+    host,
+    port,
+    user: username ?? '',
+    password: password?.reveal() ?? '',
+    ...(database !== undefined && { database }),
+    charset: 'utf8mb4',
+    connectTimeout: GREETING_MS,
+    // Values as they are, not as JavaScript's types could hold them.
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+    dateStrings: true,
+    jsonStrings: true,
+    // One statement a request, no files of the gateway's machine, no code made of column names.
+    multipleStatements: false,
+    flags: ['-LOCAL_FILES'],
+    disableEval: true,
+    ...(tls !== undefined && {
+      ssl: {
+        rejectUnauthorized: tls.verifies,
+        verifyIdentity: tls.checksName,
+        ...(tls.ca !== undefined && { ca: tls.ca }),
+        ...(tls.cert !== undefined && { cert: tls.cert }),
+        ...(tls.key !== undefined && { key: tls.key }),
+      },
+    }),
+  };
+}
+
+/** @returns the sentence for a session that the server, or the way to it, refuses */
+export function refusalOf({ host }: Endpoint, error: unknown): CellError {
+  const { code, errno, sqlMessage } = Object(error) as { code?: string; errno?: number; sqlMessage?: string };
+  if (errno === ACCESS_DENIED)
+    return new CellError(`${host}: the connection's username or password is not accepted.`);
+  if (sqlMessage !== undefined) return new CellError(`${host}: ${sqlMessage}.`);
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT')
+    return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
+  if (code === 'ETIMEDOUT')
+    return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
+  if (code === 'HANDSHAKE_SSL_ERROR' && error instanceof Error) {
+    const known = TLS_CODES.find(([says]) => says.test(error.message))?.[1];
+    return unreachable(host, Object.assign(new Error('TLS'), { code: known ?? 'ERR_SSL' }));
+  }
+  return unreachable(host, error);
+}

@@ -1,0 +1,151 @@
+import type { Value } from '../pages.js';
+import { CellError } from '../processor.js';
+import { referenceAt } from '../references.js';
+import type { Dialect, Region } from './scanner.js';
+
+/** One bind parameter. */
+export type Parameter = Exclude<Value, { readonly type: 'list' | 'null' }>;
+
+/** A statement as the database gets it: values only beside it, never in it (invariant S11). */
+export interface Rendered {
+  readonly text: string;
+  readonly parameters: readonly Parameter[];
+  /** @returns where a character of `text` comes from, as an offset of the cell */
+  origin(offset: number): number;
+}
+
+/** The protocols count them in 16 bits. */
+const MOST_PARAMETERS = 65_535;
+
+const places: Readonly<Partial<Record<Region['kind'], string>>> = {
+  string: 'in quotes',
+  identifier: 'in a quoted name',
+  comment: 'in a comment',
+  executable: 'in a comment',
+};
+
+/**
+ * Makes each `{{variable}}` a bind parameter: `$1` for PostgreSQL, `?` for MySQL; a list becomes several. A parameter
+ * has the type that the same value would have as a literal, and a text none, so that the database infers it from
+ * where it stands.
+ *
+ * @param regions of one statement
+ * @param withReferences false: braces are text (`--raw`)
+ * @throws {CellError} for a reference that stands where no parameter can, or a value that can't be one
+ */
+export function render(
+  sql: string,
+  regions: readonly Region[],
+  dialect: Dialect,
+  values: ReadonlyMap<string, Value>,
+  withReferences = true,
+): Rendered {
+  const parameters: Parameter[] = [];
+  const pieces: { readonly at: number; readonly from: number; readonly length: number }[] = [];
+  let text = '';
+  const add = (from: number, to: number, piece: string) => {
+    pieces.push({ at: text.length, from, length: to - from });
+    text += piece;
+  };
+  const bind = (value: Value, reference: string): string => {
+    // The word itself: a parameter that holds it has no type, and PostgreSQL refuses {{x}} IS NULL for that.
+    if (value.type === 'null') return 'NULL';
+    const parameter = checked(value, reference);
+    parameters.push(parameter);
+    if (parameters.length > MOST_PARAMETERS)
+      throw new CellError(`A statement takes at most ${MOST_PARAMETERS.toLocaleString('en')} values.`);
+    return dialect === 'mysql' ? mark(parameter) : `($${parameters.length}${castOf(parameter)})`;
+  };
+  for (const { kind, from, to } of regions) {
+    if (kind === 'reference') {
+      const reference = sql.slice(from + 2, to - 2);
+      const value = values.get(reference);
+      if (value === undefined) throw new CellError(`{{${reference}}} has no value.`);
+      if (value.type === 'list' && value.value.length === 0)
+        throw new CellError(`{{${reference}}} is an empty list, which SQL has no way to write.`);
+      const each = value.type === 'list' ? value.value : [value];
+      add(from, to, each.map((item) => bind(item, reference)).join(', '));
+      continue;
+    }
+    if (!withReferences) {
+      add(from, to, sql.slice(from, to));
+      continue;
+    }
+    refuseReferences(sql, from, to, kind);
+    let start = from;
+    for (let at = sql.indexOf('\\{{', from); at >= 0 && at < to; at = sql.indexOf('\\{{', at + 3)) {
+      add(start, at, sql.slice(start, at));
+      start = at + 1;
+    }
+    add(start, to, sql.slice(start, to));
+  }
+  if (parameters.length > 0) refuseOwn(sql, regions, dialect);
+  return {
+    text,
+    parameters,
+    origin(offset) {
+      const piece = pieces.findLast(({ at }) => at <= offset);
+      return piece ? piece.from + Math.min(offset - piece.at, piece.length) : 0;
+    },
+  };
+}
+
+function refuseReferences(sql: string, from: number, to: number, kind: Region['kind']): void {
+  for (let at = sql.indexOf('{{', from); at >= 0 && at < to; at = sql.indexOf('{{', at + 2)) {
+    const reference = sql[at - 1] === '\\' ? undefined : referenceAt(sql, at);
+    if (reference === undefined) continue;
+    const remedy =
+      kind === 'string'
+        ? 'Leave the quotes out: a value needs none. Where a part of a text is meant, join it with concat().'
+        : 'Only a value can come from a variable. Write \\{{ where braces are meant, or --raw for the whole cell.';
+    throw new CellError(`{{${reference}}} stands ${places[kind] ?? 'where it is no value'}. ${remedy}`);
+  }
+}
+
+/** Parameters that the author wrote would be taken for ours. */
+function refuseOwn(sql: string, regions: readonly Region[], dialect: Dialect): void {
+  const own = dialect === 'mysql' ? /\?/ : /(?<![\w$\u0080-\uffff])\$\d/;
+  if (regions.some(({ kind, from, to }) => kind === 'code' && own.test(sql.slice(from, to))))
+    throw new CellError(`${dialect === 'mysql' ? '?' : '$1'} stands for no value here: write {{variable}}.`);
+}
+
+function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Parameter {
+  if (value.type === 'list') throw new CellError(`{{${reference}}} holds a list in a list.`);
+  if (typeof value.value === 'string' && value.value.includes('\0'))
+    throw new CellError(`{{${reference}}} holds a character 0, which no text of a database can.`);
+  return value;
+}
+
+/** In parentheses, since not every place of the grammar takes a cast without. */
+function castOf(value: Parameter): string {
+  switch (value.type) {
+    case 'number':
+      return `::${numberType(value.value)}`;
+    case 'bool':
+      return '::bool';
+    case 'date':
+      return '::date';
+    case 'time':
+      return hasZone(value.value) ? '::timestamptz' : '::timestamp';
+    default:
+      return '';
+  }
+}
+
+/** The types of literals: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC */
+function numberType(number: string): string {
+  if (!/^-?\d+$/.test(number)) return 'numeric';
+  const size = BigInt(number);
+  if (BigInt.asIntN(32, size) === size) return 'int4';
+  return BigInt.asIntN(64, size) === size ? 'int8' : 'numeric';
+}
+
+/** MySQL's protocol gives types to numbers; a time is a text, which it would compare as one. */
+function mark({ type }: Parameter): string {
+  if (type === 'date') return 'CAST(? AS DATE)';
+  return type === 'time' ? 'CAST(? AS DATETIME(6))' : '?';
+}
+
+function hasZone(time: string): boolean {
+  return /(?:Z|[+-]\d\d:\d\d(?::\d\d)?)$/.test(time);
+}

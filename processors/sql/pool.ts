@@ -1,0 +1,46 @@
+import type { Session } from './session.js';
+
+/** Idle sessions that are kept for each connection, and for how long (ms): a person's next cell finds one. */
+const MOST_IDLE = 2;
+const IDLE_MS = 30_000;
+
+/** Keeps the sessions of cells that have ended for the next ones, by connection and settings. */
+export class Pool<S extends Session> {
+  readonly #idle = new Map<string, { readonly session: S; readonly timer: NodeJS.Timeout }[]>();
+
+  /**
+   * @param key all that makes a session what it is
+   * @param open makes a new one
+   */
+  async take(key: string, open: () => Promise<S>): Promise<S> {
+    const found = this.#idle.get(key)?.pop();
+    if (found === undefined) return open();
+    clearTimeout(found.timer);
+    found.session.hold(true);
+    return found.session;
+  }
+
+  /** Never rejects: a session that can't be made as new is ended. */
+  async give(key: string, session: S): Promise<void> {
+    const idle = this.#idle.get(key) ?? [];
+    try {
+      await session.reset();
+    } catch {
+      session.close();
+      return;
+    }
+    if (idle.length >= MOST_IDLE) {
+      session.close();
+      return;
+    }
+    const end = () => {
+      const at = idle.findIndex((each) => each.session === session);
+      if (at >= 0) idle.splice(at, 1);
+      if (idle.length === 0) this.#idle.delete(key);
+      session.close();
+    };
+    session.hold(false);
+    idle.push({ session, timer: setTimeout(end, IDLE_MS).unref() });
+    this.#idle.set(key, idle);
+  }
+}

@@ -1,0 +1,50 @@
+import { type ClientConfig, DatabaseError } from 'pg';
+import { CellError } from '../processor.js';
+import { GREETING_MS, GuardedSocket, unreachable } from './session.js';
+import type { Endpoint } from './settings.js';
+
+/** How the driver is to connect. */
+export function configOf({ host, port, database, username, password, tls }: Endpoint): ClientConfig {
+  return {
+    host,
+    port,
+    // Never what the gateway's environment or home folder say of databases: PGUSER, PGPASSWORD, ~/.pgpass.
+    user: username ?? 'postgres',
+    database: database ?? username ?? 'postgres',
+    password: () => password?.reveal() ?? '',
+    application_name: 'spin-runtime',
+    client_encoding: 'UTF8',
+    connectionTimeoutMillis: GREETING_MS,
+    keepAlive: true,
+    stream: () => new GuardedSocket(),
+    ssl:
+      tls === undefined
+        ? false
+        : {
+            rejectUnauthorized: tls.verifies,
+            ...(tls.ca !== undefined && { ca: tls.ca }),
+            ...(tls.cert !== undefined && { cert: tls.cert }),
+            ...(tls.key !== undefined && { key: tls.key }),
+            ...(!tls.checksName && { checkServerIdentity: () => undefined }),
+          },
+  };
+}
+
+/**
+ * @returns the sentence for a session that the server, or the way to it, refuses
+ *
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function refusalOf({ host }: Endpoint, error: unknown): CellError {
+  const { code = '', message = '' } = Object(error) as { code?: string; message?: string };
+  if (error instanceof DatabaseError) {
+    if (code === '28P01')
+      return new CellError(`${host}: the connection's username or password is not accepted.`);
+    return new CellError(`${host}: ${message}.`);
+  }
+  if (message.includes('does not support SSL'))
+    return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
+  if (message.includes('timeout'))
+    return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
+  return unreachable(host, error);
+}

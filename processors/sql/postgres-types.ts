@@ -1,0 +1,105 @@
+import type { Json } from '../processor.js';
+import {
+  asBool,
+  asDate,
+  asDatetime,
+  asDecimal,
+  asDocument,
+  asFloat,
+  asInteger,
+  asText,
+  asTime,
+  type Reader,
+} from './types.js';
+
+const asBytes: Reader = {
+  type: 'bytes',
+  read: (text) => Buffer.from(text.slice(2), 'hex').toString('base64'),
+};
+
+/** Object ids of types and of arrays of them: PostgreSQL's src/include/catalog/pg_type.dat. */
+const byOid: Readonly<Record<number, readonly [Reader, isArray?: true]>> = {
+  16: [asBool],
+  17: [asBytes],
+  20: [asInteger],
+  21: [asInteger],
+  23: [asInteger],
+  26: [asInteger],
+  114: [asDocument],
+  700: [asFloat],
+  701: [asFloat],
+  1082: [asDate],
+  1114: [asDatetime],
+  1184: [asTime],
+  1700: [asDecimal],
+  3802: [asDocument],
+  199: [asDocument, true],
+  1000: [asBool, true],
+  1001: [asBytes, true],
+  1002: [asText, true],
+  1003: [asText, true],
+  1005: [asInteger, true],
+  1007: [asInteger, true],
+  1009: [asText, true],
+  1014: [asText, true],
+  1015: [asText, true],
+  1016: [asInteger, true],
+  1021: [asFloat, true],
+  1022: [asFloat, true],
+  1028: [asInteger, true],
+  1115: [asDatetime, true],
+  1182: [asDate, true],
+  1183: [asText, true],
+  1185: [asTime, true],
+  1187: [asText, true],
+  1231: [asDecimal, true],
+  1270: [asText, true],
+  2951: [asText, true],
+  3807: [asDocument, true],
+};
+
+/** How a column's values are read; a type that isn't known stays the text that PostgreSQL writes. */
+export function readerOf(oid: number): {
+  readonly reader: Reader;
+  readonly isArray: boolean;
+  read(text: string): Json;
+} {
+  const [reader, isArray = false] = byOid[oid] ?? [asText];
+  return { reader, isArray, read: isArray ? (text) => readArray(text, reader.read) : reader.read };
+}
+
+/**
+ * `{1,NULL,{"a\"b"}}`, perhaps behind bounds (`[0:1]=`).
+ * Source: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+ */
+export function readArray(text: string, read: (item: string) => Json): Json {
+  let at = text.indexOf('{');
+  const item = (): Json => {
+    if (text[at] === '{') return list();
+    if (text[at] === '"') return read(quoted());
+    const from = at;
+    while (at < text.length && text[at] !== ',' && text[at] !== '}') at += 1;
+    const bare = text.slice(from, at);
+    return bare === 'NULL' ? null : read(bare);
+  };
+  const list = (): Json[] => {
+    const items: Json[] = [];
+    at += 1;
+    while (at < text.length && text[at] !== '}') {
+      items.push(item());
+      if (text[at] === ',') at += 1;
+    }
+    at += 1;
+    return items;
+  };
+  const quoted = (): string => {
+    let content = '';
+    for (at += 1; at < text.length && text[at] !== '"'; at++) {
+      if (text[at] === '\\') at += 1;
+      content += text[at] ?? '';
+    }
+    at += 1;
+    return content;
+  };
+  return at < 0 ? text : list();
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { CellError } from '../processor.js';
+import { Secret } from '../secret.js';
+import { contentOf } from '../service.js';
+import { credential, text, tlsFields } from '../settings.js';
+import type { Dialect } from './scanner.js';
+
+/** The names of both databases' clients for the same thing. */
+const DRIVERS: Readonly<Record<string, Dialect>> = {
+  postgres: 'postgres',
+  postgresql: 'postgres',
+  mysql: 'mysql',
+  mariadb: 'mysql',
+};
+const PORTS: Readonly<Record<Dialect, number>> = { postgres: 5432, mysql: 3306 };
+
+/** https://www.postgresql.org/docs/current/libpq-ssl.html; without its opportunistic ones, which a man in the middle turns off. */
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+type SslMode = (typeof SSL_MODES)[number];
+
+/** A database's address; one that is written out holds no password. */
+const dsn = z
+  .custom<unknown>((value) => value instanceof Secret || !passwordIn(value), 'credential written out')
+  .transform((value) => (value instanceof Secret ? value : new Secret(String(value))))
+  .refine(
+    (value) => value.reveal() === '' || driverIn(value.reveal()) !== undefined,
+    'it has to be postgres://user@host:5432/database or mysql://…',
+  );
+
+export const settings = z
+  .strictObject({
+    dsn: dsn.optional(),
+    driver: z.enum(Object.keys(DRIVERS), `it is one of ${Object.keys(DRIVERS).join(', ')}`).optional(),
+    host: text().optional(),
+    port: z.int('it has to be a number').min(1).max(65_535).optional(),
+    database: text().optional(),
+    username: text().optional(),
+    password: credential().optional(),
+    read_only: z.boolean('it is true or false').optional(),
+    ssl_mode: z.enum(SSL_MODES, `it is one of ${SSL_MODES.join(', ')}`).optional(),
+    ...tlsFields,
+  })
+  .refine(({ dsn, driver, host }) => dsn !== undefined || (driver !== undefined && host !== undefined), {
+    path: ['dsn'],
+    message: 'it needs a dsn, or driver and host',
+  });
+export type SqlSettings = z.infer<typeof settings>;
+
+/** Where a database is, and who the gateway is there. */
+export interface Endpoint {
+  readonly dialect: Dialect;
+  readonly host: string;
+  readonly port: number;
+  readonly database: string | undefined;
+  readonly username: string | undefined;
+  readonly password: Secret | undefined;
+  readonly readOnly: boolean;
+  /** undefined: without TLS. */
+  readonly tls:
+    | {
+        readonly verifies: boolean;
+        /** Whether the certificate has to be the host's. */
+        readonly checksName: boolean;
+        readonly ca: string | undefined;
+        readonly cert: string | undefined;
+        readonly key: string | undefined;
+      }
+    | undefined;
+}
+
+/** @throws {CellError} for a dsn that came by reference and isn't one, or a file that can't be read */
+export function endpointOf(settings: SqlSettings): Endpoint {
+  const url = settings.dsn === undefined ? undefined : urlOf(settings.dsn.reveal());
+  const dialect = url ? driverIn(url.href) : DRIVERS[settings.driver ?? ''];
+  if (dialect === undefined) throw new CellError("The connection's dsn is none: postgres://… or mysql://….");
+  const host =
+    settings.host ?? (decodeURIComponent(url?.hostname ?? '').replace(/^\[|\]$/g, '') || 'localhost');
+  const password =
+    settings.password ?? (url?.password ? new Secret(decodeURIComponent(url.password)) : undefined);
+  return {
+    dialect,
+    host,
+    port: settings.port ?? (Number(url?.port) || PORTS[dialect]),
+    database: settings.database ?? (decodeURIComponent(url?.pathname.slice(1) ?? '') || undefined),
+    username: settings.username ?? (decodeURIComponent(url?.username ?? '') || undefined),
+    password,
+    readOnly: settings.read_only === true,
+    tls: tlsOf(settings, settings.ssl_mode ?? modeIn(url) ?? (isLoopback(host) ? 'disable' : 'verify-full')),
+  };
+}
+
+function tlsOf({ ca_file, cert_file, key_file }: SqlSettings, mode: SslMode): Endpoint['tls'] {
+  if (mode === 'disable') return undefined;
+  return {
+    verifies: mode !== 'require',
+    checksName: mode === 'verify-full',
+    ca: contentOf('ca_file', ca_file),
+    cert: contentOf('cert_file', cert_file),
+    key: contentOf('key_file', key_file),
+  };
+}
+
+/** The one parameter of a dsn that is taken. */
+function modeIn(url: URL | undefined): SslMode | undefined {
+  let mode: SslMode | undefined;
+  for (const [name, value] of url?.searchParams ?? []) {
+    mode = SSL_MODES.find((known) => known === value);
+    if (name !== 'sslmode' || mode === undefined)
+      throw new CellError(
+        `The connection's dsn takes ?sslmode= with ${SSL_MODES.join(', ')}, and nothing else.`,
+      );
+  }
+  return mode;
+}
+
+function urlOf(dsn: string): URL {
+  if (!URL.canParse(dsn)) throw new CellError("The connection's dsn is none: postgres://… or mysql://….");
+  return new URL(dsn);
+}
+
+function driverIn(dsn: string): Dialect | undefined {
+  const scheme = /^([a-z]+):\/\//.exec(dsn)?.[1] ?? '';
+  return URL.canParse(dsn) && Object.hasOwn(DRIVERS, scheme) ? DRIVERS[scheme] : undefined;
+}
+
+function passwordIn(dsn: unknown): boolean {
+  return typeof dsn === 'string' && URL.canParse(dsn) && new URL(dsn).password !== '';
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
