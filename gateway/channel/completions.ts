@@ -52,10 +52,10 @@ export class Completions {
 
   async #answer(question: Question, pass: () => void): Promise<void> {
     const { kernel, writer, toClient, cells } = this.#parts;
+    // No other kernel has SPIN cells: its own completer knows its language.
+    if ((await kernel.language().catch(() => '')) !== 'python') return pass();
     const content = await this.#contentFor(question).catch(() => undefined);
-    // No other kernel has SPIN cells: this one's own completer knows its language.
-    const isPython = (await kernel.language().catch(() => '')) === 'python';
-    if (content === undefined || !isPython) return pass();
+    if (content === undefined) return pass();
     const type = question.header.msg_type.replace('_request', '_reply');
     for (const payload of writer.answered(question.frame, question.header, type, content)) toClient(payload);
     // Clients show the state that was told last: a kernel that runs a cell isn't idle because a question is answered.
@@ -77,7 +77,9 @@ export class Completions {
 
   async #ofKernel({ kernel }: Completion, header: Header) {
     if (kernel === undefined) return [];
-    const matches = await this.#parts.kernelCompletions.ask(kernel.code, header);
+    const { kernelCompletions, cells } = this.#parts;
+    const state = cells.running === undefined ? 'idle' : 'busy';
+    const matches = await kernelCompletions.ask(kernel.code, header, state);
     return matches.filter(({ text, kind }) => kernel.accepts(text, kind));
   }
 }

@@ -2,8 +2,11 @@ import { indexOf } from './code-points.js';
 import type { Frame, Payload } from './frame.js';
 import { type Header, type MessageWriter, parentId, readHeader, readObject } from './messages.js';
 
-/** How long a kernel has, in milliseconds; one that runs a cell can't answer. */
-const PATIENCE_MS = 700;
+/**
+ * How long a kernel has, in milliseconds: its first completion loads a library; one that runs a cell can't answer, unless
+ * the cell is just ending.
+ */
+const PATIENCE_MS = { idle: 2_000, busy: 300 };
 
 /** One match of the kernel's completer: the whole text with it in its place, and what the kernel calls its kind. */
 export interface KernelMatch {
@@ -32,12 +35,16 @@ export class KernelCompletions {
     return this.#waiting !== undefined;
   }
 
-  /** Asks for completions at the end of `code`. @returns none when the kernel doesn't answer in time */
-  async ask(code: string, from: Header): Promise<readonly KernelMatch[]> {
+  /**
+   * Asks for completions at the end of `code`.
+   * @param state whether a cell is known to run
+   * @returns none when the kernel doesn't answer in time
+   */
+  async ask(code: string, from: Header, state: 'idle' | 'busy'): Promise<readonly KernelMatch[]> {
     if (this.#waiting !== undefined) return [];
     let timer: NodeJS.Timeout | undefined;
     const answer = new Promise<readonly KernelMatch[]>((settle) => {
-      timer = setTimeout(() => settle([]), PATIENCE_MS);
+      timer = setTimeout(() => settle([]), PATIENCE_MS[state]);
       const content = { code, cursor_pos: [...code].length };
       const { id, payload } = this.#writer.request('complete_request', from, content);
       this.#waiting = { id, code, settle };
