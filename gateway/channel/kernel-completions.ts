@@ -14,7 +14,13 @@ export interface KernelMatch {
   readonly kind: string;
 }
 
-type Settle = (matches: readonly KernelMatch[]) => void;
+interface Waiting {
+  readonly id: string;
+  readonly code: string;
+  readonly settle: (matches: readonly KernelMatch[]) => void;
+  matches: readonly KernelMatch[] | undefined;
+  idle: boolean;
+}
 
 /**
  * complete_requests of the gateway's own: what they bring back is for its answers, never for the client. One at a time:
@@ -23,7 +29,7 @@ type Settle = (matches: readonly KernelMatch[]) => void;
 export class KernelCompletions {
   readonly #writer: MessageWriter;
   readonly #send: (payload: Payload) => void;
-  #waiting: { readonly id: string; readonly code: string; readonly settle: Settle } | undefined;
+  #waiting: Waiting | undefined;
 
   constructor(writer: MessageWriter, send: (payload: Payload) => void) {
     this.#writer = writer;
@@ -47,7 +53,7 @@ export class KernelCompletions {
       timer = setTimeout(() => settle([]), PATIENCE_MS[state]);
       const content = { code, cursor_pos: [...code].length };
       const { id, payload } = this.#writer.request('complete_request', from, content);
-      this.#waiting = { id, code, settle };
+      this.#waiting = { id, code, settle, matches: undefined, idle: false };
       this.#send(payload);
     });
     return answer.finally(() => clearTimeout(timer));
@@ -55,11 +61,17 @@ export class KernelCompletions {
 
   /** @returns true when the frame belongs to such a request, and so isn't for the client */
   take(frame: Frame): boolean {
-    if (this.#waiting === undefined || parentId(frame) !== this.#waiting.id) return false;
+    const waiting = this.#waiting;
+    if (waiting === undefined || parentId(frame) !== waiting.id) return false;
     const { msg_type: type } = readHeader(frame);
     const content = readObject(frame, 'content');
-    if (type === 'complete_reply') this.#waiting.settle(matchesIn(content, this.#waiting.code));
-    if (type === 'status' && content.execution_state === 'idle') this.#waiting = undefined;
+    if (type === 'complete_reply') waiting.matches = matchesIn(content, waiting.code);
+    if (type === 'status' && content.execution_state === 'idle') waiting.idle = true;
+    // Reply and state come on channels of their own, in any order.
+    if (waiting.matches !== undefined && waiting.idle) {
+      this.#waiting = undefined;
+      waiting.settle(waiting.matches);
+    }
     return true;
   }
 
