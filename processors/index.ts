@@ -1,6 +1,7 @@
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './connection.js';
 import { helperSource } from './kernel/helper.js';
+import { llm } from './llm.js';
 import type { Context, Processor } from './processor.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
@@ -12,7 +13,7 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, llm];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

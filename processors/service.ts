@@ -26,6 +26,8 @@ export interface ServiceRequest {
   readonly parameters?: URLSearchParams;
   /** Sent by POST in place of parameters. */
   readonly json?: object;
+  /** Media types that are wanted; default JSON. */
+  readonly accept?: string;
   readonly signal: AbortSignal;
   /** The largest answer that is wanted, in bytes; default 512 MiB. */
   readonly largest?: number;
@@ -76,7 +78,14 @@ export async function askService(
 /** The same for an answer that is read as it comes: what goes wrong then is told by {@link unreachable}. */
 export async function openService(
   settings: ServiceSettings,
-  { method, path, parameters = new URLSearchParams(), json, signal }: ServiceRequest,
+  {
+    method,
+    path,
+    parameters = new URLSearchParams(),
+    json,
+    accept = 'application/json',
+    signal,
+  }: ServiceRequest,
 ): Promise<ServiceAnswer> {
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));
   if (method === 'GET') url.search = parameters.toString();
@@ -84,7 +93,7 @@ export async function openService(
     const answer = await request(url, {
       method,
       headers: {
-        accept: 'application/json',
+        accept,
         'user-agent': 'spin-runtime',
         ...authorization(settings),
         ...(method === 'POST' && {
