@@ -32,7 +32,7 @@ const refusals = {
   PATH_NOT_ALLOWED: [403, 1008, 'This gateway does not let that path through.'],
   REQUEST_TIMEOUT: [408, 1002, 'The request took too long to arrive.'],
   HEADERS_TOO_LARGE: [431, 1009, 'The request headers are too large.'],
-  UPSTREAM_STARTING: [503, 1013, 'Jupyter is starting. Try again in a moment.'],
+  UPSTREAM_STARTING: [503, 1013, 'Jupyter is starting and will answer in a moment.'],
   UPSTREAM_DOWN: [
     502,
     1014,

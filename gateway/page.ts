@@ -35,6 +35,7 @@ button, .button { display: block; width: 100%; margin: 1.25rem 0 0; padding: .7r
   background: var(--accent); border: 1px solid transparent; border-radius: 9px; }
 button:hover, .button:hover { filter: brightness(1.08); }
 a { color: var(--accent); }
+.back { margin-top: 1.25rem; text-align: center; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 input:focus-visible { outline-offset: -1px; border-color: transparent; }
 code { padding: .1em .35em; font: .9em ui-monospace, "SF Mono", Menlo, Consolas, monospace;

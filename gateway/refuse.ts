@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GatewayError, Refusal } from './errors.js';
+import { faultOf } from './fault.js';
 import type { Log } from './log.js';
 import { acceptsHtml, isNavigation } from './navigation.js';
 import { escapeHtml, pageHeaders, renderPage } from './page.js';
@@ -97,7 +98,7 @@ export function refuseUpgrade(socket: Duplex, error: GatewayError): void {
 
 /**
  * The one log line of a refusal: never the query, which may hold a token. What made the gateway itself fail
- * is logged with its stack, since the client isn't told.
+ * is logged with its place, since the client isn't told; without its text, as an invalid URL quotes its token.
  */
 export function logRefusal(log: Log, req: IncomingMessage, address: string, error: GatewayError): void {
   const line = {
@@ -108,7 +109,7 @@ export function logRefusal(log: Log, req: IncomingMessage, address: string, erro
     method: req.method,
     path: req.url?.replace(/[?#].*$/s, ''),
   };
-  if (error.code === 'INTERNAL') log.error({ ...line, err: error.cause }, error.message);
+  if (error.code === 'INTERNAL') log.error({ ...line, fault: faultOf(error.cause) }, error.message);
   else log.warn(line, error.message);
 }
 
@@ -138,19 +139,17 @@ function refusalPage(error: GatewayError, navigation: boolean): string {
   const refresh = navigation ? retries[error.code] : undefined;
   const title = headings[error.code] ?? 'Bad request';
   const parts = [`<h1>${escapeHtml(title)}</h1>`];
-  if (refresh !== undefined && error.code === 'UPSTREAM_STARTING') {
-    parts.push(
-      '<div class="busy"></div>',
-      '<p class="quiet">A first start takes longer. This page moves on by itself.</p>',
-    );
-  } else {
-    parts.push(`<p>${escapeHtml(error.message)}</p>`);
-    if (refresh !== undefined) {
-      parts.push(`<p class="quiet">This page looks every ${refresh} seconds and moves on by itself.</p>`);
-    }
+  const busy = refresh !== undefined && error.code === 'UPSTREAM_STARTING';
+  if (busy) parts.push('<div class="busy"></div>');
+  parts.push(`<p>${escapeHtml(error.message)}</p>`);
+  if (busy) parts.push('<p class="quiet">This page moves on by itself.</p>');
+  else if (refresh !== undefined) {
+    parts.push(`<p class="quiet">This page looks every ${refresh} seconds and moves on by itself.</p>`);
   }
   if (error.code === 'FORBIDDEN' || error.code === 'UNAUTHENTICATED') {
     parts.push('<a class="button" href="/spin/login">Log in</a>');
+  } else if (error.code === 'NOT_FOUND' || error.code === 'PATH_NOT_ALLOWED') {
+    parts.push('<p><a href="/">To Jupyter</a></p>');
   }
   return renderPage({ title, body: parts.join('\n'), ...(refresh !== undefined && { refresh }) });
 }

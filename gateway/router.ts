@@ -12,6 +12,7 @@ import type { Handlers } from './edge/listener.js';
 import { checkOrigin } from './edge/origin.js';
 import { asGatewayError } from './errors.js';
 import type { Log } from './log.js';
+import { isNavigation } from './navigation.js';
 import type { HttpProxy } from './proxy/http.js';
 import { connectTunnel } from './proxy/tunnel.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from './refuse.js';
@@ -62,6 +63,8 @@ export function createRouter(parts: RouterParts): Handlers {
     if (target.path === '/spin' || target.path.startsWith('/spin/')) return api.handle(req, res, client);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
     const path = below(target.path);
+    // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.
+    if (path === '/logout' && isNavigation(req)) return sendRedirect(res, '/spin/logout');
     res.once('finish', () => channel.kernels.answered(req.method, path, res.statusCode));
     proxy.handle(req, res, admission);
   };

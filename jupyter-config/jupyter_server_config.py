@@ -30,6 +30,16 @@ c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"
 
+
+def _without_announcements(_handler, page):
+    """The page would still ask every user whether to fetch news, which the lines above make impossible."""
+    announcements = "@jupyterlab/apputils-extension:announcements"
+    page["disabledExtensions"] = [*page.get("disabledExtensions", ()), announcements]
+    return page
+
+
+c.ServerApp.tornado_settings = {"page_config_hook": _without_announcements}
+
 # Ten times the defaults: the gateway stops reading when a browser doesn't keep up, so the limits have only
 # to save browsers from a print loop that never ends.
 c.ZMQChannelsWebsocketConnection.iopub_data_rate_limit = 10_000_000

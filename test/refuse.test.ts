@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { finished } from 'node:stream/promises';
+import { pino } from 'pino';
 import t from 'tap';
 import { GatewayError } from '../gateway/errors.js';
-import { refuseUpgrade, sendRefusal } from '../gateway/refuse.js';
+import { logRefusal, refuseUpgrade, sendRefusal } from '../gateway/refuse.js';
 import { ask, NAVIGATION } from './support/ask.js';
 
 type Tap = { teardown(end: () => void): void };
@@ -116,3 +117,24 @@ t.test('a refused upgrade gets a whole HTTP response and its connection is close
   t.match(text, /\r\ncontent-length: (\d+)\r\n\r\n\{"code":"THROTTLED",/);
   socket.destroy();
 });
+
+t.test(
+  'what made the gateway itself fail is logged by its place, without a text that may quote a token',
+  async (t) => {
+    let cause: unknown;
+    try {
+      new URL('http://[canary-token');
+    } catch (error) {
+      cause = error;
+    }
+    const lines: string[] = [];
+    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+    const req = { method: 'GET', url: '/path?token=canary-token' } as IncomingMessage;
+    logRefusal(log, req, '192.0.2.1', new GatewayError('INTERNAL', undefined, { cause }));
+    t.match(JSON.parse(lines.join('')), {
+      path: '/path',
+      fault: { kind: 'TypeError', stack: /refuse\.test/ },
+    });
+    t.notMatch(lines.join(''), 'canary');
+  },
+);

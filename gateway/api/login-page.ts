@@ -52,6 +52,7 @@ export function renderLogout(): string {
 <p>This ends your session in every tab of this browser. Notebooks and kernels go on running.</p>
 <form method="post" action="/spin/logout">
 <button type="submit">Log out</button>
-</form>`,
+</form>
+<p class="back"><a href="/">Back to Jupyter</a></p>`,
   });
 }

@@ -25,22 +25,26 @@ interface Running {
   rest: readonly string[];
 }
 
+export interface BrokerParts {
+  readonly writer: MessageWriter;
+  readonly log: Log;
+  toKernel(payload: Payload): void;
+  /** Told when the last brokered cell has ended. */
+  onBrokered(): void;
+}
+
 /**
  * Answers what brokered cells ask on the stdin channel (mechanism 6). It honours only executions that the gateway
  * itself started, each for what its cell compiled to, once, page by page (invariant S12); the client never sees any
  * of it.
  */
 export class Broker {
-  readonly #writer: MessageWriter;
-  readonly #toKernel: (payload: Payload) => void;
-  readonly #log: Log;
+  readonly #parts: BrokerParts;
   /** By msg_id of the execute_request. */
   readonly #running = new Map<string, Running>();
 
-  constructor(writer: MessageWriter, toKernel: (payload: Payload) => void, log: Log) {
-    this.#writer = writer;
-    this.#toKernel = toKernel;
-    this.#log = log;
+  constructor(parts: BrokerParts) {
+    this.#parts = parts;
   }
 
   /** False on the hot path. */
@@ -51,7 +55,7 @@ export class Broker {
   /** The cell is on its way to the kernel: it may ask now. */
   expect(executeRequestId: string, { nonce, work }: Offer): void {
     const job = new BrokerJob(work, (fault) =>
-      this.#log.error({ fault, processor: work.name }, 'a brokered request failed'),
+      this.#parts.log.error({ fault, processor: work.name }, 'a brokered request failed'),
     );
     this.#running.set(executeRequestId, { job, nonce, page: 0, rest: [] });
   }
@@ -65,9 +69,8 @@ export class Broker {
     const { nonce, page, values } = question;
     if (nonce !== running.nonce || typeof page !== 'number' || page !== running.page) {
       // Somebody in the kernel makes up questions: this execution gets nothing any more.
-      running.job.cancel();
-      this.#running.delete(parentId(frame));
-      this.#log.warn({ page }, 'a question that its cell did not ask was refused');
+      this.ended(parentId(frame));
+      this.#parts.log.warn({ page }, 'a question that its cell did not ask was refused');
       this.#reply(frame, '');
       return true;
     }
@@ -79,13 +82,12 @@ export class Broker {
   /** The execution is over, however it ended: its request is cancelled. */
   ended(executeRequestId: string): void {
     this.#running.get(executeRequestId)?.job.cancel();
-    this.#running.delete(executeRequestId);
+    if (this.#running.delete(executeRequestId) && !this.some) this.#parts.onBrokered();
   }
 
   /** The kernel restarted, or nobody is left to answer. */
   close(): void {
-    for (const { job } of this.#running.values()) job.cancel();
-    this.#running.clear();
+    for (const id of [...this.#running.keys()]) this.ended(id);
   }
 
   async #answer(
@@ -104,7 +106,7 @@ export class Broker {
   }
 
   #reply(question: Frame, value: string): void {
-    this.#toKernel(this.#writer.inputReply(question, value));
+    this.#parts.toKernel(this.#parts.writer.inputReply(question, value));
   }
 }
 

@@ -29,6 +29,8 @@ export interface ChannelParts {
   onHeld(change: number): void;
   /** A request that waited could be neither passed nor answered: the caller closes the socket. */
   onFault(error: unknown): void;
+  /** Told when the last brokered cell has ended. */
+  onBrokered(): void;
 }
 
 /**
@@ -53,7 +55,7 @@ export class Channel {
     this.#parts = parts;
     this.#companions = new Companions(writer, (payload) => parts.toKernel(payload));
     this.#cells = new Cells(parts.log, { ...parts.who, kernel: parts.kernel.id });
-    this.#broker = new Broker(writer, (payload) => parts.toKernel(payload), parts.log);
+    this.#broker = new Broker({ ...parts, writer });
     const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
     this.#executions = new Executions({ ...parts, broker, companions, cells, writer });
     const kernelCompletions = new KernelCompletions(writer, (payload) => parts.toKernel(payload));
@@ -97,6 +99,11 @@ export class Channel {
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
     // The client has its answer before the log has its line.
     if (reply) this.#ended(reply);
+  }
+
+  /** True while the kernel waits for answers of the gateway's own. */
+  get brokers(): boolean {
+    return this.#broker.some;
   }
 
   /** The sockets are gone. */

@@ -1,6 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { WebSocket } from 'ws';
+import type { Conversation } from './conversation.js';
 
 /** How long the client that has a session may take to show that it is still there, in milliseconds. */
 const PROBE_MS = 3_000;
@@ -8,8 +8,8 @@ const PROBE_MS = 3_000;
 /** A session id for the upstream, kept for one connection until it ends. */
 export interface Claim {
   readonly id: string;
-  /** Binds it to the client's socket: the claim ends with it. */
-  hold(client: WebSocket): void;
+  /** Binds it to a conversation: the claim ends with it. */
+  hold(conversation: Conversation): void;
   /** The connection came to nothing. */
   release(): void;
 }
@@ -23,24 +23,35 @@ export interface Claim {
 export class Sessions {
   readonly #key: Buffer;
   /** Undefined while the connection is being made. */
-  readonly #claimed = new Map<string, { client?: WebSocket }>();
+  readonly #claimed = new Map<string, { conversation?: Conversation }>();
 
   constructor(key: Buffer) {
     this.#key = key;
   }
 
+  /** @returns the conversation that a client with this session has left and can be joined to */
+  left(kernelId: string, principal: string, session: string): Conversation | undefined {
+    const conversation = this.#claimed.get(this.#idOf(kernelId, principal, session))?.conversation;
+    return conversation?.isLeft ? conversation : undefined;
+  }
+
+  #idOf(kernelId: string, principal: string, session: string): string {
+    const text = JSON.stringify([kernelId, principal, session]);
+    return createHmac('sha256', this.#key).update(text).digest('hex').slice(0, 32);
+  }
+
   /** @param session the client's `session_id` */
   async claim(kernelId: string, principal: string, session: string): Promise<Claim> {
-    const text = JSON.stringify([kernelId, principal, session]);
-    const id = createHmac('sha256', this.#key).update(text).digest('hex').slice(0, 32);
+    const id = this.#idOf(kernelId, principal, session);
     const owner = this.#claimed.get(id);
-    if (owner && (owner.client === undefined || (await isThere(owner.client)))) return this.#take(newId());
+    if (owner && (owner.conversation === undefined || (await isThere(owner.conversation))))
+      return this.#take(newId());
     // Asking took time: another one may have come first.
     return this.#take(this.#claimed.get(id) === owner ? id : newId());
   }
 
   #take(id: string): Claim {
-    const place: { client?: WebSocket } = {};
+    const place: { conversation?: Conversation } = {};
     this.#claimed.set(id, place);
     const release = () => {
       if (this.#claimed.get(id) === place) this.#claimed.delete(id);
@@ -48,9 +59,9 @@ export class Sessions {
     return {
       id,
       release,
-      hold(client) {
-        place.client = client;
-        client.on('close', release);
+      hold(conversation) {
+        place.conversation = conversation;
+        conversation.onEnd(release);
       },
     };
   }
@@ -61,7 +72,9 @@ function newId(): string {
 }
 
 /** Asks a client's socket; ends it when there is no answer. */
-async function isThere(client: WebSocket): Promise<boolean> {
+async function isThere({ client, isLeft }: Conversation): Promise<boolean> {
+  // One that waits for its own client isn't free either.
+  if (client === undefined) return isLeft;
   if (client.readyState !== client.OPEN) return false;
   // A socket that the gateway itself has paused can't answer.
   if (client.isPaused) return true;

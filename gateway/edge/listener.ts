@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Config, Listen } from '../config.js';
+import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import { announce, createTrust } from './client.js';
 import { framingFault } from './framing.js';
@@ -142,7 +143,7 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
     try {
       handle();
     } catch (error) {
-      log.error({ err: error }, 'a handler failed');
+      log.error({ fault: faultOf(error) }, 'a handler failed');
       socket.destroy();
     }
   };

@@ -115,15 +115,17 @@ class Supervisor implements EmbeddedJupyter {
     await this.#life.catch(() => {});
   }
 
-  #absence(state: Exclude<JupyterState, 'ready'>): ['UPSTREAM_STARTING' | 'UPSTREAM_DOWN', string] {
+  #absence(state: Exclude<JupyterState, 'ready'>): ['UPSTREAM_STARTING' | 'UPSTREAM_DOWN', string?] {
     switch (state) {
       case 'installing':
+        // Without a line of progress there is nothing to install, or nobody knows yet.
+        if (this.#installing === '') return ['UPSTREAM_STARTING'];
         return [
           'UPSTREAM_STARTING',
-          `Jupyter is being installed; this happens once and takes a few minutes. ${this.#installing}`.trim(),
+          `Jupyter is being installed; this happens once and takes a few minutes. ${this.#installing}`,
         ];
       case 'starting':
-        return ['UPSTREAM_STARTING', 'Jupyter is starting. Try again in a moment.'];
+        return ['UPSTREAM_STARTING'];
       case 'restarting':
         return [
           'UPSTREAM_STARTING',

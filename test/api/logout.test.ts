@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ask, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
 import { startGatehouse, TOKEN } from '../support/gatehouse.js';
+import { startTestGateway, upstreamOf } from '../support/gateway.js';
 
 async function loggedIn(t: { teardown(end: () => Promise<void>): void }) {
   const gatehouse = await startGatehouse();
@@ -39,4 +40,18 @@ t.test('another site cannot log anybody out', async (t) => {
   const { gatehouse, cookie, logout } = await loggedIn(t);
   t.equal((await postForm(logout, {}, { cookie, origin: 'https://evil.example' })).status, 403);
   t.equal((await ask(`${gatehouse.origin}/x`, { headers: { cookie } })).status, 200);
+});
+
+t.test("Jupyter's logout leads a person to the gateway's, and a program to Jupyter", async (t) => {
+  const gateway = await startTestGateway({
+    upstream: upstreamOf({ url: 'http://127.0.0.1:9/user/me', token: '' }),
+  });
+  t.teardown(() => gateway.close());
+  const url = `${gateway.origin}/user/me/logout`;
+  const authorization = `token ${gateway.token}`;
+  t.match(await ask(url, { headers: { ...NAVIGATION, authorization } }), {
+    status: 302,
+    headers: { location: '/spin/logout' },
+  });
+  t.equal((await ask(url, { headers: { authorization } })).status, 502);
 });

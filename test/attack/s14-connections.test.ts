@@ -120,5 +120,5 @@ t.test('S14: a handler that fails ends its own request only', async (t) => {
   for (const bytes of [request, upgrade]) {
     t.ok((await exchange(plain(port), bytes)).closed);
   }
-  t.equal(lines.filter((line) => line.includes('a mistake in a handler')).length, 2);
+  t.equal(lines.filter((line) => line.includes('a handler failed')).length, 2);
 });

@@ -108,7 +108,7 @@ function mutations(encoding: Encoding): fc.Arbitrary<Buffer> {
     .constantFrom('iopub', '', 'Shell', 'heartbeat', 'shell\0')
     .map((name) => make(PARTS, name));
   const noise = fc.uint8Array({ maxLength: 200 }).map((data) => Buffer.from(data));
-  return fc.oneof(part, cut, longer, bytes, offset, channel, noise);
+  return fc.oneof(fc.constant(good), part, cut, longer, bytes, offset, channel, noise);
 }
 
 /** Reads a frame as strictly as its specification, with none of the gateway's code. @throws {Error} when it isn't one */

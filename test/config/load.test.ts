@@ -27,7 +27,7 @@ t.test('without any setting it is a loopback runtime with a Jupyter and a token 
     listen: { kind: 'tcp', host: '127.0.0.1', port: 8888 },
     upstream: { kind: 'embedded', environment: join(home, 'lib', 'jupyter') },
     tls: { mode: 'auto', files: undefined },
-    connections: join(home, 'etc', 'connections.yaml'),
+    connections: { file: join(home, 'etc', 'connections.yaml'), required: false },
   });
   const file = join(home, 'var', 'token');
   t.equal(readFileSync(file, 'utf8').trim(), config.token.reveal());
@@ -66,7 +66,7 @@ t.test('all settings together', async (t) => {
     allowedHosts: ['a.example.com', 'b.example.com'],
     allowedOrigins: ['https://app.example.com', 'http://localhost:3000'],
     trustedProxies: ['10.0.0.0/8', '::1'],
-    connections: '/etc/c.yaml',
+    connections: { file: '/etc/c.yaml', required: true },
   });
   t.equal(config.publicUrl?.origin, 'https://spin.example.com');
   t.same(config.runtimeEnv.names(), ['API_KEY']);
@@ -188,5 +188,6 @@ t.test('an allow-list opens the system’s variables, and never the gateway’s 
     SPIN_TOKEN: 'y'.repeat(16),
   });
   t.same(runtimeEnv.names(), ['HOME']);
+  t.same(['HOME', 'SPIN_TOKEN', 'API_KEY'].map(runtimeEnv.lists), [true, false, false]);
   t.match(runtimeEnv.explain('API_KEY'), /does not list/);
 });

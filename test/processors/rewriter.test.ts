@@ -241,8 +241,46 @@ const piece = fc.oneof(
   fc.constant(MARK),
   fc.string({ unit: 'binary', maxLength: 5 }),
 );
-const body = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+const anything = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''));
+/** Gets as far as headers and body, where random text seldom comes. */
+const request = fc
+  .tuple(
+    fc.constantFrom(
+      'GET http://a/',
+      'POST http://{{zqxbody}}/',
+      '# zqxbody\nhttps://a',
+      'FETCH zqxbody',
+      '/zqxbody',
+    ),
+    fc.array(
+      fc.oneof(
+        fc.constantFrom(
+          'zqxbody',
+          'a zqxbody: 1',
+          'zqxbody: 1',
+          'Content-Length: zqxbody',
+          '  ?zqxbody',
+          '',
+          '###',
+        ),
+        fc.constantFrom('< zqxbody', '### zqxbody', 'GET http://zqxbody/', '{{runtime_env:zqxbody}}'),
+        anything,
+      ),
+      { maxLength: 5 },
+    ),
+  )
+  .map(([line, more]) => [line, ...more].join('\n'));
+/** Holds a reference, without which no script is judged. */
+const script = fc
+  .tuple(
+    anything,
+    fc.constantFrom('eval ', "'", '((', '`', 'a[', 'bash -c "', 'cat <<$zqxbody\n', 'zqxbody(', ' '),
+    anything,
+  )
+  .map(([before, place, after]) => `echo zqxbody; ${before}\n${place}{{x}}${after}`);
+const body = fc.oneof(anything, request, script);
 const head = fc.oneof(
+  fc.constantFrom('%%shell', '%%rest'),
   fc.constantFrom(
     ...[
       '%%shell',

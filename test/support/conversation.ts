@@ -82,6 +82,7 @@ export function conversation({
       toClient.push(read(payload));
     },
     onHeld: () => {},
+    onBrokered: () => {},
     onFault: (error) => {
       faults.push(error);
     },

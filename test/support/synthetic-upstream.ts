@@ -11,9 +11,10 @@ import { sizedMessage } from './frames.js';
 
 /**
  * What stands in for Jupyter where Jupyter itself would be the bottleneck, or would take minutes for a thousand
- * kernels: the REST routes that the gateway asks, and kernels that speak the v1 subprotocol and run three "codes":
+ * kernels: the REST routes that the gateway asks, and kernels that speak the v1 subprotocol and run these "codes":
  *
- * - `stream COUNT BYTES`: that many stream messages of that size, then the reply
+ * - `stream COUNT BYTES`: that many stream messages of that size in batches, then the reply
+ * - `drip COUNT BYTES`: the same, each written alone, as Tornado does
  * - anything else that isn't silent: a reply of 1 KB
  * - anything silent (the gateway's companions): a reply and `idle`; never, in the kernel whose id is {@link BUSY}
  */
@@ -118,13 +119,14 @@ function converse(client: WebSocket, socket: Duplex, kernel: string, onIgnored: 
       return;
     }
     const [what, count, bytes] = code.split(' ');
-    if (what !== 'stream') {
+    if (what !== 'stream' && what !== 'drip') {
       client.send(reply);
       return;
     }
     const message = sizedMessage('iopub', 'stream', parent_header, { name: 'stdout' }, Number(bytes));
     const one = Buffer.concat([frameHead(message.length), message]);
-    const batch = Buffer.concat(Array<Buffer>(Math.max(1, Math.floor(BATCH_BYTES / one.length))).fill(one));
+    const together = what === 'drip' ? 1 : Math.max(1, Math.floor(BATCH_BYTES / one.length));
+    const batch = Buffer.concat(Array<Buffer>(together).fill(one));
     void write(socket, batch, Number(count) * one.length).then(() => client.send(reply));
   });
 }
