@@ -9,6 +9,8 @@ const WAIT_MS = 700;
 const LOAD_MS = 10_000;
 /** Entries that are kept; each holds what one load gave, which is bounded by its processor. */
 const MOST = 200;
+/** Loads at a time: one who types isn't to be a load on a service. */
+const MOST_LOADING = 16;
 
 interface Entry {
   readonly value: Promise<unknown>;
@@ -18,6 +20,7 @@ interface Entry {
 /** What services told for completion. Loads are shared: typing on never asks a second time. */
 export class Memory {
   readonly #entries = new Map<string, Entry>();
+  #loading = 0;
 
   /**
    * @param key of what is remembered, its connection's {@link identityOf} in it
@@ -25,7 +28,10 @@ export class Memory {
    */
   async remembered<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
     let entry = this.#entries.get(key);
-    if (entry === undefined || entry.staleAt < Date.now()) entry = this.#start(key, load);
+    if (entry === undefined || entry.staleAt < Date.now()) {
+      if (this.#loading >= MOST_LOADING) return undefined;
+      entry = this.#start(key, load);
+    }
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<undefined>((resolve) => {
       timer = setTimeout(() => resolve(undefined), WAIT_MS);
@@ -34,13 +40,18 @@ export class Memory {
   }
 
   #start(key: string, load: (signal: AbortSignal) => Promise<unknown>): Entry {
+    this.#loading += 1;
     const entry: Entry = {
       staleAt: Date.now() + FRESH_MS,
-      value: load(AbortSignal.timeout(LOAD_MS)).catch(() => {
-        // Nobody asked for an error while typing; running the cell tells what is wrong.
-        entry.staleAt = Date.now() + FAILED_MS;
-        return undefined;
-      }),
+      value: load(AbortSignal.timeout(LOAD_MS))
+        .catch(() => {
+          // Nobody asked for an error while typing; running the cell tells what is wrong.
+          entry.staleAt = Date.now() + FAILED_MS;
+          return undefined;
+        })
+        .finally(() => {
+          this.#loading -= 1;
+        }),
     };
     this.#entries.delete(key);
     this.#entries.set(key, entry);

@@ -45,6 +45,24 @@ t.test('what is kept is bounded', async (t) => {
   t.equal(await memory.remembered('499', async () => 'again'), 499);
 });
 
+t.test('so many load at a time', async (t) => {
+  const memory = new Memory();
+  let loads = 0;
+  let finish = () => {};
+  const held = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const load = () => {
+    loads += 1;
+    return held;
+  };
+  const all = Array.from({ length: 100 }, (_, at) => memory.remembered(String(at), load));
+  t.equal(loads, 16);
+  finish();
+  await Promise.all(all);
+  t.equal(await memory.remembered('99', async () => 'again'), 'again', 'and then others may');
+});
+
 t.test('another credential is another identity, and none of it is in there', (t) => {
   const one = identityOf({ url: 'u', token: new Secret('one') });
   t.not(identityOf({ url: 'u', token: new Secret('two') }), one);
