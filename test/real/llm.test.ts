@@ -76,6 +76,18 @@ t.test('an answer is shown as Markdown, kept as text, its tokens told', async (t
   });
 });
 
+t.test('while a model pauses, its text so far stays', async (t) => {
+  const { run } = await startKernel(t);
+  const { data } = await run('%%llm --model thinks\nso far');
+  const first = data.findIndex((bundle) => bundle['text/markdown'] !== undefined);
+  t.ok(first >= 0);
+  t.same(
+    data.slice(first, -1).filter((bundle) => bundle['text/markdown'] === undefined),
+    [],
+    'nothing is shown in its place',
+  );
+});
+
 t.test('variables come as text, tables as a fenced beginning with its size', async (t) => {
   const { run } = await startKernel(t);
   await run(`name = 'a "b" {{x}} \\\\'; many = [1, "two", None]

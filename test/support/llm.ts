@@ -30,7 +30,8 @@ export const CONTEXT = 20_000;
 /**
  * A service with chat completions as the vendor describes them: streamed chunks, usage in the last one, `[DONE]`,
  * errors by status and code. Its models: `echo` answers with the prompt, `endless` doesn't end, `breaks` stops in the
- * middle, `fails` says so in the middle, `busy` takes no requests, `down` fails.
+ * middle, `fails` says so in the middle, `thinks` pauses before
+ * its end, `busy` takes no requests, `down` fails.
  *
  * Source: https://platform.openai.com/docs/api-reference/chat (create, streaming), …/guides/error-codes
  */
@@ -58,7 +59,7 @@ export async function startChatService(): Promise<ChatService> {
       return refuse(res, 429, { message: 'Rate limit reached.', code: 'rate_limit_exceeded' });
     }
     if (request.model === 'down') return refuse(res, 500, { message: `Failed for ${LLM_TOKEN}.` });
-    if (!['echo', 'endless', 'breaks', 'fails'].includes(request.model)) {
+    if (!['echo', 'endless', 'breaks', 'fails', 'thinks'].includes(request.model)) {
       return refuse(res, 404, { message: `The model does not exist.`, code: 'model_not_found' });
     }
     res.on('close', () => {
@@ -103,6 +104,8 @@ async function stream(res: ServerResponse, { model, stream_options }: ChatReques
   for (let at = 0; at < characters.length; at += 5) {
     await send(res, chunk({ content: characters.slice(at, at + 5).join('') }));
   }
+  // Longer than a kernel waits before it asks how far it is.
+  if (model === 'thinks') await wait(1_200);
   if (model === 'breaks') return void res.destroy();
   if (model === 'fails') {
     await send(res, { error: { message: 'The server had an error.', type: 'server_error' } });
