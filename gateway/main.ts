@@ -20,7 +20,7 @@ import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
 import { fixedUpstream, probe, type UpstreamSource } from './proxy/upstream.js';
 import { browserPort, browserUrl } from './public-url.js';
-import { createResolver } from './references.js';
+import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
 import { createRouter } from './router.js';
 
@@ -58,7 +58,8 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const { environment } = config;
   const catalogue = await openCatalogue({ ...config.connections, kinds, environment, log });
   const resolve = createResolver(config.runtimeEnv, catalogue);
-  const processors = createProcessors({ resolve, connections: catalogue, addOns });
+  const references = createReferences(resolve, config.runtimeEnv, catalogue);
+  const processors = createProcessors({ resolve, references, connections: catalogue, addOns });
   const kernels = new Kernels(createAskLanguage(upstream));
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),

@@ -32,3 +32,31 @@ export function createResolver(
     );
   };
 }
+
+/**
+ * Makes the function that lists what cells may refer to, e.g. `runtime_env:API_KEY`: what the resolver gives a value
+ * for, and nothing else.
+ */
+export function createReferences(
+  resolve: (reference: string) => Secret,
+  runtimeEnv: Pick<RuntimeEnv, 'names'>,
+  catalogue: Pick<Catalogue, 'stores'>,
+): () => readonly string[] {
+  const isAvailable = (reference: string): boolean => {
+    try {
+      resolve(reference);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return () => {
+    const variables = runtimeEnv.names();
+    const secrets = [...new Set([...catalogue.stores().fileNames(), ...variables])];
+    return [
+      ...variables.map((name) => `runtime_env:${name}`),
+      ...secrets.map((name) => `secret:${name}`),
+      ...variables.map((name) => `secret_var:${name}`),
+    ].filter(isAvailable);
+  };
+}

@@ -1,3 +1,4 @@
+import type { CompletionJob, Suggested } from './completion/suggestion.js';
 import type { ConnectionKind } from './connection.js';
 import type { Page, Value } from './pages.js';
 import type { Cell, Json, Option, Processor } from './processor.js';
@@ -32,16 +33,22 @@ export interface BrokeredDefinition<Settings> {
   readonly connection: ConnectionKind<Settings>;
   /** @throws {CellError} for anything that the cell's author can mend */
   compile(cell: Cell): Request<Settings>;
+  /** See {@link Processor.complete}. */
+  complete?(body: string, cursor: number, job: CompletionJob<Settings>): Suggested | Promise<Suggested>;
 }
 
 /** A processor whose requests the gateway makes, with the credentials of a connection that the kernel never sees. */
 export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Processor {
-  const { name, summary, options, connection } = definition;
+  const { name, summary, options, connection, complete } = definition;
   return {
     name,
     summary,
     options,
     connection,
+    // As below: the catalogue has checked the settings.
+    ...(complete && {
+      complete: (body, cursor, job) => complete(body, cursor, job as CompletionJob<Settings>),
+    }),
     compile(cell, { connections }) {
       const chosen = connections.find(name, cell.connection);
       const request = definition.compile(cell);

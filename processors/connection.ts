@@ -29,6 +29,8 @@ export interface Connection {
 export interface Connections {
   /** Types that it holds: only then `%%name` of a processor that needs a connection is taken. */
   types(): ReadonlySet<string>;
+  /** Names of a type's connections, in the catalogue's order. */
+  names(type: string): readonly string[];
   /**
    * @param name undefined: the type's default, or the only one
    * @throws {CellError} naming the connections that there are

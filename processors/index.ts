@@ -1,5 +1,7 @@
+import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './connection.js';
 import { helperSource } from './kernel/helper.js';
+import { llm } from './llm.js';
 import type { Context, Processor } from './processor.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
@@ -8,10 +10,11 @@ import { type Rewrite, Rewriter } from './rewriter.js';
 import { shell } from './shell.js';
 import { sql } from './sql.js';
 
+export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, llm];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {
@@ -44,14 +47,28 @@ export interface Processors {
    * whose `ok` has to be awaited: it makes sure that the helper is there and ready for one cell.
    */
   readonly helper: { readonly code: string };
+  /**
+   * Whether a complete_request or inspect_request may be the gateway's; false means its frame passes. Cheap.
+   * @param cursor index of the JavaScript string `code`
+   */
+  assists(code: string, cursor: number): boolean;
+  /** Bounded in time. @returns undefined when the kernel answers better */
+  complete(code: string, cursor: number): Promise<Completion | undefined>;
+  /** @returns help about what the cursor is at, empty when there is none; undefined when the kernel is to be asked */
+  explain(code: string, cursor: number): string | undefined;
 }
 
 export function createProcessors(options: ProcessorsOptions): Processors {
-  const rewriter = new Rewriter([...builtIn, ...(options.addOns ?? [])], options, options.compileLimitMs);
+  const all = [...builtIn, ...(options.addOns ?? [])];
+  const rewriter = new Rewriter(all, options, options.compileLimitMs);
+  const completer = new Completer(all, options, (name) => rewriter.isTaken(name));
   return {
     matches: (code, metadata) => rewriter.matches(code, metadata),
     rewrite: (code, metadata) => rewriter.rewrite(code, metadata),
     refuse: (sentence) => rewriter.refuse(sentence),
     helper: { code: helperSource() },
+    assists: (code, cursor) => completer.assists(code, cursor),
+    complete: (code, cursor) => completer.complete(code, cursor),
+    explain: (code, cursor) => completer.explain(code, cursor),
   };
 }

@@ -73,7 +73,9 @@ function usage({ name, summary, connection, options }: Processor): string {
   const words = Object.entries(options).map(([option, { type }]) =>
     type === 'flag' ? `[--${option}]` : `[--${option} ${type === 'number' ? 'NUMBER' : 'NAME'}]`,
   );
-  const helps = Object.entries(options).map(([option, { help }]) => `--${option}: ${help}`);
+  const helps = Object.entries(options).map(
+    ([option, { help, values }]) => `--${option}: ${help}${values ? ` (${values.join(', ')})` : ''}`,
+  );
   const line = [`%%${name}`, ...(connection ? ['[CONNECTION]'] : []), ...words].join(' ');
   return `Usage: ${line} (${[summary, ...helps].join('; ')}).`;
 }

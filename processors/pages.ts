@@ -64,4 +64,14 @@ export type Value =
   | { readonly type: 'number'; readonly value: string }
   | { readonly type: 'bool'; readonly value: boolean }
   | { readonly type: 'null'; readonly value: null }
-  | { readonly type: 'list'; readonly value: readonly Value[] };
+  | { readonly type: 'list'; readonly value: readonly Value[] }
+  | { readonly type: 'table'; readonly value: Table };
+
+/** The beginning of a DataFrame, or of a list of dicts, as text; a missing value is null. */
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | null)[])[];
+  /** Of the whole table. */
+  readonly total: number;
+  readonly all_columns: number;
+}

@@ -1,3 +1,4 @@
+import type { CompletionJob, Suggested } from './completion/suggestion.js';
 import type { ConnectionKind, Connections } from './connection.js';
 import type { Page, Value } from './pages.js';
 import type { Secret } from './secret.js';
@@ -9,6 +10,8 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 export interface Option {
   readonly type: 'string' | 'number' | 'flag';
   readonly help: string;
+  /** What it takes, where that is a closed list: offered while the line is typed. */
+  readonly values?: readonly string[];
 }
 
 /** A SPIN cell as its author wrote it: `%%processor [connection] [--option value …]` and a body. */
@@ -37,6 +40,10 @@ export interface Context {
    * @throws {CellError} when the name isn't set, or this cell may not use it; says which and what to do
    */
   resolve(reference: string): Secret;
+  /**
+   * Every reference that a cell may use, e.g. `runtime_env:API_KEY`, for completion; absent: none is offered.
+   */
+  readonly references?: () => readonly string[];
   /** The connections that cells may use. */
   readonly connections: Connections;
 }
@@ -82,6 +89,14 @@ export interface Processor {
   readonly options: Readonly<Record<string, Option>>;
   /** @throws {CellError} for anything that the cell's author can mend; nothing of the cell runs then */
   compile(cell: Cell, context: Context): Compiled | Promise<Compiled>;
+  /**
+   * What could stand at the cursor of a cell's body. References and the first line are none of its business.
+   *
+   * @param body as typed so far
+   * @param cursor index into it
+   * @param job what it takes to ask the service; what is fetched has to go through `job.remembered`
+   */
+  complete?(body: string, cursor: number, job: CompletionJob): Suggested | Promise<Suggested>;
 }
 
 /** A mistake in a cell that its author can mend: shown as the cell's error; must hold no value. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { brokered, type Job, type Request } from './brokered.js';
+import { completePromql } from './completion/prometheus.js';
 import { readDuration, writeDuration } from './duration.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
@@ -40,9 +41,9 @@ export const prometheus = brokered<Settings>({
   summary: 'asks Prometheus in PromQL',
   options: {
     range: { type: 'string', help: 'values over the last 15m, 6h, 7d …' },
-    step: { type: 'string', help: 'distance of these values, e.g. 30s; default auto' },
+    step: { type: 'string', help: 'distance of these values, e.g. 30s; default auto', values: ['auto'] },
     at: { type: 'string', help: 'the time to ask about: 2026-01-31T12:00:00Z, or 1h for an hour ago' },
-    list: { type: 'string', help: Object.keys(lists).join(', ') },
+    list: { type: 'string', help: 'what there is, in place of values', values: Object.keys(lists) },
     timeout: TIMEOUT,
     out: OUT,
     raw: RAW,
@@ -61,6 +62,8 @@ export const prometheus = brokered<Settings>({
       return `Prometheus ${String(version ?? '')}`.trim();
     },
   },
+
+  complete: completePromql,
 
   compile(cell) {
     const { out, timeout } = cell.options;

@@ -63,7 +63,7 @@ export class Rewriter {
   }
 
   matches(code: string, metadata: unknown): boolean {
-    return this.#isTaken(headName(code)) || namesCell(metadata) !== undefined || mentionsProvided(code);
+    return this.isTaken(headName(code)) || namesCell(metadata) !== undefined || mentionsProvided(code);
   }
 
   async rewrite(code: string, metadata: unknown): Promise<Rewrite> {
@@ -89,7 +89,8 @@ export class Rewriter {
     return { processor, code: raising(refused), spin: {}, delivered: [], refused };
   }
 
-  #isTaken(name: string | undefined): boolean {
+  /** @param name the word after `%%` */
+  isTaken(name: string | undefined): boolean {
     if (name === undefined || name === 'spin') return name === 'spin';
     const processor = this.#processors.get(name);
     if (processor === undefined || IPYTHON_MAGICS.has(name)) return false;
@@ -112,12 +113,13 @@ export class Rewriter {
   #draft(code: string, metadata: unknown) {
     const spin = namesCell(metadata);
     if (spin !== undefined) return readMetadata(spin, code);
-    if (!this.#isTaken(headName(code))) return undefined;
+    if (!this.isTaken(headName(code))) return undefined;
     return readHead(code, (name, option) => this.#processors.get(name)?.options[option]?.type === 'flag');
   }
 }
 
-function needsConnection({ connection }: Processor): boolean {
+/** True for a processor none of whose cells can do without a connection. */
+export function needsConnection({ connection }: Processor): boolean {
   return connection !== undefined && connection.optional !== true;
 }
 

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { CellError } from './processor.js';
@@ -22,8 +23,22 @@ export interface ServiceRequest {
   /** Below the connection's URL, e.g. `api/v1/query`. */
   readonly path: string;
   /** Sent as a form by POST, as a query by GET. */
-  readonly parameters: URLSearchParams;
+  readonly parameters?: URLSearchParams;
+  /** Sent by POST in place of parameters. */
+  readonly json?: object;
+  /** Media types that are wanted; default JSON. */
+  readonly accept?: string;
   readonly signal: AbortSignal;
+  /** The largest answer that is wanted, in bytes; default 512 MiB. */
+  readonly largest?: number;
+}
+
+/** An answer of any status, its body still to be read. */
+export interface ServiceAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Destroying it closes the connection. */
+  readonly body: Readable;
 }
 
 /** The largest answer that is read into memory, in bytes. */
@@ -44,20 +59,48 @@ linkLocal.addAddress('fd00:ec2::254', 'ipv6');
  */
 export async function askService(
   settings: ServiceSettings,
-  { method, path, parameters, signal }: ServiceRequest,
+  request: ServiceRequest,
 ): Promise<{ readonly status: number; readonly body: string }> {
+  const { largest = LARGEST, signal } = request;
+  try {
+    const { status, headers, body } = await openService(settings, request);
+    if (Number(headers['content-length'] ?? 0) > largest) {
+      body.destroy();
+      throw tooLarge(largest);
+    }
+    return { status, body: await text(limited(body, largest)) };
+  } catch (error) {
+    if (error instanceof CellError || signal.aborted) throw error;
+    throw unreachable(settings, error);
+  }
+}
+
+/** The same for an answer that is read as it comes: what goes wrong then is told by {@link unreachable}. */
+export async function openService(
+  settings: ServiceSettings,
+  {
+    method,
+    path,
+    parameters = new URLSearchParams(),
+    json,
+    accept = 'application/json',
+    signal,
+  }: ServiceRequest,
+): Promise<ServiceAnswer> {
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));
   if (method === 'GET') url.search = parameters.toString();
   try {
     const answer = await request(url, {
       method,
       headers: {
-        accept: 'application/json',
+        accept,
         'user-agent': 'spin-runtime',
         ...authorization(settings),
-        ...(method === 'POST' && { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...(method === 'POST' && {
+          'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded',
+        }),
       },
-      ...(method === 'POST' && { body: parameters.toString() }),
+      ...(method === 'POST' && { body: json ? JSON.stringify(json) : parameters.toString() }),
       dispatcher: dispatcherFor(settings),
       signal,
     });
@@ -67,15 +110,20 @@ export async function askService(
         `${url.host} sends on to another address: put the final one into the connection's url.`,
       );
     }
-    if (Number(answer.headers['content-length'] ?? 0) > LARGEST) {
-      answer.body.destroy();
-      throw new CellError(`The answer is larger than ${LARGEST / 1024 ** 2} MiB. Ask for less.`);
-    }
-    return { status: answer.statusCode, body: await text(limited(answer.body)) };
+    return { status: answer.statusCode, headers: answer.headers, body: answer.body };
   } catch (error) {
     if (error instanceof CellError || signal.aborted) throw error;
-    throw new CellError(`${url.host} can't be reached: ${reasonOf(error)}.`, { cause: error });
+    throw unreachable(settings, error);
   }
+}
+
+/** The sentence about a request without an answer, or with half of one. */
+export function unreachable({ url }: ServiceSettings, error: unknown): CellError {
+  return new CellError(`${new URL(url).host} can't be reached: ${reasonOf(error)}.`, { cause: error });
+}
+
+function tooLarge(bytes: number): CellError {
+  return new CellError(`The answer is larger than ${Math.round(bytes / 1024 ** 2)} MiB. Ask for less.`);
 }
 
 function authorization({ token, username, password }: ServiceSettings): Record<string, string> {
@@ -136,12 +184,11 @@ class LinkLocalError extends Error {
   readonly code = 'LINK_LOCAL';
 }
 
-async function* limited(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* limited(body: AsyncIterable<Buffer>, largest: number): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > LARGEST)
-      throw new CellError(`The answer is larger than ${LARGEST / 1024 ** 2} MiB. Ask for less.`);
+    if (size > largest) throw tooLarge(largest);
     yield chunk;
   }
 }

@@ -135,8 +135,22 @@ function isValue(value: unknown, depth = 0): value is Value {
   const { type, value: inner } = Object(value) as { type?: unknown; value?: unknown };
   if (type === 'list')
     return depth < 4 && Array.isArray(inner) && inner.every((item) => isValue(item, depth + 1));
+  if (type === 'table') return isTable(inner);
   if (type === 'null') return inner === null;
   if (type === 'bool') return typeof inner === 'boolean';
   if (type === 'number') return typeof inner === 'string' && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(inner);
   return (type === 'text' || type === 'date' || type === 'time') && typeof inner === 'string';
+}
+
+function isTable(value: unknown): boolean {
+  const { columns, rows, total, all_columns } = Object(value) as Record<string, unknown>;
+  const isText = (field: unknown) => typeof field === 'string' || field === null;
+  return (
+    Array.isArray(columns) &&
+    columns.every((name) => typeof name === 'string') &&
+    Array.isArray(rows) &&
+    rows.every((row) => Array.isArray(row) && row.length === columns.length && row.every(isText)) &&
+    Number.isSafeInteger(total) &&
+    Number.isSafeInteger(all_columns)
+  );
 }

@@ -39,6 +39,12 @@ export class Cells {
     this.#write(oldest[1], 'unseen');
   }
 
+  /** msg_id of the cell that was sent first of those that haven't ended; undefined when there is none. */
+  get running(): string | undefined {
+    const [first] = this.#running.keys();
+    return first;
+  }
+
   /** The cell is taken by a processor. */
   processedBy(id: string, processor: string): void {
     const cell = this.#running.get(id);

@@ -3,14 +3,16 @@ import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import { Broker } from './broker.js';
 import { Cells } from './cells.js';
-import { handlingOf } from './client-messages.js';
+import { type Handling, handlingOf } from './client-messages.js';
 import { decode, decodeStrictly, type Wire } from './codec.js';
 import { Companions } from './companions.js';
+import { Completions } from './completions.js';
 import { Executions, MAX_MESSAGE } from './executions.js';
 import type { Frame, Payload } from './frame.js';
 import { InputRequests } from './input-requests.js';
+import { KernelCompletions } from './kernel-completions.js';
 import type { Kernel } from './kernels.js';
-import { Lane } from './lane.js';
+import { Lane, type Turn } from './lane.js';
 import { type Header, lifeIn, MessageWriter, parentId, readHeader, readObject } from './messages.js';
 import { Redactor } from './redact.js';
 
@@ -39,6 +41,8 @@ export class Channel {
   readonly #parts: ChannelParts;
   readonly #broker: Broker;
   readonly #companions: Companions;
+  readonly #completions: Completions;
+  readonly #kernelCompletions: KernelCompletions;
   readonly #cells: Cells;
   readonly #executions: Executions;
   readonly #inputs = new InputRequests();
@@ -54,6 +58,9 @@ export class Channel {
     this.#broker = new Broker({ ...parts, writer });
     const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
     this.#executions = new Executions({ ...parts, broker, companions, cells, writer });
+    const kernelCompletions = new KernelCompletions(writer, (payload) => parts.toKernel(payload));
+    this.#kernelCompletions = kernelCompletions;
+    this.#completions = new Completions({ ...parts, cells, kernelCompletions, writer });
     this.#redactor = new Redactor(parts.kernel.delivered);
     this.#unsubscribe = parts.kernel.onRestart(() => this.#restarted());
   }
@@ -66,8 +73,8 @@ export class Channel {
     if (data.length > MAX_MESSAGE && header.msg_type !== 'execute_request')
       throw new GatewayError('MESSAGE_TOO_LARGE');
     const handling = handlingOf(frame.channel, header.msg_type);
-    if (handling === 'cell' || (handling === 'pass' && frame.channel === 'shell'))
-      this.#queue(frame, header, payload);
+    if (handling === 'cell' || handling === 'assist' || (handling === 'pass' && frame.channel === 'shell'))
+      this.#queue(frame, header, payload, handling);
     else if (handling === 'pass') this.#parts.toKernel(payload);
     else if (handling === 'answer') this.#answer(header, payload);
     else if (handling === 'refuse')
@@ -79,8 +86,9 @@ export class Channel {
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
   fromKernel(data: Buffer, binary: boolean): void {
     const frame = decode(this.#parts.wire, data, binary);
-    if (this.#companions.some || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
+    if (this.#asksKernel || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
     if (this.#companions.some && this.#companions.take(frame)) return;
+    if (this.#kernelCompletions.some && this.#kernelCompletions.take(frame)) return;
     const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
     if (frame.channel === 'stdin') {
       if (this.#broker.take(frame)) return;
@@ -102,18 +110,24 @@ export class Channel {
   close(): void {
     this.#unsubscribe();
     this.#companions.lost();
+    this.#kernelCompletions.lost();
     this.#broker.close();
     this.#cells.close();
   }
 
-  #queue(frame: Frame, header: Header, payload: Payload): void {
+  get #asksKernel(): boolean {
+    return this.#companions.some || this.#kernelCompletions.some;
+  }
+
+  #queue(frame: Frame, header: Header, payload: Payload, handling: Handling): void {
     const key = `${header.session}\n${header.subshell_id ?? ''}`;
     const lane = this.#lanes.get(key) ?? new Lane((change) => this.#parts.onHeld(change));
-    const drained = lane.push(
-      header.msg_type === 'execute_request'
-        ? this.#executions.turn(frame, header, payload, this.#abortOf(key))
-        : { bytes: payload.data.length, run: () => this.#parts.toKernel(payload), abort: () => {} },
-    );
+    const turns: Partial<Record<Handling, () => Turn>> = {
+      cell: () => this.#executions.turn(frame, header, payload, this.#abortOf(key)),
+      assist: () => this.#completions.turn(frame, header, payload),
+    };
+    const pass = { bytes: payload.data.length, run: () => this.#parts.toKernel(payload), abort: () => {} };
+    const drained = lane.push(turns[handling]?.() ?? pass);
     if (!drained) return;
     this.#lanes.set(key, lane);
     drained.then(() => this.#lanes.delete(key)).catch((error: unknown) => this.#parts.onFault(error));
@@ -128,6 +142,7 @@ export class Channel {
     const life = lifeIn(frame);
     if (life === undefined) return;
     this.#inputs.lost();
+    this.#kernelCompletions.lost();
     this.#broker.close();
     if (life === 'starting') this.#companions.again();
     else this.#companions.lost();
@@ -135,6 +150,7 @@ export class Channel {
 
   #restarted(): void {
     this.#companions.lost();
+    this.#kernelCompletions.lost();
     this.#broker.close();
     this.#inputs.lost();
     for (const payload of this.#redactor.releaseAll()) this.#parts.toClient(payload);

@@ -2,6 +2,8 @@
 export type Handling =
   /** A cell: processors may rewrite it, its end is logged. */
   | 'cell'
+  /** About code that isn't run: answered in the kernel's place where it is a SPIN cell's, in the order of its shell. */
+  | 'assist'
   /** Passes as it is, in the order of its shell. */
   | 'pass'
   /** Passes only to a question that this socket was asked and hasn't answered. */
@@ -29,6 +31,8 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   shell: [
     // The only way for code that is rewritten and logged. Its user_expressions are evaluated as they stand.
     { types: ['execute_request'], handling: 'cell' },
+    // In a SPIN cell the gateway knows what could stand there; all others pass as they are. Nothing of it is run.
+    { types: ['complete_request', 'inspect_request'], handling: 'assist' },
     // Widgets: handlers that a cell registered run with a client's data and buffers, byte for byte.
     { types: ['comm_open', 'comm_msg', 'comm_close'], handling: 'pass' },
     // Completion and inspection can run a property or __repr__ of the user's own objects; nothing of the request's.

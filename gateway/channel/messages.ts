@@ -94,6 +94,17 @@ export class MessageWriter {
     return this.#answer(request, header, [['shell', 'execute_reply', { status: 'aborted' }]]);
   }
 
+  /** What a kernel sends for a request that it answers. */
+  answered(request: Frame, header: Header, type: string, content: object): Payload[] {
+    return this.#answer(request, header, [[request.channel, type, content]]);
+  }
+
+  /** The state of a kernel that still runs a cell of that session. */
+  busy(executeRequestId: string, { session }: Header): Payload {
+    const parent = { msg_id: executeRequestId, msg_type: 'execute_request', session };
+    return this.#message('iopub', newHeader('status', session), parent, { execution_state: 'busy' });
+  }
+
   /** What a kernel sends for a cell that fails: used only where no kernel can raise the error itself. */
   failed(request: Frame, header: Header, code: string, error: { ename: string; evalue: string }): Payload[] {
     const content = { ...error, traceback: [`${error.ename}: ${error.evalue}`] };

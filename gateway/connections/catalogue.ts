@@ -81,6 +81,8 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   return {
     all: () => version.document.connections.map(connectionOf),
     types: () => new Set(version.document.connections.map(({ type }) => type)),
+    names: (type) =>
+      version.document.connections.filter((draft) => draft.type === type).map(({ name }) => name),
     find: (type, name) => connectionOf(choose(version.document.connections, type, name)),
     stores: () => version.stores,
     reserves(reference) {

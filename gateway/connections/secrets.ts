@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '../../processors/secret.js';
 
@@ -29,4 +29,13 @@ export function readSecretFile(folder: string, name: string): Secret | undefined
   }
   if (content.length > LONGEST) throw new Error(`the secret ${name} is larger than ${LONGEST} bytes`);
   return new Secret(content.toString('utf8').replace(/\r?\n$/, ''));
+}
+
+/** @returns the names in the folder that a reference can have; none when there is no such folder */
+export function secretFileNames(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter((name) => FILE_NAME.test(name));
+  } catch {
+    return [];
+  }
 }

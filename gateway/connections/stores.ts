@@ -1,5 +1,5 @@
 import type { Secret } from '../../processors/secret.js';
-import { DEFAULT_SECRETS_FOLDER, readSecretFile } from './secrets.js';
+import { DEFAULT_SECRETS_FOLDER, readSecretFile, secretFileNames } from './secrets.js';
 
 /** Where references lead, for connections; what cells may use is decided elsewhere. */
 export interface Stores {
@@ -10,6 +10,8 @@ export interface Stores {
   get(reference: string): Secret | undefined;
   /** The `file` store alone. */
   file(name: string): Secret | undefined;
+  /** Names in the `file` store. */
+  fileNames(): readonly string[];
   /** What a reference finally names: `secret_var:VAR` becomes the `secret:…` that the variable VAR holds. */
   canonical(reference: string): string;
 }
@@ -30,6 +32,7 @@ export function createStores(
   return {
     canonical,
     file: (name) => readSecretFile(folder, name),
+    fileNames: () => secretFileNames(folder),
     get(reference) {
       const name = nameOf(canonical(reference));
       if (reference.startsWith('runtime_env:')) return environment.get(name);

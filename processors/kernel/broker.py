@@ -76,7 +76,7 @@ class _Result:
         elif kind == "text":
             self._text.append(page["text"])
             self._update({"text/markdown": "".join(self._text), "text/plain": "".join(self._text)})
-        elif kind == "progress":
+        elif kind == "progress" and not self._text:
             self._update({"text/plain": page["text"]})
 
     def withdraw(self):
@@ -92,8 +92,11 @@ class _Result:
             bundles.append(self._table.bundle(end.get("note", "")))
         elif self._text:
             value = "".join(self._text)
+        if self._table is None and end.get("note"):
+            # Beside the text: in it, an open code block would take it in.
+            bundles.append({"text/plain": end["note"]})
         for bundle in bundles:
-            if not self._shown or bundle is not bundles[0]:
+            if not self._shown or self._text or bundle is not bundles[0]:
                 display(bundle, raw=True)
             else:
                 self._update(bundle)

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KernelMessage } from '@jupyterlab/services';
 import t, { type Test } from 'tap';
@@ -7,6 +7,7 @@ import { type Client, connect, execute } from '../support/client.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
 import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';
 import { PASSWORD, type Prometheus, startPrometheus } from '../support/prometheus.js';
+import { filesBelow, memoryOf } from '../support/traces.js';
 
 t.setTimeout(180_000);
 
@@ -174,26 +175,3 @@ t.test(
     }
   },
 );
-
-/** All writable memory of a process. */
-async function memoryOf(pid: number): Promise<Buffer> {
-  const memory = await open(`/proc/${pid}/mem`);
-  const parts: Buffer[] = [];
-  for (const line of (await readFile(`/proc/${pid}/maps`, 'utf8')).split('\n')) {
-    const [, from = '', to = ''] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
-    if (from === '') continue;
-    const start = Number.parseInt(from, 16);
-    const buffer = Buffer.alloc(Number.parseInt(to, 16) - start);
-    // A page that is guarded or gone can't be read, and holds nothing.
-    const read = await memory.read(buffer, 0, buffer.length, start).catch(() => undefined);
-    if (read) parts.push(buffer.subarray(0, read.bytesRead));
-  }
-  await memory.close();
-  return Buffer.concat(parts);
-}
-
-async function filesBelow(folder: string): Promise<Buffer> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Buffer.concat(await Promise.all(files.map((file) => readFile(file))));
-}

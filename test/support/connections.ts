@@ -6,6 +6,7 @@ import { CellError } from '../../processors/processor.js';
 export function connectionsOf(...types: readonly string[]): Connections {
   return {
     types: () => new Set(types),
+    names: () => [],
     find(type) {
       throw new CellError(`There is no connection of type ${type}.`);
     },

@@ -37,6 +37,9 @@ function scripted(rewrites: NonNullable<ConversationOptions['rewrites']>): Proce
     rewrite: async (code) => (await rewrites[code]?.()) ?? rewriteTo('unreachable'),
     refuse: (sentence) => rewriteTo(`raise ${sentence}`, { refused: sentence }),
     helper: { code: HELPER },
+    assists: () => false,
+    complete: async () => undefined,
+    explain: () => undefined,
   };
 }
 

@@ -16,6 +16,7 @@ export function sqlCells(driver: 'postgres' | 'mysql', { port, user }: Database,
   });
   const connections: Connections = {
     types: () => new Set(['sql']),
+    names: () => ['db'],
     find: () => ({ name: 'db', type: 'sql', settings: () => settings }),
   };
   /** Every value of the result, column after column. */

@@ -1,0 +1,42 @@
+/**
+ * Joins pieces of text that come fast, so that whoever shows them does so a few times a second.
+ *
+ * @param everyMs least time between two texts, in milliseconds
+ */
+export async function* coalesced(
+  pieces: AsyncIterator<string>,
+  everyMs: number,
+): AsyncGenerator<string, void> {
+  const ask = () => {
+    const coming = pieces.next();
+    // Whoever leaves in between doesn't wait for it any more.
+    coming.catch(() => {});
+    return coming;
+  };
+  let text = '';
+  let shownAt = Number.NEGATIVE_INFINITY;
+  let coming = ask();
+  for (;;) {
+    const rest = shownAt + everyMs - performance.now();
+    const piece = text === '' ? await coming : rest > 0 ? await within(rest, coming) : undefined;
+    if (piece?.done) break;
+    if (piece !== undefined) {
+      text += piece.value;
+      coming = ask();
+    } else {
+      yield text;
+      text = '';
+      shownAt = performance.now();
+    }
+  }
+  if (text !== '') yield text;
+}
+
+/** @returns undefined when it takes longer */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,55 @@
+import type { Table, Value } from './pages.js';
+import { CellError } from './processor.js';
+import { referenceAt } from './references.js';
+
+/**
+ * Puts kernel variables into a prompt: text as it is, a table as CSV with its size stated, lists as JSON.
+ * A model tells instructions from data by nothing but their form, so a table is fenced.
+ */
+export function renderPrompt(prompt: string, values: ReadonlyMap<string, Value>): string {
+  let result = '';
+  let at = 0;
+  for (;;) {
+    const next = prompt.indexOf('{{', at);
+    if (next < 0) return result + prompt.slice(at);
+    const isEscaped = prompt[next - 1] === '\\' && next > at;
+    const reference = isEscaped ? undefined : referenceAt(prompt, next);
+    result += prompt.slice(at, isEscaped ? next - 1 : next);
+    if (reference === undefined) {
+      result += '{{';
+      at = next + 2;
+      continue;
+    }
+    const value = values.get(reference);
+    if (value === undefined) throw new CellError(`{{${reference}}} has no value.`);
+    result += textOf(value);
+    at = next + reference.length + 4;
+  }
+}
+
+function textOf(value: Value): string {
+  if (value.type === 'table') return tableText(value.value);
+  if (value.type === 'list') return JSON.stringify(value.value.map(plain));
+  return String(value.value);
+}
+
+function plain(value: Value): unknown {
+  if (value.type === 'list') return value.value.map(plain);
+  if (value.type === 'table') return tableText(value.value);
+  return value.type === 'number' ? Number(value.value) : value.value;
+}
+
+/** RFC 4180, in a fence that its content can't close. */
+function tableText({ columns, rows, total, all_columns }: Table): string {
+  const csv = [columns, ...rows].map((row) => row.map(field).join(',')).join('\n');
+  const longest = Math.max(2, ...[...csv.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  const shown = rows.length < total ? `the first ${rows.length} of ${total} rows` : `${total} rows`;
+  const more = columns.length < all_columns ? `, the first ${columns.length} of ${all_columns} columns` : '';
+  return `(table as CSV: ${shown}${more})\n${fence}csv\n${csv}\n${fence}\n`;
+}
+
+function field(text: string | null): string {
+  if (text === null) return '';
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { brokered, type Job } from './brokered.js';
+import { coalesced } from './coalesce.js';
+import { piecesOf, refusalOf, type Told } from './llm-answer.js';
+import { renderPrompt } from './llm-prompt.js';
+import { OUT, RAW, TIMEOUT } from './options.js';
+import type { Page } from './pages.js';
+import { CellError } from './processor.js';
+import { isProvided, referencesIn } from './references.js';
+import { askService, openService, unreachable } from './service.js';
+import { credential, httpUrl, text, tlsFields } from './settings.js';
+
+const settings = z.strictObject({
+  /** With the version: `https://api.openai.com/v1` */
+  url: httpUrl(),
+  token: credential().optional(),
+  model: text(),
+  system: text().optional(),
+  max_tokens: z.number().int().positive().optional(),
+  temperature: z.number().min(0).optional(),
+  ...tlsFields,
+});
+type Settings = z.infer<typeof settings>;
+
+/** Least time between two updates of the shown text, in milliseconds. */
+const SHOW_EVERY_MS = 250;
+
+/** Source: https://platform.openai.com/docs/api-reference/chat/create */
+export const llm = brokered<Settings>({
+  name: 'llm',
+  summary: 'asks a language model (any service with OpenAI’s chat completions)',
+  options: {
+    model: { type: 'string', help: 'in place of the connection’s model' },
+    timeout: TIMEOUT,
+    out: OUT,
+    raw: RAW,
+  },
+  connection: {
+    settings,
+    async test(connection, signal) {
+      const { status } = await askService(connection, { method: 'GET', path: 'models', signal });
+      if (status === 401 || status === 403) {
+        throw new CellError(`It answered ${status}: the connection's credential is not accepted there.`);
+      }
+      if (status !== 200) throw new CellError(`It answered ${status}: is the connection's url right?`);
+      return `a service with chat completions, model ${connection.model}`;
+    },
+  },
+
+  compile({ options: { model, out, timeout, raw }, body }) {
+    const prompt = body.trim();
+    if (prompt === '') throw new CellError('An %%llm cell needs a prompt.');
+    const variables = raw === true ? [] : referencesIn(prompt);
+    const provided = variables.find(isProvided);
+    if (provided !== undefined) {
+      throw new CellError(`{{${provided}}} can't stand in a prompt: a model may repeat it. Use a variable.`);
+    }
+    return {
+      args: { prompt, ...(model !== undefined && { model }) },
+      variables,
+      out: typeof out === 'string' ? out : undefined,
+      timeout: typeof timeout === 'number' ? timeout : undefined,
+      perform: (job) =>
+        chat(
+          job,
+          raw === true ? prompt : renderPrompt(prompt, job.values),
+          String(model ?? job.settings.model),
+        ),
+    };
+  },
+});
+
+async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGenerator<Page> {
+  const { settings: connection, signal } = job;
+  const { system, max_tokens, temperature } = connection;
+  yield { kind: 'progress', text: `waiting for ${model}` };
+  const answer = await openService(connection, {
+    method: 'POST',
+    path: 'chat/completions',
+    signal,
+    accept: 'text/event-stream, application/json',
+    json: {
+      model,
+      messages: [
+        ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+        { role: 'user', content: prompt },
+      ],
+      stream: true,
+      stream_options: { include_usage: true },
+      ...(max_tokens !== undefined && { max_tokens }),
+      ...(temperature !== undefined && { temperature }),
+    },
+  });
+  let told: Told = {};
+  const tell = (more: Told) => {
+    told = { ...told, ...more };
+  };
+  try {
+    if (answer.status !== 200) throw await refusalOf(answer, connection, model);
+    const pieces = piecesOf(answer.body, connection, tell);
+    for await (const text of coalesced(pieces, SHOW_EVERY_MS)) yield { kind: 'text', text };
+  } catch (error) {
+    if (error instanceof CellError || signal.aborted) throw error;
+    throw unreachable(connection, error);
+  } finally {
+    // Whoever stops reading ends the generation.
+    answer.body.destroy();
+  }
+  yield { kind: 'end', value: '', note: noteOf({ model, ...told }) };
+}
+
+function noteOf({ model, tokensIn, tokensOut, finish }: Told): string {
+  const counts =
+    tokensIn === undefined
+      ? ''
+      : `: ${tokensIn.toLocaleString('en')} tokens in, ${(tokensOut ?? 0).toLocaleString('en')} out`;
+  const cut =
+    finish === 'length'
+      ? ' The answer was cut at the limit of tokens (max_tokens).'
+      : finish === 'content_filter'
+        ? ' The service left out a part of the answer (content filter).'
+        : '';
+  return `${model}${counts}.${cut}`;
+}
