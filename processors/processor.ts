@@ -68,7 +68,15 @@ export interface Brokered {
   /** In seconds. */
   readonly timeout: number | undefined;
   /** Called at most once. */
-  perform(values: ReadonlyMap<string, Value>, signal: AbortSignal): AsyncIterable<Page>;
+  perform(values: ReadonlyMap<string, Value>, signal: AbortSignal, limits: Limits): AsyncIterable<Page>;
+}
+
+/** What holds for one performance of a brokered request. */
+export interface Limits {
+  /** Takes a credential that the service may quote out of everything that the kernel gets (invariant S10). */
+  hide(credential: Secret): void;
+  /** When the request is given up, in milliseconds since 1970. */
+  readonly endsAt: number;
 }
 
 /** A cell processor: one integration, one file. Pure: a cell in, what the kernel runs out. */

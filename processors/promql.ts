@@ -83,8 +83,9 @@ function bare(reference: string, value: Value): string {
 }
 
 function plain(reference: string, value: Value): string {
-  if (value.type === 'list' || value.type === 'null') {
-    throw new CellError(`{{${reference}}} holds ${value.type === 'list' ? 'a list in a list' : 'None'}.`);
+  if (value.type === 'list' || value.type === 'object' || value.type === 'null') {
+    const what = { list: 'a list in a list', object: 'a dict', null: 'None' }[value.type];
+    throw new CellError(`{{${reference}}} holds ${what}.`);
   }
   return String(value.value);
 }

@@ -16,6 +16,9 @@ interface Question {
   readonly values?: unknown;
 }
 
+/** How deep a kernel's lists and dicts may nest. */
+const DEEPEST = 20;
+
 interface Running {
   readonly job: BrokerJob;
   readonly nonce: string;
@@ -132,7 +135,11 @@ function readValues(values: unknown): ReadonlyMap<string, Value> {
 function isValue(value: unknown, depth = 0): value is Value {
   const { type, value: inner } = Object(value) as { type?: unknown; value?: unknown };
   if (type === 'list')
-    return depth < 4 && Array.isArray(inner) && inner.every((item) => isValue(item, depth + 1));
+    return depth < DEEPEST && Array.isArray(inner) && inner.every((item) => isValue(item, depth + 1));
+  if (type === 'object') {
+    const isObject = typeof inner === 'object' && inner !== null && !Array.isArray(inner);
+    return isObject && depth < DEEPEST && Object.values(inner).every((item) => isValue(item, depth + 1));
+  }
   if (type === 'null') return inner === null;
   if (type === 'bool') return typeof inner === 'boolean';
   if (type === 'number') return typeof inner === 'string' && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(inner);

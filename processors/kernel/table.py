@@ -3,6 +3,7 @@
 import base64
 import datetime
 import html
+import json
 
 _FIRST_ROWS = 20
 _MOST_COLUMNS = 30
@@ -15,6 +16,15 @@ class Table:
         """`columns`: `{"name": str, "type": "number" | "float" | "text" | "bool" | "time" | "bytes" | "json"}` each."""
         self._columns = columns
         self._values = [[] for _ in columns]
+
+    @classmethod
+    def of_records(cls, records):
+        """A table of dicts as JSON has them; what they hold decides how a column is shown."""
+        names = list(dict.fromkeys(key for record in records for key in record))
+        values = [[record.get(name) for record in records] for name in names]
+        table = cls([{"name": name, "type": _type_of(column)} for name, column in zip(names, values)])
+        table.add(values)
+        return table
 
     def add(self, values):
         """`values`: as many new values for each column; a time is microseconds since 1970, UTC."""
@@ -58,6 +68,13 @@ class Table:
         return [column["name"] for column in self._columns]
 
 
+def _type_of(values):
+    kinds = {type(value) for value in values if value is not None}
+    if kinds and kinds <= {int, float}:
+        return "number"
+    return {frozenset([str]): "text", frozenset([bool]): "bool"}.get(frozenset(kinds), "json")
+
+
 def _decoder(column):
     return {"time": _time, "bytes": _bytes, "number": _number, "float": _number}.get(column["type"], lambda value: value)
 
@@ -95,13 +112,15 @@ def _cell(value):
     if isinstance(value, datetime.datetime):
         text = value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
         return text.replace("+00:00", "Z")
-    text = str(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+    # Half a surrogate pair is JSON, but no text that can be sent on.
+    text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
 
 
 def _html(names, cells, columns, caption):
     style = [' style="text-align:right"' if column["type"] in ("number", "float") else "" for column, _ in columns]
-    head = "".join("<th>%s</th>" % html.escape(name) for name in names)
+    head = "".join("<th>%s</th>" % html.escape(_cell(name)) for name in names)
     rows = "".join(
         "<tr>%s</tr>" % "".join("<td%s>%s</td>" % (style[at], html.escape(text)) for at, text in enumerate(row))
         for row in zip(*cells)

@@ -7,7 +7,7 @@ import numbers
 
 
 def typed(value, reference):
-    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list", "value": …}`."""
+    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object", "value": …}`."""
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         # A scalar of numpy or pandas.
         value = value.item()
@@ -31,6 +31,8 @@ def typed(value, reference):
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "tolist"):
         items = value.tolist() if hasattr(value, "tolist") else list(value)
         return {"type": "list", "value": [typed(item, reference) for item in items]}
+    if isinstance(value, dict):
+        return {"type": "object", "value": {str(key): typed(item, reference) for key, item in value.items()}}
     raise SpinError(
-        "{{%s}} is a %s; only text, numbers, dates and lists of them can be sent." % (reference, type(value).__name__)
+        "{{%s}} is a %s; only text, numbers, dates, lists and dicts of them can be sent." % (reference, type(value).__name__)
     )
