@@ -1,4 +1,5 @@
 import type { ConnectionKind } from './connection.js';
+import { github } from './github.js';
 import { helperSource } from './kernel/helper.js';
 import type { Context, Processor } from './processor.js';
 import { prometheus } from './prometheus.js';
@@ -10,7 +11,7 @@ import { shell } from './shell.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, github];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

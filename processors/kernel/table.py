@@ -50,7 +50,7 @@ class Table:
         cells = [
             [_cell(_decoder(column)(value)) for value in values[:_FIRST_ROWS]] for column, values in columns
         ]
-        names = [column["name"] for column, _ in columns]
+        names = [_cell(column["name"]) for column, _ in columns]
         caption = self._caption(note)
         return {"text/html": _html(names, cells, columns, caption), "text/plain": _plain(names, cells, caption)}
 
@@ -120,7 +120,7 @@ def _cell(value):
 
 def _html(names, cells, columns, caption):
     style = [' style="text-align:right"' if column["type"] in ("number", "float") else "" for column, _ in columns]
-    head = "".join("<th>%s</th>" % html.escape(_cell(name)) for name in names)
+    head = "".join("<th>%s</th>" % html.escape(name) for name in names)
     rows = "".join(
         "<tr>%s</tr>" % "".join("<td%s>%s</td>" % (style[at], html.escape(text)) for at, text in enumerate(row))
         for row in zip(*cells)
