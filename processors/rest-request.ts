@@ -22,7 +22,7 @@ export function readRequest({ body, options }: Cell): HttpFile {
   const bare = options.graphql === true && !startsWithRequest(body);
   const file: HttpFile = bare
     ? { method: 'POST', target: '/graphql', headers: {}, body: body.trim() }
-    : parseHttpFile(body, EXAMPLE);
+    : parseHttpFile(body, EXAMPLE, true);
   if (!file.target.startsWith('/')) {
     throw new CellError(
       `With a connection a cell names a path below the connection's url, e.g. ${EXAMPLE}; ` +

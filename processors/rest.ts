@@ -23,7 +23,7 @@ export const rest: Processor = {
     const { connection, options, body } = cell;
     if (connection !== undefined || options.graphql === true)
       return restOverConnection.compile(cell, context);
-    const request = parseHttpFile(body, EXAMPLE);
+    const request = parseHttpFile(body, EXAMPLE, context.connections.types().has('rest'));
     if (request.target.startsWith('/')) return restOverConnection.compile(cell, context);
     const option = NEEDS_CONNECTION.find((name) => options[name] !== undefined);
     if (option !== undefined)

@@ -25,9 +25,10 @@ export function startsWithRequest(text: string): boolean {
  * Reads a request as the .http files of editors hold them: a request line, headers, an empty line, a body.
  *
  * @param example a right request line, for messages
+ * @param mayBePath whether the target may be a path, which starts with `/`
  * @throws {CellError} with the line, counted from the one after the cell's first
  */
-export function parseHttpFile(text: string, example: string): HttpFile {
+export function parseHttpFile(text: string, example: string, mayBePath: boolean): HttpFile {
   const lines = text.replaceAll('\r\n', '\n').split('\n');
   const first = lines.findIndex((line) => !isComment(line) && line.trim() !== '');
   if (first < 0) throw new CellError(`This cell needs a request line, e.g. ${example}.`);
@@ -38,6 +39,7 @@ export function parseHttpFile(text: string, example: string): HttpFile {
   const request = end < 0 ? lines : lines.slice(0, end);
   let at = first + 1;
   const [method, start] = parseRequestLine(request[first] ?? '', at, example);
+  if (start.startsWith('/') && !mayBePath) throw noRequestLine(at, example);
   let target = start;
   for (; /^[ \t]+[?&]/.test(request[at] ?? ''); at++) target += request[at]?.trim() ?? '';
 
@@ -86,11 +88,15 @@ function parseRequestLine(line: string, number: number, example: string): [metho
   const method = (match?.[1] ?? 'GET').toUpperCase();
   const target = match?.[2] ?? '';
   if (!METHODS.includes(method) || !/^(?:https?:\/\/|\{\{|\/)/i.test(target)) {
-    throw new CellError(
-      `Line ${number}: expected a request line like “${example}”. Methods: ${METHODS.join(', ')}.`,
-    );
+    throw noRequestLine(number, example);
   }
   return [method, target];
+}
+
+function noRequestLine(number: number, example: string): CellError {
+  return new CellError(
+    `Line ${number}: expected a request line like “${example}”. Methods: ${METHODS.join(', ')}.`,
+  );
 }
 
 function isComment(line: string): boolean {

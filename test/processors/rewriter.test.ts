@@ -124,7 +124,11 @@ const refused: readonly [what: string, cell: string, sentence: RegExp][] = [
   ],
   ['%%NAME??', '%%prometheus??\nx', /^Usage: %%prometheus \[CONNECTION\] \[--label/],
   ['%%spin NAME?', '%%spin echo?', /^Usage: %%echo/],
-  ['%%spin alone', '%%spin', /^%%spin needs a processor\. Known: python, shell, rest, prometheus, echo/],
+  [
+    '%%spin alone',
+    '%%spin',
+    /^%%spin needs a processor\. Known: python, shell, rest, prometheus, github, echo/,
+  ],
   ['%%spin?', '%%spin?', /^%%spin needs a processor/],
   ['an unknown processor', '%%spin shel\nx', /^There is no processor “shel”\. Did you mean shell\? Known: /],
   ['one of every object', '%%spin __proto__\nx', /^There is no processor “__proto__”/],
