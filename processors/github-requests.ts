@@ -3,7 +3,7 @@ import { type App, forgetInstallationToken, installationToken } from './github-a
 import { githubPatience, limitOf, limitSentence } from './github-limits.js';
 import type { Place } from './http/dispatcher.js';
 import { graphqlProblem, pathToResult } from './http/graphql.js';
-import { MOST_PAGES, nextPage, pathToItems } from './http/pagination.js';
+import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from './http/pagination.js';
 import { sendPatiently } from './http/retry.js';
 import { contentTypeOf, type HttpAnswer, type HttpRequest, statusLine } from './http/send.js';
 import type { Page } from './pages.js';
@@ -24,6 +24,9 @@ export interface GithubSettings extends Place {
 /** Links of the API to itself: they come last in a table. */
 const isLink = (column: string) =>
   /(?:^|[._])url$|node_id$|gravatar_id$/.test(column) && column !== 'html_url';
+
+/** GitHub's pages follow each other by the Link header alone. */
+const LINKS: Pagination = { next: undefined, cursor: '', page: undefined };
 
 /** @returns how many requests are left: any credential may ask that */
 export async function testGithub(connection: GithubSettings, signal: AbortSignal): Promise<string> {
@@ -54,7 +57,8 @@ async function* ask(job: Job<GithubSettings>, request: HttpRequest): AsyncGenera
     const token = app === undefined ? connection.token : await installationToken(app, signal);
     if (token !== undefined) job.hide(token);
     const headers = {
-      accept: 'application/vnd.github+json',
+      // The first is GitHub's advice; its OpenAPI description knows the second alone.
+      accept: 'application/vnd.github+json, application/json;q=0.9',
       'x-github-api-version': API_VERSION,
       ...request.headers,
       ...(token !== undefined && { authorization: `Bearer ${token.reveal()}` }),
@@ -94,19 +98,13 @@ export async function* fetchRest(
     }
     records.push(...listAt(json, pathToItems(json)));
     yield { kind: 'progress', text: `page ${pages}, ${records.length} rows` };
-    const next = nextPage(
-      { next: undefined, page: undefined, cursor: '' },
-      job.settings.url,
-      url,
-      answer,
-      undefined,
-    );
     if (!isPaginated) {
       yield* tableOfRecords(records, isLink);
-      yield { kind: 'end', ...(next && { note: 'There are more pages: fetch all with --paginate.' }) };
+      const goesOn = nextLink(answer.headers.link ?? '') !== undefined;
+      yield { kind: 'end', ...(goesOn && { note: 'There are more pages: fetch all with --paginate.' }) };
       return;
     }
-    url = next;
+    url = nextPage(LINKS, job.settings.url, url, answer, undefined);
   }
   yield* tableOfRecords(records, isLink);
   yield { kind: 'end', ...(pages === MOST_PAGES && { note: `Only the first ${MOST_PAGES} pages.` }) };

@@ -59,6 +59,8 @@ export async function send(
       bodyTimeout: 0,
       signal,
     });
+    // A body that is given up says so, and nobody may be listening (invariant S14).
+    answer.body.on('error', () => {});
     if (REDIRECTS.has(answer.statusCode)) {
       answer.body.destroy();
       throw new CellError(

@@ -1,3 +1,4 @@
+import { brotliCompressSync, constants } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 import { linkBelow, placeBelow } from '../../processors/http/place.js';
@@ -6,6 +7,11 @@ import type { Value } from '../../processors/pages.js';
 import { Secret } from '../../processors/secret.js';
 import { give, startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
+
+/** 300 MiB of zeros. */
+const bomb = brotliCompressSync(Buffer.alloc(300 * 1024 ** 2), {
+  params: { [constants.BROTLI_PARAM_QUALITY]: 1 },
+});
 
 const TOKEN = 'canary-token-of-the-connection';
 
@@ -134,9 +140,30 @@ t.test('S12: neither a redirect nor a link to the next page takes credentials el
   }
   t.equal(other.asked.length, 0);
   t.equal(server.asked.length, 6);
+
   t.equal(
     linkBelow('https://a.test/v1', 'https://user@a.test/v1/x', new URL('https://a.test/v1')),
     undefined,
   );
   t.equal(linkBelow('https://a.test/v1', '/v10', new URL('https://a.test/v1')), undefined);
+});
+
+t.test('S14: an answer that is given up in the middle ends its own cell alone', async (t) => {
+  const large = 'x'.repeat(500_000);
+  const server = await startRestServer(t, {
+    '/redirect': (response) => response.writeHead(302, { location: '/' }).end(large),
+    '/claims': (response) => {
+      response.writeHead(200, { 'content-length': String(1024 ** 4) });
+      response.write(large);
+    },
+    '/bomb': (response) => {
+      response.writeHead(200, { 'content-encoding': 'br' }).end(bomb);
+    },
+  });
+  const connections = oneConnection('rest', { url: server.origin, token: new Secret(TOKEN) });
+  const ask = async (path: string) => (await performCell(`%%rest it\nGET ${path}`, connections)).error;
+  t.match(await ask('/redirect'), /sends on to another address/);
+  t.match(await ask('/claims'), /larger than 256 MiB/);
+  t.match(await ask('/bomb'), /larger than 256 MiB/, 'also once it is unpacked');
+  t.equal(await ask('/fine'), '', 'and the next cell works');
 });
