@@ -78,6 +78,7 @@ for (const [where, pages] of Object.entries(quoting)) {
     const decoded = decode(JSON.stringify(answers));
     t.equal(leakIn(JSON.stringify(answers)), undefined);
     t.equal(leakIn(decoded), undefined);
+    t.equal(leakIn(answers.map(({ text }) => String(text ?? '')).join('')), undefined, 'put together');
     if (where !== 'progress') t.match(decoded.toString('latin1'), /\*\*\*|\*{20,}/, 'its mask does');
   });
 }

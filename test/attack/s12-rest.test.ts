@@ -120,7 +120,7 @@ t.test('S12: a cell can’t say what only the connection may', async (t) => {
 
 t.test('S12: neither a redirect nor a link to the next page takes credentials elsewhere', async (t) => {
   const other = await startRestServer(t);
-  const elsewhere = `${other.origin}/stolen`;
+  const elsewhere = `${other.origin}/v1/stolen`;
   const server = await startRestServer(t, {
     '/v1/301': (response) => response.writeHead(301, { location: elsewhere }).end(),
     '/v1/307': (response) => response.writeHead(307, { location: elsewhere }).end(),
