@@ -1,10 +1,12 @@
 import type { CompletionJob, Suggested } from './completion/suggestion.js';
 import type { ConnectionKind } from './connection.js';
-import type { Page, Value } from './pages.js';
-import type { Cell, Json, Option, Processor } from './processor.js';
+import type { Page } from './pages.js';
+import type { Cell, Context, Json, Limits, Option, Processor } from './processor.js';
+import { Secret } from './secret.js';
+import type { Value } from './value.js';
 
 /** What a brokered cell has when the gateway performs it. */
-export interface Job<Settings> {
+export interface Job<Settings> extends Limits {
   readonly settings: Settings;
   /** The kernel variables that the cell refers to, by reference. */
   readonly values: ReadonlyMap<string, Value>;
@@ -32,7 +34,7 @@ export interface BrokeredDefinition<Settings> {
   readonly options: Readonly<Record<string, Option>>;
   readonly connection: ConnectionKind<Settings>;
   /** @throws {CellError} for anything that the cell's author can mend */
-  compile(cell: Cell): Request<Settings>;
+  compile(cell: Cell, context: Context): Request<Settings>;
   /** See {@link Processor.complete}. */
   complete?(body: string, cursor: number, job: CompletionJob<Settings>): Suggested | Promise<Suggested>;
 }
@@ -49,9 +51,9 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
     ...(complete && {
       complete: (body, cursor, job) => complete(body, cursor, job as CompletionJob<Settings>),
     }),
-    compile(cell, { connections }) {
-      const chosen = connections.find(name, cell.connection);
-      const request = definition.compile(cell);
+    compile(cell, context) {
+      const chosen = context.connections.find(name, cell.connection);
+      const request = definition.compile(cell, context);
       return {
         run: {
           kind: 'brokered',
@@ -59,12 +61,21 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
           args: { ...request.args, connection: chosen.name, ...(request.out && { out: request.out }) },
           variables: request.variables,
           timeout: request.timeout,
-          perform: (values, signal) =>
+          perform(values, signal, limits) {
             // The catalogue has checked them against the definition's own schema.
-            request.perform({ settings: chosen.settings() as Settings, values, signal }),
+            const settings = chosen.settings() as Settings;
+            secretsIn(settings).forEach(limits.hide);
+            return request.perform({ settings, values, signal, ...limits });
+          },
         },
         deliver: [],
       };
     },
   };
+}
+
+/** Every credential of a connection, however deep. */
+function secretsIn(setting: unknown): Secret[] {
+  if (setting instanceof Secret) return [setting];
+  return typeof setting === 'object' && setting !== null ? Object.values(setting).flatMap(secretsIn) : [];
 }

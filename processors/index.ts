@@ -1,5 +1,6 @@
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './connection.js';
+import { github } from './github.js';
 import { helperSource } from './kernel/helper.js';
 import { llm } from './llm.js';
 import type { Context, Processor } from './processor.js';
@@ -14,7 +15,7 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, llm];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

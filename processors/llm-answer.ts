@@ -1,8 +1,9 @@
 import { text } from 'node:stream/consumers';
 import { eventsIn } from './event-stream.js';
+import { retryAfter } from './http/retry.js';
+import type { OpenAnswer } from './http/send.js';
 import { CellError } from './processor.js';
-import { quoted } from './refusal.js';
-import type { ServiceAnswer, ServiceSettings } from './service.js';
+import { quoted, shortened } from './refusal.js';
 
 /** What a model's answer came with. */
 export interface Told {
@@ -15,6 +16,8 @@ export interface Told {
 
 /** The longest answer that is shown, in characters; an error's body is read up to the same size. */
 const LONGEST = 4 * 1024 * 1024;
+/** The longest of the service's sentences that is shown, in characters. */
+const LONGEST_MESSAGE = 300;
 
 interface Chunk {
   readonly model?: unknown;
@@ -35,7 +38,6 @@ interface Chunk {
  */
 export async function* piecesOf(
   body: AsyncIterable<Uint8Array>,
-  settings: ServiceSettings,
   tell: (told: Told) => void,
 ): AsyncGenerator<string, void> {
   let length = 0;
@@ -44,7 +46,7 @@ export async function* piecesOf(
     if (data === '[DONE]') return;
     const chunk = readChunk(data);
     if (chunk.error !== undefined && chunk.error !== null) {
-      throw new CellError(`The model's service failed: ${messageIn(chunk, settings)}`);
+      throw new CellError(`The model's service failed: ${messageIn(chunk)}`);
     }
     const [choice] = chunk.choices ?? [];
     tell({
@@ -76,13 +78,13 @@ function readChunk(data: string): Chunk {
  * Source: https://platform.openai.com/docs/guides/error-codes
  */
 export async function refusalOf(
-  { status, headers, body }: ServiceAnswer,
-  settings: ServiceSettings,
+  { status, headers, body }: OpenAnswer,
+  service: URL,
   model: string,
 ): Promise<CellError> {
   const error = readError(await firstOf(body));
-  const said = messageIn(error, settings);
-  const { host } = new URL(settings.url);
+  const said = messageIn(error);
+  const { host } = service;
   const inner = Object(Object(error).error) as { code?: unknown; type?: unknown };
   // What services say about a credential quotes a part of it.
   if (status === 401 || status === 403) {
@@ -100,8 +102,8 @@ export async function refusalOf(
     );
   }
   if (status === 429) {
-    const wait = secondsOf(headers['retry-after']);
-    const when = wait === undefined ? 'Try again later' : `Try again in ${wait} s`;
+    const wait = retryAfter(headers);
+    const when = wait === undefined ? 'Try again later' : `Try again in ${Math.ceil(wait / 1000)} s`;
     return new CellError(`${host} takes no more requests right now (429). ${when}: ${said}`);
   }
   return new CellError(`${host} answered ${status}: ${said}`);
@@ -127,22 +129,10 @@ function readError(body: string): unknown {
   }
 }
 
-/** OpenAI's `error.message`, and what compatible servers write in its place; without the credential. */
-function messageIn(body: unknown, { token }: ServiceSettings): string {
+/** OpenAI's `error.message`, and what compatible servers write in its place. */
+function messageIn(body: unknown): string {
   const { error, message, detail } = Object(body) as Record<string, unknown>;
   const said = [Object(error).message, error, message, detail].find((each) => typeof each === 'string');
-  const line = String(said ?? 'it does not say why.')
-    .replace(/\s+/g, ' ')
-    .trim();
-  const secret = token?.reveal() ?? '';
-  const hidden = secret === '' ? line : line.replaceAll(secret, '***');
-  return hidden.length > 300 ? `${hidden.slice(0, 300)}…` : hidden;
-}
-
-/** RFC 9110 section 10.2.3: seconds, or a date. */
-function secondsOf(retryAfter: string | string[] | undefined): number | undefined {
-  const value = String(retryAfter ?? '');
-  if (/^\d+$/.test(value)) return Number(value);
-  const at = Date.parse(value);
-  return Number.isFinite(at) ? Math.max(0, Math.ceil((at - Date.now()) / 1000)) : undefined;
+  const line = String(said ?? 'it does not say why.').replace(/\s+/g, ' ');
+  return shortened(line.trim(), LONGEST_MESSAGE);
 }

@@ -1,6 +1,13 @@
-import type { Table, Value } from './pages.js';
 import { CellError } from './processor.js';
 import { referenceAt } from './references.js';
+import { shortened } from './refusal.js';
+import { isPlain, jsonOf, type Table, type Value } from './value.js';
+
+/** What is put in of a list of dicts, as the kernel's helper does with a DataFrame. */
+const MOST_ROWS = 200;
+const MOST_COLUMNS = 50;
+/** Characters. */
+const LONGEST_FIELD = 500;
 
 /**
  * Puts kernel variables into a prompt: text as it is, a table as CSV with its size stated, lists as JSON.
@@ -29,14 +36,31 @@ export function renderPrompt(prompt: string, values: ReadonlyMap<string, Value>)
 
 function textOf(value: Value): string {
   if (value.type === 'table') return tableText(value.value);
-  if (value.type === 'list') return JSON.stringify(value.value.map(plain));
-  return String(value.value);
+  if (value.type === 'list') {
+    const records = value.value.filter((item) => item.type === 'object');
+    return records.length === value.value.length && records.length > 0
+      ? tableText(tableOfRecords(records))
+      : jsonOf(value);
+  }
+  return isPlain(value) ? String(value.value) : jsonOf(value);
 }
 
-function plain(value: Value): unknown {
-  if (value.type === 'list') return value.value.map(plain);
-  if (value.type === 'table') return tableText(value.value);
-  return value.type === 'number' ? Number(value.value) : value.value;
+/** The beginning of a list of dicts. */
+function tableOfRecords(records: readonly Extract<Value, { type: 'object' }>[]): Table {
+  const head = records.slice(0, MOST_ROWS);
+  const names = [...new Set(head.flatMap((record) => Object.keys(record.value)))];
+  const columns = names.slice(0, MOST_COLUMNS);
+  return {
+    columns,
+    rows: head.map(({ value }) => columns.map((name) => fieldOf(value[name]))),
+    total: records.length,
+    all_columns: names.length,
+  };
+}
+
+function fieldOf(value: Value | undefined): string | null {
+  if (value === undefined || value.type === 'null') return null;
+  return shortened(isPlain(value) ? String(value.value) : jsonOf(value), LONGEST_FIELD);
 }
 
 /** RFC 4180, in a fence that its content can't close. */

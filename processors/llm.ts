@@ -3,11 +3,12 @@ import { brokered, type Job } from './brokered.js';
 import { coalesced } from './coalesce.js';
 import { piecesOf, refusalOf, type Told } from './llm-answer.js';
 import { renderPrompt } from './llm-prompt.js';
+import { NoAnswer } from './no-answer.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { CellError } from './processor.js';
 import { isProvided, referencesIn } from './references.js';
-import { askService, openService, unreachable } from './service.js';
+import { askService, openService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const settings = z.strictObject({
@@ -71,13 +72,14 @@ export const llm = brokered<Settings>({
 });
 
 async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGenerator<Page> {
-  const { settings: connection, signal } = job;
+  const { settings: connection, signal, hide } = job;
   const { system, max_tokens, temperature } = connection;
   yield { kind: 'progress', text: `waiting for ${model}` };
   const answer = await openService(connection, {
     method: 'POST',
     path: 'chat/completions',
     signal,
+    hide,
     accept: 'text/event-stream, application/json',
     json: {
       model,
@@ -96,12 +98,12 @@ async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGe
     told = { ...told, ...more };
   };
   try {
-    if (answer.status !== 200) throw await refusalOf(answer, connection, model);
-    const pieces = piecesOf(answer.body, connection, tell);
+    if (answer.status !== 200) throw await refusalOf(answer, new URL(connection.url), model);
+    const pieces = piecesOf(answer.body, tell);
     for await (const text of coalesced(pieces, SHOW_EVERY_MS)) yield { kind: 'text', text };
   } catch (error) {
     if (error instanceof CellError || signal.aborted) throw error;
-    throw unreachable(connection, error);
+    throw new NoAnswer(new URL(connection.url).host, error);
   } finally {
     // Whoever stops reading ends the generation.
     answer.body.destroy();

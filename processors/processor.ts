@@ -1,7 +1,8 @@
 import type { CompletionJob, Suggested } from './completion/suggestion.js';
 import type { ConnectionKind, Connections } from './connection.js';
-import type { Page, Value } from './pages.js';
+import type { Page } from './pages.js';
 import type { Secret } from './secret.js';
+import type { Value } from './value.js';
 
 /** Any value that JSON can hold (and so a Python literal can). */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -75,7 +76,15 @@ export interface Brokered {
   /** In seconds. */
   readonly timeout: number | undefined;
   /** Called at most once. */
-  perform(values: ReadonlyMap<string, Value>, signal: AbortSignal): AsyncIterable<Page>;
+  perform(values: ReadonlyMap<string, Value>, signal: AbortSignal, limits: Limits): AsyncIterable<Page>;
+}
+
+/** What holds for one performance of a brokered request. */
+export interface Limits {
+  /** Takes a credential that the service may quote out of everything that the kernel gets (invariant S10). */
+  hide(credential: Secret): void;
+  /** When the request is given up, in milliseconds since 1970. */
+  readonly endsAt: number;
 }
 
 /** A cell processor: one integration, one file. Pure: a cell in, what the kernel runs out. */

@@ -133,14 +133,14 @@ function compileList({ options, body }: Cell): Compiled {
 }
 
 async function* ask(
-  { settings: connection, signal }: Job<Settings>,
+  { settings: connection, signal, hide }: Job<Settings>,
   method: 'GET' | 'POST',
   path: string,
   parameters: URLSearchParams,
   promql: string,
   note = '',
 ): AsyncGenerator<Page> {
-  const answer = await askService(connection, { method, path, parameters, signal });
+  const answer = await askService(connection, { method, path, parameters, signal, hide });
   yield* tableOf(readAnswer(answer, promql), note);
 }
 

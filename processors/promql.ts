@@ -1,7 +1,7 @@
 import { isDuration } from './duration.js';
-import type { Value } from './pages.js';
 import { CellError } from './processor.js';
 import { referenceAt } from './references.js';
+import { compoundName, isPlain, type Value } from './value.js';
 
 /** What may stand outside of quotes: a metric's or label's name. */
 const NAME = /^[A-Za-z_:][\w:]*$/;
@@ -83,8 +83,8 @@ function bare(reference: string, value: Value): string {
 }
 
 function plain(reference: string, value: Value): string {
-  if (value.type === 'list' || value.type === 'table' || value.type === 'null') {
-    const held = { list: 'a list in a list', table: 'a table', null: 'None' }[value.type];
+  if (!isPlain(value)) {
+    const held = value.type === 'list' ? 'a list in a list' : compoundName(value);
     throw new CellError(`{{${reference}}} holds ${held}.`);
   }
   return String(value.value);

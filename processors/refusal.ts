@@ -18,11 +18,16 @@ export function raising(sentence: string): string {
 /** A sentence fit to be shown: no control characters, bounded. */
 export function presentable(sentence: string): string {
   const clean = sentence.replace(/[\p{Cc}\p{Cf}\p{Cs}]+/gu, ' ').trim();
-  return clean.length > LONGEST_SENTENCE ? `${clean.slice(0, LONGEST_SENTENCE)}…` : clean;
+  return shortened(clean, LONGEST_SENTENCE);
 }
 
 /** A word of the cell's first line, fit to be quoted in a sentence. */
 export function quoted(word: string): string {
   const clean = word.replace(/[\p{Cc}\p{Cf}\p{Cs}]+/gu, ' ');
-  return clean.length > 40 ? `${clean.slice(0, 40)}…` : clean;
+  return shortened(clean, 40);
+}
+
+/** The ellipsis tells the broker that a credential may have been cut there. */
+export function shortened(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { CellError } from './processor.js';
 import { Secret } from './secret.js';
 
 /**
@@ -38,6 +40,19 @@ export const tlsFields = {
   cert_file: file().optional(),
   key_file: file().optional(),
 };
+
+/**
+ * Read again for each use: a file may be replaced while the gateway runs.
+ * @throws {CellError} naming the setting
+ */
+export function contentOf(setting: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new CellError(`The connection's ${setting} can't be read by the gateway.`, { cause });
+  }
+}
 
 function isBaseUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;

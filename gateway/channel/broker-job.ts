@@ -1,6 +1,9 @@
-import type { End, Page, Value } from '../../processors/pages.js';
+import type { End, Page } from '../../processors/pages.js';
 import type { Brokered } from '../../processors/processor.js';
+import type { Secret } from '../../processors/secret.js';
+import type { Value } from '../../processors/value.js';
 import { type Fault, faultOf } from '../fault.js';
+import { type Answer, PageMask } from './broker-mask.js';
 
 /** Until a kernel that asks is told at least how far it is, in milliseconds. */
 const PATIENCE_MS = 500;
@@ -14,14 +17,12 @@ const MOST_BYTES = 4 * 1024 ** 3;
 
 const FAULT = 'The gateway failed while it fetched the result of this cell; its log says more.';
 
-/** What the helper gets: a page of the result, or the sentence that the cell fails with. */
-type Answer = Page | { readonly kind: 'error'; readonly sentence: string };
-
 /** One request of a brokered cell, from its first page to its last; the kernel sets the pace. */
 export class BrokerJob {
   readonly #work: Brokered;
   readonly #onFault: (fault: Fault) => void;
   readonly #cancelled = new AbortController();
+  readonly #mask = new PageMask();
   readonly #startedAt = performance.now();
   #pages: AsyncIterator<Page> | undefined;
   /** The answer that is being made: one ahead of the kernel. */
@@ -44,12 +45,10 @@ export class BrokerJob {
   async next(values: ReadonlyMap<string, Value> = new Map()): Promise<string> {
     this.#coming ??= this.#make(values);
     const answer = await within(PATIENCE_MS, this.#coming);
-    if (answer === undefined) return JSON.stringify({ kind: 'progress', text: this.#told() });
-    const json = JSON.stringify(answer);
-    if (answer.kind === 'rows') {
-      this.#rows += answer.rows[0]?.length ?? 0;
-      this.#bytes += json.length;
-    }
+    if (answer === undefined) return this.#mask.json({ kind: 'progress', text: this.#told() });
+    const json = this.#mask.json(answer);
+    if (answer.kind === 'rows') this.#rows += answer.rows[0]?.length ?? 0;
+    if (answer.kind === 'rows' || answer.kind === 'content') this.#bytes += json.length;
     this.#coming =
       this.#rows > MOST_ROWS || this.#bytes > MOST_BYTES ? Promise.resolve(this.#cut()) : this.#make(values);
     return json;
@@ -80,7 +79,11 @@ export class BrokerJob {
     const seconds = this.#work.timeout ?? TIMEOUT_S;
     const tooLong = () => this.#cancelled.abort(new TookTooLong(seconds));
     this.#timeLimit = setTimeout(tooLong, seconds * 1000).unref();
-    return this.#work.perform(values, this.#cancelled.signal)[Symbol.asyncIterator]();
+    const limits = {
+      hide: (credential: Secret) => this.#mask.hide(credential),
+      endsAt: Date.now() + seconds * 1000,
+    };
+    return this.#mask.pages(this.#work.perform(values, this.#cancelled.signal, limits));
   }
 
   #cut(): End {

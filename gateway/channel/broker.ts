@@ -1,8 +1,9 @@
 import type { Offer } from '../../processors/index.js';
-import type { Value } from '../../processors/pages.js';
+import type { Value } from '../../processors/value.js';
 import type { Log } from '../log.js';
 import { BrokerJob } from './broker-job.js';
 import { cutToFit } from './broker-pages.js';
+import { readValues } from './broker-values.js';
 import type { Frame, Payload } from './frame.js';
 import { type MessageWriter, parentId, readHeader, readObject } from './messages.js';
 
@@ -120,37 +121,4 @@ function questionIn(frame: Frame): Question | undefined {
   } catch {
     return { nonce: undefined, page: undefined };
   }
-}
-
-/** What the helper's `typed()` wrote (values.py). A kernel can send anything: what isn't typed so is left out. */
-function readValues(values: unknown): ReadonlyMap<string, Value> {
-  const read = new Map<string, Value>();
-  for (const [reference, value] of Object.entries(Object(values) as object)) {
-    if (isValue(value)) read.set(reference, value);
-  }
-  return read;
-}
-
-function isValue(value: unknown, depth = 0): value is Value {
-  const { type, value: inner } = Object(value) as { type?: unknown; value?: unknown };
-  if (type === 'list')
-    return depth < 4 && Array.isArray(inner) && inner.every((item) => isValue(item, depth + 1));
-  if (type === 'table') return isTable(inner);
-  if (type === 'null') return inner === null;
-  if (type === 'bool') return typeof inner === 'boolean';
-  if (type === 'number') return typeof inner === 'string' && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(inner);
-  return (type === 'text' || type === 'date' || type === 'time') && typeof inner === 'string';
-}
-
-function isTable(value: unknown): boolean {
-  const { columns, rows, total, all_columns } = Object(value) as Record<string, unknown>;
-  const isText = (field: unknown) => typeof field === 'string' || field === null;
-  return (
-    Array.isArray(columns) &&
-    columns.every((name) => typeof name === 'string') &&
-    Array.isArray(rows) &&
-    rows.every((row) => Array.isArray(row) && row.length === columns.length && row.every(isText)) &&
-    Number.isSafeInteger(total) &&
-    Number.isSafeInteger(all_columns)
-  );
 }

@@ -82,6 +82,14 @@ export class Delivered {
     return false;
   }
 
+  /** {@link mayBeIn} for a text without colours. */
+  mayBeInText(text: string): boolean {
+    for (const { core } of this.#values.values()) {
+      if (core === '' || text.includes(core)) return true;
+    }
+    return false;
+  }
+
   /**
    * @param shortest hides only values of this length or more
    * @returns the text with every value, in every form, replaced by {@link MASK}

@@ -45,7 +45,11 @@ class Binding:
             raise AttributeError(name)
         return lambda out=None, **_: run_helper(lambda: run_brokered(self, self._ticket, out))
 
-    def rest(self, method, url, headers=None, body=None, timeout=None, out=None, raw=False):
+    def rest(self, method=None, url=None, headers=None, body=None, timeout=None, out=None, raw=False, **_):
+        if self._ticket is not None:
+            # The same cell with a connection.
+            run_helper(lambda: run_brokered(self, self._ticket, out))
+            return
         run_helper(lambda: run_rest(self, method, url, headers or {}, body, timeout, out, raw))
 
 

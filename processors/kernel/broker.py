@@ -1,5 +1,6 @@
 """Brokered cells: the gateway makes the request, and hands over its result page by page on the stdin channel."""
 
+import base64
 import json
 import uuid
 
@@ -66,6 +67,8 @@ class _Result:
         self._shown = False
         self._table = None
         self._text = []
+        self._parts = []
+        self._value = None
 
     def take(self, page):
         kind = page["kind"]
@@ -76,8 +79,18 @@ class _Result:
         elif kind == "text":
             self._text.append(page["text"])
             self._update({"text/markdown": "".join(self._text), "text/plain": "".join(self._text)})
+        elif kind == "content":
+            self._content(page)
         elif kind == "progress" and not self._text:
             self._update({"text/plain": page["text"]})
+
+    def _content(self, page):
+        content = base64.b64decode(page["data"])
+        self.withdraw()
+        if page.get("part"):
+            self._parts.append(member(json.loads(content), page.get("at", ())))
+        else:
+            self._value = show_content(content, page["mediaType"], page["charset"], page.get("at", ()))
 
     def withdraw(self):
         """Takes the progress back: the cell's error says the rest."""
@@ -85,7 +98,11 @@ class _Result:
             self._update({"text/plain": ""})
 
     def show(self, end):
-        value = end.get("value")
+        value = end.get("value", self._value)
+        if self._parts:
+            value = show_json([item for part in self._parts for item in part])
+        if "summary" in end:
+            print(end["summary"])
         bundles = list(end.get("displays", ()))
         if self._table is not None:
             value = self._table.value()

@@ -10,8 +10,6 @@ _HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(
 # What the author may write in path and query: everything but what no URL holds, which is encoded for them.
 _SYNTAX = "%/:?[]@!$&'()*+,;=~"
 # What the author may write in path and query: everything but what no URL holds, which is encoded for them.
-_SYNTAX = "%/:?[]@!$&'()*+,;=~"
-# What is only a word in whatever language: the values of a body whose type isn't known here.
 _PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*")
 _AUTHORITY = re.compile(r"(https?://)([^/?#]*)", re.IGNORECASE)
 

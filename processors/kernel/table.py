@@ -19,6 +19,15 @@ class Table:
         self._columns = columns
         self._values = [[] for _ in columns]
 
+    @classmethod
+    def of_records(cls, records):
+        """A table of dicts as JSON has them; what they hold decides how a column is shown."""
+        names = list(dict.fromkeys(key for record in records for key in record))
+        values = [[record.get(name) for record in records] for name in names]
+        table = cls([{"name": name, "type": _type_of(column)} for name, column in zip(names, values)])
+        table.add(values)
+        return table
+
     def add(self, values):
         """`values`: as many new values for each column."""
         for kept, new in zip(self._values, values):
@@ -43,7 +52,7 @@ class Table:
         cells = [
             [_cell(_decoder(column)(value)) for value in values[:_FIRST_ROWS]] for column, values in columns
         ]
-        names = [column["name"] for column, _ in columns]
+        names = [_cell(column["name"]) for column, _ in columns]
         caption = self._caption(note)
         return {"text/html": _html(names, cells, columns, caption), "text/plain": _plain(names, cells, caption)}
 
@@ -59,6 +68,13 @@ class Table:
 
     def _names(self):
         return [column["name"] for column in self._columns]
+
+
+def _type_of(values):
+    kinds = {type(value) for value in values if value is not None}
+    if kinds and kinds <= {int, float}:
+        return "number"
+    return {frozenset([str]): "text", frozenset([bool]): "bool"}.get(frozenset(kinds), "json")
 
 
 def _decoder(column):
@@ -166,7 +182,12 @@ def _cell(value):
     if isinstance(value, datetime.datetime):
         text = value.isoformat(sep=" ", timespec="microseconds" if value.microsecond % 1000 else "milliseconds" if value.microsecond else "seconds")
         return text.replace("+00:00", "Z")
-    text = "[%s]" % ", ".join(map(_cell, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        text = "[%s]" % ", ".join(map(_cell, value))
+    else:
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    # Half a surrogate pair is JSON, but no text that can be sent on.
+    text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
 
 

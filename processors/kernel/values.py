@@ -6,13 +6,13 @@ import math
 import numbers
 
 # What is sent of a table: enough to see what is in it.
-_MOST_ROWS = 200
-_MOST_COLUMNS = 50
-_LONGEST_FIELD = 500
+_SENT_ROWS = 200
+_SENT_COLUMNS = 50
+_LONGEST_SENT = 500
 
 
 def typed(value, reference):
-    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "table", "value": …}`."""
+    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table", "value": …}`."""
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         # A scalar of numpy or pandas.
         value = value.item()
@@ -35,37 +35,31 @@ def typed(value, reference):
         return {"type": "date", "value": value.isoformat()}
     if hasattr(value, "columns") and hasattr(value, "iloc"):
         return {"type": "table", "value": _of_frame(value)}
-    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-        return {"type": "table", "value": _of_dicts(value)}
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "tolist"):
         items = value.tolist() if hasattr(value, "tolist") else list(value)
         return {"type": "list", "value": [typed(item, reference) for item in items]}
+    if isinstance(value, dict):
+        return {"type": "object", "value": {str(key): typed(item, reference) for key, item in value.items()}}
     raise SpinError(
-        "{{%s}} is a %s; only text, numbers, dates, lists of them and tables can be sent." % (reference, type(value).__name__)
+        "{{%s}} is a %s; only text, numbers, dates, lists and dicts of them and DataFrames can be sent."
+        % (reference, type(value).__name__)
     )
 
 
 def _of_frame(frame):
-    head = frame.head(_MOST_ROWS)
+    head = frame.head(_SENT_ROWS)
     names = [str(name) for name in head.columns]
-    columns = [list(head.iloc[:, at]) for at in range(min(len(names), _MOST_COLUMNS))]
+    columns = [list(head.iloc[:, at]) for at in range(min(len(names), _SENT_COLUMNS))]
     if type(head.index).__name__ != "RangeIndex":
         names.insert(0, str(head.index.name or "index"))
         columns.insert(0, list(head.index))
-    return _table(names, [list(row) for row in zip(*columns)], len(frame))
+    return _beginning(names, [list(row) for row in zip(*columns)], len(frame))
 
 
-def _of_dicts(dicts):
-    head = dicts[:_MOST_ROWS]
-    names = list(dict.fromkeys(key for row in head for key in row))
-    rows = [[row.get(name) for name in names[:_MOST_COLUMNS]] for row in head]
-    return _table([str(name) for name in names], rows, len(dicts))
-
-
-def _table(names, rows, total):
+def _beginning(names, rows, total):
     return {
-        "columns": names[:_MOST_COLUMNS],
-        "rows": [[_field(value) for value in row[:_MOST_COLUMNS]] for row in rows],
+        "columns": names[:_SENT_COLUMNS],
+        "rows": [[_field(value) for value in row[:_SENT_COLUMNS]] for row in rows],
         "total": total,
         "all_columns": len(names),
     }
@@ -75,4 +69,4 @@ def _field(value):
     text = str(value)
     if value is None or (not isinstance(value, str) and text in ("nan", "NaT", "<NA>")):
         return None
-    return text if len(text) <= _LONGEST_FIELD else text[:_LONGEST_FIELD] + "…"
+    return text if len(text) <= _LONGEST_SENT else text[:_LONGEST_SENT] + "…"

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'mysql2';
+import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
-import { GREETING_MS, unreachable } from './session.js';
+import { GREETING_MS } from './session.js';
 import type { Endpoint } from './settings.js';
 
 /** ER_ACCESS_DENIED_ERROR */
@@ -52,11 +53,9 @@ export function refusalOf({ host }: Endpoint, error: unknown): CellError {
   if (sqlMessage !== undefined) return new CellError(`${host}: ${sqlMessage}.`);
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT')
     return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
-  if (code === 'ETIMEDOUT')
-    return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
   if (code === 'HANDSHAKE_SSL_ERROR' && error instanceof Error) {
     const known = TLS_CODES.find(([says]) => says.test(error.message))?.[1];
-    return unreachable(host, Object.assign(new Error('TLS'), { code: known ?? 'ERR_SSL' }));
+    return new NoAnswer(host, Object.assign(new Error('TLS'), { code: known ?? 'ERR_SSL' }));
   }
-  return unreachable(host, error);
+  return new NoAnswer(host, error);
 }

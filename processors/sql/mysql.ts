@@ -1,10 +1,11 @@
 import mysql, { type Connection } from 'mysql2';
+import { NoAnswer } from '../no-answer.js';
 import type { Page } from '../pages.js';
 import { CellError } from '../processor.js';
 import { Answer } from './mysql-answer.js';
 import { optionsOf, refusalOf } from './mysql-login.js';
 import type { Parameter, Rendered } from './parameters.js';
-import { type Done, GuardedSocket, type Session, StatementError, unreachable } from './session.js';
+import { type Done, GuardedSocket, type Session, StatementError } from './session.js';
 import type { Endpoint } from './settings.js';
 import type { Statement } from './statements.js';
 
@@ -164,6 +165,6 @@ function failureOf(error: unknown, host: string): Error {
     sqlState?: string;
   };
   if (error instanceof CellError || sqlMessage === undefined)
-    return error instanceof CellError ? error : unreachable(host, error);
+    return error instanceof CellError ? error : new NoAnswer(host, error);
   return new StatementError(`ERROR ${errno} (${sqlState ?? ''}): ${sqlMessage}`);
 }

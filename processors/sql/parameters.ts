@@ -1,10 +1,10 @@
-import type { Value } from '../pages.js';
 import { CellError } from '../processor.js';
 import { referenceAt } from '../references.js';
+import { compoundName, isPlain, type Plain, type Value } from '../value.js';
 import type { Dialect, Region } from './scanner.js';
 
 /** One bind parameter. */
-export type Parameter = Exclude<Value, { readonly type: 'list' | 'null' }>;
+export type Parameter = Plain;
 
 /** A statement as the database gets it: values only beside it, never in it (invariant S11). */
 export interface Rendered {
@@ -110,7 +110,10 @@ function refuseOwn(sql: string, regions: readonly Region[], dialect: Dialect): v
 }
 
 function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Parameter {
-  if (value.type === 'list') throw new CellError(`{{${reference}}} holds a list in a list.`);
+  if (!isPlain(value)) {
+    const held = value.type === 'list' ? 'a list in a list' : compoundName(value);
+    throw new CellError(`{{${reference}}} holds ${held}, which is no value of SQL.`);
+  }
   if (typeof value.value === 'string' && value.value.includes('\0'))
     throw new CellError(`{{${reference}}} holds a character 0, which no text of a database can.`);
   return value;

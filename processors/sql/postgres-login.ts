@@ -1,6 +1,7 @@
 import { type ClientConfig, DatabaseError } from 'pg';
+import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
-import { GREETING_MS, GuardedSocket, unreachable } from './session.js';
+import { GREETING_MS, GuardedSocket } from './session.js';
 import type { Endpoint } from './settings.js';
 
 /** How the driver is to connect. */
@@ -46,5 +47,5 @@ export function refusalOf({ host }: Endpoint, error: unknown): CellError {
     return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
   if (message.includes('timeout'))
     return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
-  return unreachable(host, error);
+  return new NoAnswer(host, error);
 }

@@ -1,5 +1,6 @@
 import { Client, type Connection, DatabaseError, type QueryResult } from 'pg';
 import Cursor from 'pg-cursor';
+import { NoAnswer } from '../no-answer.js';
 import type { Page } from '../pages.js';
 import { CellError, type Json } from '../processor.js';
 import type { Rendered } from './parameters.js';
@@ -12,7 +13,6 @@ import {
   PAGE_SIZE,
   type Session,
   StatementError,
-  unreachable,
 } from './session.js';
 import type { Endpoint } from './settings.js';
 import { columnOf } from './types.js';
@@ -119,7 +119,7 @@ export class PostgresSession implements Session {
         cursor.read(most, (error, rows, result) => (error ? reject(error) : resolve({ rows, result })));
       });
     } catch (error) {
-      throw error instanceof DatabaseError ? failureOf(error) : unreachable(this.#endpoint.host, error);
+      throw error instanceof DatabaseError ? failureOf(error) : new NoAnswer(this.#endpoint.host, error);
     } finally {
       this.#isBusy = false;
     }

@@ -1,7 +1,6 @@
 import { type NetConnectOpts, Socket } from 'node:net';
+import { refusingLinkLocal } from '../link-local.js';
 import type { Page } from '../pages.js';
-import { CellError } from '../processor.js';
-import { reasonOf, refusingLinkLocal } from '../service.js';
 import type { Rendered } from './parameters.js';
 import type { Statement } from './statements.js';
 
@@ -43,11 +42,6 @@ export class StatementError extends Error {
     super(message);
     this.offset = offset;
   }
-}
-
-/** @returns the sentence for a session that can't be had */
-export function unreachable(host: string, error: unknown): CellError {
-  return new CellError(`${host} can't be reached: ${reasonOf(error)}.`, { cause: error });
 }
 
 /** About a page of a result, in characters: a kernel takes it in one answer, and neither side holds more than a few. */

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { CellError } from '../processor.js';
 import { Secret } from '../secret.js';
-import { contentOf } from '../service.js';
-import { credential, text, tlsFields } from '../settings.js';
+import { contentOf, credential, text, tlsFields } from '../settings.js';
 import type { Dialect } from './scanner.js';
 
 /** The names of both databases' clients for the same thing. */

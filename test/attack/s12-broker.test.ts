@@ -1,6 +1,7 @@
 import t from 'tap';
-import type { Page, Value } from '../../processors/pages.js';
+import type { Page } from '../../processors/pages.js';
 import type { Brokered } from '../../processors/processor.js';
+import type { Value } from '../../processors/value.js';
 import { conversation, rewriteTo, type Said } from '../support/conversation.js';
 import { until } from '../support/until.js';
 

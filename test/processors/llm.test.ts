@@ -4,7 +4,7 @@ import t from 'tap';
 import { coalesced } from '../../processors/coalesce.js';
 import { eventsIn } from '../../processors/event-stream.js';
 import { renderPrompt } from '../../processors/llm-prompt.js';
-import type { Value } from '../../processors/pages.js';
+import type { Value } from '../../processors/value.js';
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { readDuration, writeDuration } from '../../processors/duration.js';
-import type { Value } from '../../processors/pages.js';
 import { renderPromql } from '../../processors/promql.js';
+import type { Value } from '../../processors/value.js';
 
 const text = (value: string): Value => ({ type: 'text', value });
 const number = (value: string): Value => ({ type: 'number', value });

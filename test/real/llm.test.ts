@@ -102,7 +102,7 @@ rows = [{"a": 1, "b": "\`\`\`\`x"}, {"a": None, "c": True}]`);
   };
   t.equal(
     await asked('{{name}} \\{{name}} {{many}} {{ jinja }}'),
-    'a "b" {{x}} \\ {{name}} [1,"two",null] {{ jinja }}',
+    'a "b" {{x}} \\ {{name}} [1, "two", null] {{ jinja }}',
   );
   t.match(
     await asked('What is wrong?\n{{df}}'),
@@ -111,7 +111,7 @@ rows = [{"a": 1, "b": "\`\`\`\`x"}, {"a": None, "c": True}]`);
   t.match(await asked('{{named}}'), '```csv\nk,v\nidx,1\n```');
   t.match(
     await asked('{{rows}}'),
-    '(table as CSV: 2 rows)\n`````csv\na,b,c\n1,````x,\n,,True\n`````',
+    '(table as CSV: 2 rows)\n`````csv\na,b,c\n1,````x,\n,,true\n`````',
     'no way out of it',
   );
   t.equal((await run('%%llm --raw\n{{name}}')).status, 'ok');

@@ -1,0 +1,44 @@
+import { type Patience, retryAfter, usualPatience } from './http/retry.js';
+import type { HttpAnswer } from './http/send.js';
+
+/** How long to wait for a secondary limit that doesn't say, in milliseconds. */
+const SECONDARY_MS = 60_000;
+
+/**
+ * How long GitHub's limits last.
+ * Source: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+ *
+ * @returns milliseconds; undefined when the answer isn't about a limit
+ */
+export function limitOf({ status, headers, body }: HttpAnswer): number | undefined {
+  // GraphQL says so with a status of 200.
+  const isGraphql = status === 200 && /"type"\s*:\s*"RATE_LIMITED"/.test(body.subarray(0, 5_000).toString());
+  if (status !== 403 && status !== 429 && !isGraphql) return undefined;
+  const asked = retryAfter(headers);
+  if (asked !== undefined) return asked;
+  if (headers['x-ratelimit-remaining'] === '0') {
+    return Math.max(0, Number(headers['x-ratelimit-reset']) * 1000 - Date.now());
+  }
+  const says = body.subarray(0, 5_000).toString();
+  return status === 429 || /secondary rate limit|abuse/i.test(says) || isGraphql ? SECONDARY_MS : undefined;
+}
+
+/** A request that met a limit was not served, so that any may be sent again; the rest is as everywhere. */
+export const githubPatience: Patience = (answer, request, tries) =>
+  limitOf(answer) ?? usualPatience(answer, request, tries);
+
+/** The sentence for a limit that lasts longer than the cell may. */
+export function limitSentence(answer: HttpAnswer, milliseconds: number): string {
+  const primary = answer.headers['x-ratelimit-remaining'] === '0';
+  const until = new Date(Date.now() + milliseconds).toISOString().slice(0, 19).replace('T', ' ');
+  const limit = answer.headers['x-ratelimit-limit'];
+  const which = primary
+    ? `GitHub's rate limit${limit === undefined ? '' : ` of ${limit} requests`} is used up`
+    : "GitHub's secondary rate limit was met";
+  return `${which}: run the cell again after ${until} UTC (in ${inWords(milliseconds)}), or allow more with --timeout.`;
+}
+
+function inWords(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1000);
+  return seconds < 90 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
+}

@@ -1,0 +1,60 @@
+import { CellError } from '../processor.js';
+import { referencesIn } from '../references.js';
+import { shortened } from '../refusal.js';
+import { jsonOf, type Value } from '../value.js';
+
+/** How many of a service's error messages are shown, and how long each. */
+const MOST_ERRORS = 5;
+const LONGEST_ERROR = 500;
+
+/**
+ * Values go into GraphQL as variables of the protocol, never as text of the query (invariant S11).
+ * @throws {CellError} for a reference in the query
+ */
+export function checkQuery(query: string): void {
+  const [reference] = referencesIn(query);
+  if (reference === undefined) return;
+  throw new CellError(
+    `{{${reference}}} can't stand in a GraphQL query: declare it as $variable in the query, and name a dict ` +
+      'of values with --variables NAME.',
+  );
+}
+
+/**
+ * Source: https://graphql.github.io/graphql-over-http/draft/#sec-Request-Parameters
+ * @param variables a dict of the kernel
+ * @param name of that dict, for messages
+ */
+export function graphqlBody(query: string, variables: Value | undefined, name: string): string {
+  if (variables === undefined) return JSON.stringify({ query });
+  if (variables.type !== 'object') throw new CellError(`--variables takes a dict, which ${name} is not.`);
+  return `{"query": ${JSON.stringify(query)}, "variables": ${jsonOf(variables)}}`;
+}
+
+/** @returns what the service says is wrong; undefined when nothing is */
+export function graphqlProblem(answer: unknown): string | undefined {
+  const { errors } = Object(answer) as { errors?: unknown };
+  if (!Array.isArray(errors) || errors.length === 0) return undefined;
+  const sentences = errors.slice(0, MOST_ERRORS).map((error) => {
+    const { message, path } = Object(error) as { message?: unknown; path?: unknown };
+    const where = Array.isArray(path) ? ` (at ${path.join('.')})` : '';
+    return `${shortened(String(message ?? 'no message'), LONGEST_ERROR)}${where}`;
+  });
+  return `GraphQL: ${sentences.join('; ')}`;
+}
+
+/** The path of what people asked for: through members that stand alone, down to a list if there is one. */
+export function pathToResult(answer: unknown): string[] {
+  const path = ['data'];
+  let value: unknown = Object(answer).data;
+  while (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const members = Object.entries(value);
+    const nodes = members.find(([key, each]) => key === 'nodes' && Array.isArray(each));
+    const [next] = nodes ? [nodes] : members.length === 1 ? members : [];
+    // A lonely value is shown with its name.
+    if (next === undefined || typeof next[1] !== 'object' || next[1] === null) break;
+    path.push(next[0]);
+    value = next[1];
+  }
+  return Array.isArray(value) ? path : ['data'];
+}

@@ -1,0 +1,50 @@
+import { CellError } from './processor.js';
+
+/** A request that got no answer, in words that hold nothing of it. */
+export class NoAnswer extends CellError {
+  /** True when the same request may well succeed in a moment. */
+  readonly passes: boolean;
+
+  constructor(host: string, cause: unknown) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    super(`${host} can't be reached: ${reasonOf(code)}.`, { cause });
+    this.passes = PASSING.has(code);
+  }
+}
+
+/** By the codes of node, undici and OpenSSL. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its name is not known (DNS)',
+  EAI_AGAIN: 'names cannot be looked up right now (DNS)',
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'it closed the connection',
+  UND_ERR_SOCKET: 'it closed the connection',
+  EHOSTUNREACH: 'there is no way to that host',
+  ENETUNREACH: 'there is no way to that network',
+  ETIMEDOUT: 'it does not answer (a firewall?)',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer (a firewall?)',
+  UND_ERR_HEADERS_TIMEOUT: 'it took too long',
+  UND_ERR_BODY_TIMEOUT: 'it stopped in the middle of its answer',
+  LINK_LOCAL: 'its name leads to a link-local address, where machines get their own credentials',
+  CERT_HAS_EXPIRED: 'its certificate has expired (TLS)',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name (TLS)',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not trusted: name its CA in ca_file (TLS)',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not trusted: name its CA in ca_file (TLS)',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not trusted: name its CA in ca_file (TLS)',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not trusted: name its CA in ca_file (TLS)',
+};
+
+/** Not a refused connection: whoever mistyped a port shouldn't wait to be told. */
+const PASSING = new Set([
+  'EAI_AGAIN',
+  'ECONNRESET',
+  'UND_ERR_SOCKET',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function reasonOf(code: string): string {
+  return (
+    reasons[code] ?? (code.startsWith('ERR_SSL') ? 'it does not speak TLS there (TLS)' : code || 'it failed')
+  );
+}

@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import { brokered, type Job } from './brokered.js';
+import { authenticationFields, authenticationProblem, forgetProof, prove } from './http/authentication.js';
+import { cellValues } from './http/cell-values.js';
+import { checkQuery, graphqlProblem, pathToResult } from './http/graphql.js';
+import {
+  MOST_PAGES,
+  nextPage,
+  PAGE_OPTIONS,
+  type Pagination,
+  paginationOf,
+  pathToItems,
+} from './http/pagination.js';
+import { sendPatiently } from './http/retry.js';
+import { contentTypeOf, type HttpAnswer, type HttpRequest, send, statusLine } from './http/send.js';
+import { percentEncoded } from './http/template.js';
+import { OUT, RAW, TIMEOUT } from './options.js';
+import type { Page } from './pages.js';
+import { CellError } from './processor.js';
+import { readRequest, renderRequest, shown } from './rest-request.js';
+import { httpUrl, tlsFields } from './settings.js';
+
+const settings = z
+  .strictObject({ url: httpUrl(), ...authenticationFields, ...tlsFields })
+  .superRefine((values, context) => {
+    const problem = authenticationProblem(values);
+    if (problem !== undefined) context.addIssue({ code: 'custom', path: [problem[0]], message: problem[1] });
+  });
+type Settings = z.infer<typeof settings>;
+
+/** So much of an answer that says no is shown, in bytes. */
+const LONGEST_REFUSAL = 100_000;
+
+export const REST_OPTIONS = {
+  timeout: TIMEOUT,
+  out: OUT,
+  raw: RAW,
+  ...PAGE_OPTIONS,
+  graphql: {
+    type: 'flag',
+    help: 'the body is a GraphQL query, sent to /graphql unless a request line says otherwise',
+  },
+  variables: { type: 'string', help: 'the dict of the kernel that holds the query’s variables' },
+} as const;
+
+/** `%%rest` with a connection: a path below its URL, asked by the gateway with its credentials. */
+export const restOverConnection = brokered<Settings>({
+  name: 'rest',
+  summary: 'sends one HTTP request; a status of 400 or more fails the cell',
+  options: REST_OPTIONS,
+  connection: {
+    settings,
+    optional: true,
+    async test(connection, signal) {
+      const proof = await prove(connection, signal, { hide: () => {} });
+      const url = withQuery(new URL(connection.url), proof.query);
+      const { status } = await send(connection, { method: 'GET', url, headers: proof.headers, signal });
+      if (status !== 401 && status !== 403) return statusLine(status);
+      throw new CellError(
+        `${url.host} answered ${status}: the connection's credential is not accepted there.`,
+      );
+    },
+  },
+
+  compile(cell, context) {
+    const { options } = cell;
+    const file = readRequest(cell);
+    const pagination = paginationOf(options);
+    if (pagination !== undefined && (file.method !== 'GET' || options.graphql === true)) {
+      throw new CellError('--paginate goes with GET.');
+    }
+    const texts = [file.target, ...Object.values(file.headers)];
+    if (options.graphql === true) checkQuery(file.body ?? '');
+    else texts.push(file.body ?? '');
+    const dict = options.variables === undefined ? undefined : String(options.variables);
+    const values = cellValues(texts, context, { raw: options.raw === true, dict });
+    return {
+      args: shown(file, options),
+      variables: values.variables,
+      out: options.out === undefined ? undefined : String(options.out),
+      timeout: typeof options.timeout === 'number' ? options.timeout : undefined,
+      async *perform(job) {
+        const request = renderRequest(file, cell, values.of(job), {
+          base: job.settings.url,
+          signal: job.signal,
+        });
+        if (pagination !== undefined) yield* fetchPages(job, request, pagination);
+        else yield* fetchOne(job, request, options.graphql === true);
+      },
+    };
+  },
+});
+
+/** One answer, by a new token if the service doesn't take the old one any more. */
+async function* ask(job: Job<Settings>, request: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
+  for (let isSecond = false; ; isSecond = true) {
+    const proof = await prove(job.settings, job.signal, job);
+    const [name] = Object.keys(proof.headers).filter((each) => each in request.headers);
+    if (name !== undefined) throw new CellError(`Leave out the header ${name}: the connection gives it.`);
+    const [parameter] = proof.query
+      .map(([each]) => each)
+      .filter((each) => request.url.searchParams.has(each));
+    if (parameter !== undefined) throw new CellError(`Leave out ${parameter}: the connection gives it.`);
+    const headers = { ...request.headers, ...proof.headers };
+    const sent = { ...request, url: withQuery(request.url, proof.query), headers };
+    const answer = yield* sendPatiently(job.settings, sent, job.endsAt);
+    if (answer.status !== 401 || isSecond || !forgetProof(job.settings)) return answer;
+  }
+}
+
+async function* fetchOne(job: Job<Settings>, request: HttpRequest, isGraphql: boolean): AsyncGenerator<Page> {
+  const startedAt = performance.now();
+  const answer = yield* ask(job, request);
+  if (answer.status >= 400) yield* refused(answer);
+  const json = isGraphql ? jsonOf(answer) : undefined;
+  yield {
+    kind: 'content',
+    ...contentTypeOf(answer),
+    data: answer.body,
+    ...(isGraphql && { at: pathToResult(json) }),
+  };
+  const problem = graphqlProblem(json);
+  if (problem !== undefined) throw new CellError(problem);
+  yield { kind: 'end', summary: summary(answer.status, answer.body.length, startedAt) };
+}
+
+async function* fetchPages(
+  job: Job<Settings>,
+  first: HttpRequest,
+  pagination: Pagination,
+): AsyncGenerator<Page> {
+  const startedAt = performance.now();
+  const seen = new Set<string>();
+  let bytes = 0;
+  let status = 200;
+  for (let url: URL | undefined = first.url; url !== undefined; ) {
+    if (seen.has(url.href) || seen.size === MOST_PAGES) break;
+    seen.add(url.href);
+    yield { kind: 'progress', text: `page ${seen.size}` };
+    const answer: HttpAnswer = yield* ask(job, { ...first, url });
+    ({ status } = answer);
+    if (status >= 400) yield* refused(answer);
+    bytes += answer.body.length;
+    const json = jsonOf(answer);
+    yield { kind: 'content', ...contentTypeOf(answer), data: answer.body, at: pathToItems(json), part: true };
+    url = nextPage(pagination, job.settings.url, url, answer, json);
+    for (const name of job.settings.api_key_query === undefined ? [] : [job.settings.api_key_query])
+      url?.searchParams.delete(name);
+  }
+  const more = seen.size === MOST_PAGES ? ' (there may be more)' : '';
+  yield {
+    kind: 'end',
+    summary: `${summary(status, bytes, startedAt)}, ${seen.size} page${seen.size === 1 ? '' : 's'}${more}`,
+  };
+}
+
+/** Shows what the service said, and fails the cell. */
+async function* refused(answer: HttpAnswer): AsyncGenerator<Page, never> {
+  yield { kind: 'content', ...contentTypeOf(answer), data: answer.body.subarray(0, LONGEST_REFUSAL) };
+  throw new CellError(`The server answered ${statusLine(answer.status)}.`);
+}
+
+function jsonOf({ body, status }: HttpAnswer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw new CellError(`The answer (${statusLine(status)}) is not JSON.`);
+  }
+}
+
+/** Appends; what the cell wrote keeps its spelling. */
+function withQuery(url: URL, parameters: readonly (readonly [string, string])[]): URL {
+  const asked = new URL(url);
+  for (const [name, value] of parameters) {
+    const pair = `${percentEncoded(name, '')}=${percentEncoded(value, '')}`;
+    asked.search = asked.search === '' ? pair : `${asked.search}&${pair}`;
+  }
+  return asked;
+}
+
+function summary(status: number, bytes: number, startedAt: number): string {
+  const size =
+    bytes < 1000
+      ? `${bytes} B`
+      : bytes < 1e6
+        ? `${(bytes / 1e3).toFixed(1)} kB`
+        : `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${statusLine(status)}, ${size}, ${((performance.now() - startedAt) / 1000).toFixed(2)} s`;
+}
