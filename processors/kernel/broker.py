@@ -2,12 +2,16 @@
 
 import base64
 import json
+import time
 import uuid
 
+import zmq
 from IPython import get_ipython
 from IPython.display import display
 
 _PROMPT = "spin-broker:"
+# Seconds.
+_CONNECTED_WITHIN = 20
 
 
 def run_brokered(binding, ticket, out):
@@ -42,11 +46,32 @@ def _ask(kernel, ticket, number, values):
     question = {"nonce": ticket["nonce"], "page": number}
     if values is not None:
         question["values"] = values
-    head, _, piece = kernel.raw_input(_PROMPT + json.dumps(question)).partition("\n")
+    head, _, piece = _delivered(kernel, _PROMPT + json.dumps(question)).partition("\n")
     words = head.split(" ")
     if words[:2] != [ticket["nonce"], str(number)]:
         raise SpinError("The answer to this cell did not come from the gateway. Run the cell again.")
     return piece, words[2:] == ["more"]
+
+
+def _delivered(kernel, prompt):
+    """
+    Asks once the gateway can be reached: just after a kernel's restart Jupyter has not yet connected its stdin again,
+    and a ROUTER drops what it has no peer for without a word (zmq_setsockopt(3), ZMQ_ROUTER_MANDATORY).
+    """
+    ends = time.monotonic() + _CONNECTED_WITHIN
+    kernel.stdin_socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    try:
+        while True:
+            try:
+                return kernel.raw_input(prompt)
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EHOSTUNREACH:
+                    raise
+                if time.monotonic() > ends:
+                    raise SpinError("Jupyter does not connect this kernel's stdin to the gateway. Run the cell again.") from None
+                time.sleep(0.02)
+    finally:
+        kernel.stdin_socket.setsockopt(zmq.ROUTER_MANDATORY, 0)
 
 
 def _pages(kernel, ticket, values):

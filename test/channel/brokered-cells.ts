@@ -1,0 +1,141 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { startTestGateway, upstreamOf } from '../support/gateway.js';
+import { type StockJupyterOptions, startStockJupyter } from '../support/jupyter.js';
+import { openRawClient, type RawClient, startKernel } from '../support/raw-client.js';
+import { startSlowService } from '../support/slow-service.js';
+
+/** With and without pandas. */
+const VALUE = 'print(int(df[0]["value"] if isinstance(df, list) else df.value[0]))';
+const CELL = '%%prometheus --out df\nup';
+
+/** Brokered cells against a real kernel: the server's version is the caller's choice. */
+export async function testBrokeredCells(t: Test, options: StockJupyterOptions = {}): Promise<void> {
+  const [jupyter, service] = await Promise.all([startStockJupyter(options), startSlowService()]);
+  t.teardown(() => jupyter.close());
+  t.teardown(() => service.close());
+  const file = join(t.testdir({}), 'connections.yaml');
+  await writeFile(file, `connections:\n  slow: {type: prometheus, url: "${service.url}"}\n`);
+  const gateway = await startTestGateway({
+    upstream: upstreamOf(jupyter),
+    connections: { file, required: true },
+  });
+  t.teardown(() => gateway.close());
+
+  const kernel = (method: string, path: string) =>
+    fetch(`${gateway.origin}/api/kernels/${path}`, {
+      method,
+      headers: { authorization: `token ${gateway.token}` },
+    });
+
+  /** A client of a new kernel that has begun a cell, and the request that the cell made. */
+  const begun = async (t: Test) => {
+    const id = await startKernel(gateway);
+    t.teardown(() => kernel('DELETE', id));
+    const client = await openRawClient(gateway, id, 'v1');
+    t.teardown(() => client.close());
+    const asked = service.asked();
+    const cell = client.send('execute_request', { code: CELL, silent: false, allow_stdin: false });
+    return { id, client, cell, ...(await asked) };
+  };
+
+  const shows7 = ({ messages }: Awaited<ReturnType<RawClient['answer']>>) =>
+    messages.some(({ content }) => JSON.stringify(content.data ?? '').includes('7'));
+
+  await t.test('an interrupt ends the cell, and its request at the service, at once', async (t) => {
+    const { id, client, cell, left } = await begun(t);
+    await client.hears(
+      ({ parent, content }) => parent === cell && JSON.stringify(content).includes('waiting for'),
+    );
+    const start = performance.now();
+    await kernel('POST', `${id}/interrupt`);
+    const [ended] = await Promise.all([client.answer(cell), left]);
+    t.match(ended.reply, { status: 'error', ename: 'KeyboardInterrupt' });
+    t.ok(performance.now() - start < 5_000, 'without waiting for the service');
+    t.match(await client.execute('6 * 7'), { status: 'ok' }, 'and the kernel goes on');
+  });
+
+  await t.test('a cell whose client left ends, and the client that returns gets the rest', async (t) => {
+    const { id, client, cell, response } = await begun(t);
+    client.socket.close();
+    await new Promise((resolve) => client.socket.once('close', resolve));
+    service.answer(response);
+    const again = await openRawClient(gateway, id, 'v1', client.session);
+    t.teardown(() => again.close());
+    const ended = await again.answer(cell);
+    t.equal(ended.status, 'ok');
+    t.ok(shows7(ended));
+    t.match(await again.execute(VALUE), { status: 'ok', stdout: '7\n' });
+    t.equal(gateway.lines('a client left in the middle of a brokered cell, which goes on').length, 1);
+  });
+
+  await t.test('a client that returns in the middle is joined to the cell', async (t) => {
+    const { id, client, cell, response } = await begun(t);
+    client.close();
+    await new Promise((resolve) => client.socket.once('close', resolve));
+    const again = await openRawClient(gateway, id, 'v1', client.session);
+    t.teardown(() => again.close());
+    await again.hears(
+      ({ parent, content }) => parent === cell && JSON.stringify(content).includes('waiting for'),
+    );
+    service.answer(response);
+    t.ok(shows7(await again.answer(cell)));
+  });
+
+  await t.test('a cell whose client never returns ends too, and frees the kernel', async (t) => {
+    const { id, client, response } = await begun(t);
+    client.close();
+    await new Promise((resolve) => client.socket.once('close', resolve));
+    service.answer(response);
+    const other = await openRawClient(gateway, id, 'legacy');
+    t.teardown(() => other.close());
+    t.match(await other.execute(VALUE), { status: 'ok', stdout: '7\n' });
+  });
+
+  await t.test('S12: of two brokered cells in a row each gets its own result', async (t) => {
+    const { client, cell, response } = await begun(t);
+    const second = client.send('execute_request', { code: CELL, silent: false });
+    const asked = service.asked();
+    service.answer(response);
+    t.ok(shows7(await client.answer(cell)));
+    service.answer((await asked).response);
+    t.ok(shows7(await client.answer(second)));
+  });
+
+  await t.test(
+    'S12: code in the kernel that asks by itself is a user’s question, and gets no result',
+    async (t) => {
+      const id = await startKernel(gateway);
+      t.teardown(() => kernel('DELETE', id));
+      const client = await openRawClient(gateway, id, 'v1');
+      t.teardown(() => client.close());
+      const forged = client.send('execute_request', {
+        code: `print(get_ipython().kernel.raw_input('spin-broker:{"nonce": "x", "page": 0}'))`,
+        silent: false,
+        allow_stdin: true,
+      });
+      const question = await client.hears(
+        ({ type, parent }) => type === 'input_request' && parent === forged,
+      );
+      t.match(question.content.prompt, 'spin-broker:');
+      client.send('input_reply', { value: 'from a person' }, { channel: 'stdin' });
+      t.equal((await client.answer(forged)).stdout, 'from a person\n');
+    },
+  );
+
+  await t.test('a cell right after a restart gets its result', async (t) => {
+    const { id, client, cell, response } = await begun(t);
+    service.answer(response);
+    await client.answer(cell);
+    for (let restarts = 0; restarts < 4; restarts++) {
+      t.equal((await kernel('POST', `${id}/restart`)).status, 200);
+      const asked = service.asked();
+      const fresh = await openRawClient(gateway, id, 'legacy');
+      const again = fresh.send('execute_request', { code: CELL, silent: false });
+      service.answer((await asked).response);
+      t.ok(shows7(await fresh.answer(again)));
+      fresh.close();
+    }
+  });
+}
