@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { ConnectionKind } from './connection.js';
 import { builtIn } from './index.js';
 import type { Processor } from './processor.js';
+import { toolkit } from './toolkit.js';
 
 /** Why an add-on is not loaded: names the file and says what to do. */
 export class AddOnError extends Error {
@@ -28,7 +29,8 @@ const shape = z.object({
 });
 
 /**
- * Loads a user's own processors: each `*.mjs` file of a folder, whose default export is a {@link Processor}.
+ * Loads a user's own processors: each `*.mjs` file of a folder, whose default export is a {@link Processor}, or a
+ * function that makes one of the {@link Toolkit}.
  * They run in the gateway, with its credentials; so nobody but the gateway's owner may be able to change them.
  *
  * @param jupyterUid the user that the embedded Jupyter runs as, where it has one of its own
@@ -54,20 +56,21 @@ export async function loadAddOns(folder: string, jupyterUid?: number): Promise<P
 }
 
 async function load(file: string): Promise<Processor> {
-  let module: { readonly default?: unknown };
+  let found: unknown;
   try {
-    module = await import(pathToFileURL(file).href);
+    const module: { readonly default?: unknown } = await import(pathToFileURL(file).href);
+    found = typeof module.default === 'function' ? await module.default(toolkit) : module.default;
   } catch (error) {
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     throw new AddOnError(`${file} can't be loaded (${why}). Mend it, or move it away.`, { cause: error });
   }
-  const checked = shape.safeParse(module.default);
+  const checked = shape.safeParse(found);
   if (!checked.success) {
     const faults = checked.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`);
     throw new AddOnError(`${file}: its default export is not a processor (${faults.join('; ')}). Mend it.`);
   }
   // The object itself: its compile() may use `this`.
-  return module.default as Processor;
+  return found as Processor;
 }
 
 /** Looks at the file, and where it is a link also at the place of the link, up to the root. */

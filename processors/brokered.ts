@@ -20,10 +20,6 @@ export interface Request<Settings> {
   readonly args: Readonly<Record<string, Json>>;
   /** References to kernel variables in it. */
   readonly variables: readonly string[];
-  /** Variable of the kernel that gets the result. */
-  readonly out?: string | undefined;
-  /** Longest time that it may take, in seconds. */
-  readonly timeout?: number | undefined;
   /** @throws {CellError} what the service said, or why it can't be reached */
   perform(job: Job<Settings>): AsyncIterable<Page>;
 }
@@ -31,6 +27,7 @@ export interface Request<Settings> {
 export interface BrokeredDefinition<Settings> {
   readonly name: string;
   readonly summary: string;
+  /** With {@link OUT} and {@link TIMEOUT}, which need no more than to be named here. */
   readonly options: Readonly<Record<string, Option>>;
   readonly connection: ConnectionKind<Settings>;
   /** @throws {CellError} for anything that the cell's author can mend */
@@ -54,13 +51,14 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
     compile(cell, context) {
       const chosen = context.connections.find(name, cell.connection);
       const request = definition.compile(cell, context);
+      const { out, timeout } = cell.options;
       return {
         run: {
           kind: 'brokered',
           name,
-          args: { ...request.args, connection: chosen.name, ...(request.out && { out: request.out }) },
+          args: { ...request.args, connection: chosen.name, ...(out !== undefined && { out }) },
           variables: request.variables,
-          timeout: request.timeout,
+          timeout: typeof timeout === 'number' ? timeout : undefined,
           perform(values, signal, limits) {
             // The catalogue has checked them against the definition's own schema.
             const settings = chosen.settings() as Settings;

@@ -9,6 +9,7 @@ import { contentTypeOf, type HttpAnswer, type HttpRequest, statusLine } from './
 import type { Page } from './pages.js';
 import { CellError } from './processor.js';
 import { tableOfRecords } from './records.js';
+import { shortened } from './refusal.js';
 import type { Secret } from './secret.js';
 
 /** Source: https://docs.github.com/en/rest/about-the-rest-api/api-versions */
@@ -170,9 +171,9 @@ function listAt(json: unknown, path: readonly string[]): readonly unknown[] {
 /** GitHub says what is wrong in `message` and `errors`. */
 function refusal({ status, body }: HttpAnswer): string {
   const { message, errors, documentation_url } = Object(parsed(body)) as Record<string, unknown>;
-  const details = Array.isArray(errors) ? ` ${JSON.stringify(errors).slice(0, 500)}` : '';
-  const help = typeof documentation_url === 'string' ? ` See ${documentation_url.slice(0, 200)}` : '';
-  const said = typeof message === 'string' ? `: ${message.slice(0, 500)}` : '';
+  const details = Array.isArray(errors) ? ` ${shortened(JSON.stringify(errors), 500)}` : '';
+  const help = typeof documentation_url === 'string' ? ` See ${shortened(documentation_url, 200)}` : '';
+  const said = typeof message === 'string' ? `: ${shortened(message, 500)}` : '';
   return `GitHub answered ${statusLine(status)}${said}.${details}${help}`;
 }
 

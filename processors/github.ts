@@ -61,8 +61,6 @@ export const github = brokered<GithubSettings>({
     return {
       args: isGraphql ? { query: file.body ?? '', ...shownOptions(options) } : shown(file, options),
       variables: values.variables,
-      out: options.out === undefined ? undefined : String(options.out),
-      timeout: typeof options.timeout === 'number' ? options.timeout : undefined,
       async *perform(job) {
         const base = isGraphql ? job.settings.url.replace(/\/api\/v3\/?$/, '/api') : job.settings.url;
         const request = renderRequest(file, asked, values.of(job), { base, signal: job.signal });

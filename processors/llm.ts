@@ -7,7 +7,7 @@ import { NoAnswer } from './no-answer.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { CellError } from './processor.js';
-import { isProvided, referencesIn } from './references.js';
+import { variablesIn } from './references.js';
 import { askService, openService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
 
@@ -39,7 +39,10 @@ export const llm = brokered<Settings>({
   connection: {
     settings,
     async test(connection, signal) {
-      const { status } = await askService(connection, { method: 'GET', path: 'models', signal });
+      const { status } = await askService(
+        { settings: connection, signal },
+        { method: 'GET', path: 'models' },
+      );
       if (status === 401 || status === 403) {
         throw new CellError(`It answered ${status}: the connection's credential is not accepted there.`);
       }
@@ -48,23 +51,18 @@ export const llm = brokered<Settings>({
     },
   },
 
-  compile({ options: { model, out, timeout, raw }, body }) {
+  compile({ options, body }) {
     const prompt = body.trim();
     if (prompt === '') throw new CellError('An %%llm cell needs a prompt.');
-    const variables = raw === true ? [] : referencesIn(prompt);
-    const provided = variables.find(isProvided);
-    if (provided !== undefined) {
-      throw new CellError(`{{${provided}}} can't stand in a prompt: a model may repeat it. Use a variable.`);
-    }
+    const { model } = options;
+    const variables = variablesIn(prompt, options, 'a prompt: a model may repeat it');
     return {
       args: { prompt, ...(model !== undefined && { model }) },
       variables,
-      out: typeof out === 'string' ? out : undefined,
-      timeout: typeof timeout === 'number' ? timeout : undefined,
       perform: (job) =>
         chat(
           job,
-          raw === true ? prompt : renderPrompt(prompt, job.values),
+          options.raw === true ? prompt : renderPrompt(prompt, job.values),
           String(model ?? job.settings.model),
         ),
     };
@@ -72,14 +70,12 @@ export const llm = brokered<Settings>({
 });
 
 async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGenerator<Page> {
-  const { settings: connection, signal, hide } = job;
+  const { settings: connection, signal } = job;
   const { system, max_tokens, temperature } = connection;
   yield { kind: 'progress', text: `waiting for ${model}` };
-  const answer = await openService(connection, {
+  const answer = await openService(job, {
     method: 'POST',
     path: 'chat/completions',
-    signal,
-    hide,
     accept: 'text/event-stream, application/json',
     json: {
       model,

@@ -59,6 +59,8 @@ export interface Content {
   readonly data: Uint8Array;
   /** Path of the member of a JSON content that is shown and kept; default: all of it. */
   readonly at?: readonly string[];
+  /** The kernel gets no more bytes than this; the broker cuts, once credentials have been taken out. */
+  readonly longest?: number;
   /** Set for a content that is only a part: the lists of all parts make one. */
   readonly part?: boolean;
 }

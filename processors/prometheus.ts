@@ -7,7 +7,7 @@ import type { Page } from './pages.js';
 import { type Cell, CellError } from './processor.js';
 import { readAnswer, tableOf } from './prometheus-results.js';
 import { renderPromql } from './promql.js';
-import { isProvided, referencesIn } from './references.js';
+import { variablesIn } from './references.js';
 import { askService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
 
@@ -30,6 +30,8 @@ const lists: Readonly<Record<string, string>> = {
 };
 const TAKES_SELECTOR = new Set(['series', 'labels']);
 
+const PLACE = 'a query: the service logs its queries';
+
 /** Prometheus refuses a range query for more points per series ("exceeded maximum resolution of 11,000 points"). */
 const MOST_POINTS = 11_000;
 /** What `--step auto` aims at: a chart is about 700 pixels wide. */
@@ -51,13 +53,8 @@ export const prometheus = brokered<Settings>({
   connection: {
     settings,
     async test(connection, signal) {
-      const parameters = new URLSearchParams();
-      const answer = await askService(connection, {
-        method: 'GET',
-        path: 'api/v1/status/buildinfo',
-        parameters,
-        signal,
-      });
+      const path = 'api/v1/status/buildinfo';
+      const answer = await askService({ settings: connection, signal }, { method: 'GET', path });
       const { version } = Object(readAnswer(answer)) as { version?: unknown };
       return `Prometheus ${String(version ?? '')}`.trim();
     },
@@ -66,18 +63,11 @@ export const prometheus = brokered<Settings>({
   complete: completePromql,
 
   compile(cell) {
-    const { out, timeout } = cell.options;
-    const common = {
-      out: typeof out === 'string' ? out : undefined,
-      timeout: typeof timeout === 'number' ? timeout : undefined,
-    };
-    return { ...common, ...(cell.options.list === undefined ? compileQuery(cell) : compileList(cell)) };
+    return cell.options.list === undefined ? compileQuery(cell) : compileList(cell);
   },
 });
 
-type Compiled = Pick<Request<Settings>, 'args' | 'variables' | 'perform'>;
-
-function compileQuery({ options, body }: Cell): Compiled {
+function compileQuery({ options, body }: Cell): Request<Settings> {
   const query = body.trim();
   if (query === '') throw new CellError('A %%prometheus cell needs a query, e.g. up.');
   const { range, step, at } = options;
@@ -86,7 +76,7 @@ function compileQuery({ options, body }: Cell): Compiled {
   const wanted = step === undefined || step === 'auto' ? undefined : duration('step', step);
   const end = () => timeOf(at);
   end();
-  const variables = referencesOf(query, options);
+  const variables = variablesIn(query, options, PLACE);
   return {
     args: { query, ...pick(options, 'range', 'step', 'at') },
     variables,
@@ -112,14 +102,14 @@ function compileQuery({ options, body }: Cell): Compiled {
   };
 }
 
-function compileList({ options, body }: Cell): Compiled {
+function compileList({ options, body }: Cell): Request<Settings> {
   const list = String(options.list);
   const path = Object.hasOwn(lists, list) ? lists[list] : undefined;
   if (path === undefined) throw new CellError(`--list takes ${Object.keys(lists).join(', ')}.`);
   const selector = body.trim();
   if (selector !== '' && !TAKES_SELECTOR.has(list)) throw new CellError(`--list ${list} takes no selector.`);
   if (selector === '' && list === 'series') throw new CellError('--list series needs a selector, e.g. up.');
-  const variables = referencesOf(selector, options);
+  const variables = variablesIn(selector, options, PLACE);
   return {
     args: { list, ...(selector && { selector }) },
     variables,
@@ -133,28 +123,15 @@ function compileList({ options, body }: Cell): Compiled {
 }
 
 async function* ask(
-  { settings: connection, signal, hide }: Job<Settings>,
+  job: Job<Settings>,
   method: 'GET' | 'POST',
   path: string,
   parameters: URLSearchParams,
   promql: string,
   note = '',
 ): AsyncGenerator<Page> {
-  const answer = await askService(connection, { method, path, parameters, signal, hide });
+  const answer = await askService(job, { method, path, parameters });
   yield* tableOf(readAnswer(answer, promql), note);
-}
-
-/** @throws {CellError} for a value that only the gateway could give: a query shows in Prometheus' own log */
-function referencesOf(text: string, { raw }: Cell['options']): string[] {
-  if (raw === true) return [];
-  const references = referencesIn(text);
-  const provided = references.find(isProvided);
-  if (provided !== undefined) {
-    throw new CellError(
-      `{{${provided}}} can't stand in a query: the service logs its queries. Use a variable.`,
-    );
-  }
-  return references;
 }
 
 function stepFor(range: number, wanted: number | undefined): number {

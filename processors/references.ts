@@ -1,3 +1,5 @@
+import { type Cell, CellError } from './processor.js';
+
 /**
  * The grammar of references, the same in every cell: `{{variable}}` with `.attribute` or `[index]` parts is a
  * kernel variable; `{{runtime_env:NAME}}`, `{{secret:NAME}}` and `{{secret_var:VAR}}` are values that the
@@ -31,6 +33,20 @@ export function referencesIn(text: string): string[] {
     slashes.length % 2 === 0 ? [reference] : [],
   );
   return [...new Set(found)];
+}
+
+/**
+ * The kernel variables that a text refers to, where a value that only the gateway could give has no place.
+ *
+ * @param place what the text is, and why: `SQL: databases log statements`
+ * @throws {CellError} for such a value
+ */
+export function variablesIn(text: string, { raw }: Cell['options'], place: string): string[] {
+  if (raw === true) return [];
+  const references = referencesIn(text);
+  const provided = references.find(isProvided);
+  if (provided === undefined) return references;
+  throw new CellError(`{{${provided}}} can't stand in ${place}. Use a variable.`);
 }
 
 /** Whether Python code mentions a value that the gateway would have to deliver, wherever it stands. */

@@ -77,8 +77,6 @@ export const restOverConnection = brokered<Settings>({
     return {
       args: shown(file, options),
       variables: values.variables,
-      out: options.out === undefined ? undefined : String(options.out),
-      timeout: typeof options.timeout === 'number' ? options.timeout : undefined,
       async *perform(job) {
         const request = renderRequest(file, cell, values.of(job), {
           base: job.settings.url,
@@ -156,7 +154,7 @@ async function* fetchPages(
 
 /** Shows what the service said, and fails the cell. */
 async function* refused(answer: HttpAnswer): AsyncGenerator<Page, never> {
-  yield { kind: 'content', ...contentTypeOf(answer), data: answer.body.subarray(0, LONGEST_REFUSAL) };
+  yield { kind: 'content', ...contentTypeOf(answer), data: answer.body, longest: LONGEST_REFUSAL };
   throw new CellError(`The server answered ${statusLine(answer.status)}.`);
 }
 

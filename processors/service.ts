@@ -16,10 +16,15 @@ export interface ServiceRequest {
   readonly json?: object;
   /** Media types that are wanted; default JSON. */
   readonly accept?: string;
-  readonly signal: AbortSignal;
   /** The largest answer that is wanted, in bytes. */
   readonly largest?: number;
-  /** Of the job; without it nothing that the service says may be shown. */
+}
+
+/** A brokered cell's job, or as much of it as a request takes. */
+export interface ServiceJob {
+  readonly settings: ServiceSettings;
+  readonly signal: AbortSignal;
+  /** Without it nothing that the service says may be shown. */
   readonly hide?: Limits['hide'];
 }
 
@@ -30,29 +35,27 @@ export interface ServiceRequest {
  * @throws {CellError} when there is no answer, in words that hold nothing of the request
  */
 export async function askService(
-  settings: ServiceSettings,
+  job: ServiceJob,
   request: ServiceRequest,
 ): Promise<{ readonly status: number; readonly body: string }> {
-  const { status, body } = await send(settings, await toHttp(settings, request));
+  const { status, body } = await send(job.settings, await toHttp(job, request));
   return { status, body: body.toString() };
 }
 
 /** The same for an answer that is read as it comes: one that breaks off is a {@link NoAnswer} too. */
-export async function openService(settings: ServiceSettings, request: ServiceRequest): Promise<OpenAnswer> {
-  return open(settings, await toHttp(settings, request));
+export async function openService(job: ServiceJob, request: ServiceRequest): Promise<OpenAnswer> {
+  return open(job.settings, await toHttp(job, request));
 }
 
 async function toHttp(
-  settings: ServiceSettings,
+  { settings, signal, hide = () => {} }: ServiceJob,
   {
     method,
     path,
     parameters = new URLSearchParams(),
     json,
     accept = 'application/json',
-    signal,
     largest,
-    hide = () => {},
   }: ServiceRequest,
 ): Promise<HttpRequest> {
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));

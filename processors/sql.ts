@@ -3,7 +3,7 @@ import { brokered, type Job } from './brokered.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { CellError } from './processor.js';
-import { isProvided, referencesIn } from './references.js';
+import { variablesIn } from './references.js';
 import { type MysqlSession, openMysql } from './sql/mysql.js';
 import { type Rendered, render } from './sql/parameters.js';
 import { Pool } from './sql/pool.js';
@@ -42,21 +42,13 @@ export const sql = brokered<SqlSettings>({
   },
 
   compile({ body, options }) {
-    const { out, timeout, limit = DEFAULT_LIMIT, raw } = options;
+    const { limit = DEFAULT_LIMIT, raw } = options;
     if (body.trim() === '') throw new CellError('A %%sql cell needs a statement, e.g. SELECT 1.');
     if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > LARGEST_LIMIT)
       throw new CellError(`--limit takes a number of rows from 1 to ${LARGEST_LIMIT.toLocaleString('en')}.`);
-    const variables = raw === true ? [] : referencesIn(body);
-    const provided = variables.find(isProvided);
-    if (provided !== undefined)
-      throw new CellError(
-        `{{${provided}}} can't stand in SQL: databases log statements and values. Use a variable.`,
-      );
     return {
       args: { sql: body.trim(), ...(options.limit !== undefined && { limit }) },
-      variables,
-      out: typeof out === 'string' ? out : undefined,
-      timeout: typeof timeout === 'number' ? timeout : undefined,
+      variables: variablesIn(body, options, 'SQL: databases log statements and values'),
       perform: (job) => perform(job, body, limit, raw !== true),
     };
   },

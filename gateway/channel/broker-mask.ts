@@ -42,7 +42,7 @@ export class PageMask {
         yield { kind: 'text', text: this.#credentials.close(open) };
       }
       if (page.kind === 'columns') bytesColumns = page.columns.map(({ type }) => type === 'bytes');
-      if (page.kind === 'content') yield { ...page, data: this.#bytes(page.data) };
+      if (page.kind === 'content') yield { ...page, data: this.#bytes(page.data).subarray(0, page.longest) };
       else if (page.kind === 'rows' && bytesColumns.includes(true)) {
         yield {
           ...page,

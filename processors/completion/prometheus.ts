@@ -46,7 +46,10 @@ async function load(
   if (place.kind !== 'metric' && place.metric !== undefined) parameters.set('match[]', place.metric);
   const label = place.kind === 'metric' ? '__name__' : place.kind === 'value' ? place.label : undefined;
   const path = label === undefined ? 'api/v1/labels' : `api/v1/label/${label}/values`;
-  const answer = await askService(settings, { method: 'GET', path, parameters, signal, largest: LARGEST });
+  const answer = await askService(
+    { settings, signal },
+    { method: 'GET', path, parameters, largest: LARGEST },
+  );
   const data = readAnswer(answer);
   const names = Array.isArray(data) ? data.filter((name): name is string => typeof name === 'string') : [];
   return names.slice(0, MOST_NAMES);

@@ -32,8 +32,9 @@ async function answersOf(pages: readonly Page[], error?: string): Promise<Record
 }
 
 const end: Page = { kind: 'end' };
-const content = (data: string | Buffer, mediaType: string): Page => ({
+const content = (data: string | Buffer, mediaType: string, longest?: number): Page => ({
   kind: 'content',
+  ...(longest !== undefined && { longest }),
   mediaType,
   charset: 'utf-8',
   data: Buffer.from(data),
@@ -91,6 +92,11 @@ t.test('S10: nor does one that the service quotes in an error', async (t) => {
 t.test('S10: nor the beginning of one, where a long message is cut', async (t) => {
   const answers = await answersOf([], `GraphQL: ${CANARY.slice(0, 12)}…; ${CANARY.slice(0, 1)}… (404)`);
   t.same(answers, [{ kind: 'error', sentence: 'GraphQL: …; … (404)' }]);
+});
+
+t.test('S10: nor where a content is cut', async (t) => {
+  const [page] = await answersOf([content(`say ${CANARY}`, 'text/plain', 12), end]);
+  t.match(page, { kind: 'content', data: bytes('say ***') });
 });
 
 t.test('a text without a credential comes as it is', async (t) => {

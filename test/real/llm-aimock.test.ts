@@ -3,10 +3,8 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { connect, execute } from '../support/client.js';
-import { startTestGateway, upstreamOf } from '../support/gateway.js';
-import { startStockJupyter } from '../support/jupyter.js';
 import { LLM_TOKEN } from '../support/llm.js';
+import { startRuntime } from '../support/runtime.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(180_000);
@@ -53,37 +51,23 @@ async function startAimock(folder: string) {
 }
 
 t.test('a service of somebody else’s answers, refuses the wrong key, and has no other answers', async (t) => {
-  const folder = t.testdir();
-  const [service, jupyter] = await Promise.all([startAimock(folder), startStockJupyter()]);
-  const file = join(folder, 'connections.yaml');
+  const folder = t.testdir({ server: {} });
+  const service = await startAimock(join(folder, 'server'));
+  t.teardown(() => service.close());
   const at = `type: llm, url: "${service.url}", model: gpt-4o`;
-  await writeFile(
-    file,
-    `connections:
-  prod: {${at}, token: "{{runtime_env:LLM_TOKEN}}", default: true}
-  wrong: {${at}, token: "{{runtime_env:WRONG}}"}
-`,
+  const runtime = await startRuntime(
+    t,
+    [
+      `prod: {${at}, token: "{{runtime_env:LLM_TOKEN}}", default: true}`,
+      `wrong: {${at}, token: "{{runtime_env:WRONG}}"}`,
+    ],
+    { LLM_TOKEN, WRONG: 'no' },
   );
-  const gateway = await startTestGateway({
-    upstream: upstreamOf(jupyter),
-    env: { LLM_TOKEN, WRONG: 'no' },
-    connections: { file, required: true },
-  });
-  const client = connect(gateway);
-  t.teardown(async () => {
-    client.close();
-    await gateway.close();
-    await Promise.all([jupyter.close(), service.close()]);
-  });
-  const kernel = await client.kernels.startNew({ name: 'python3' });
-  t.teardown(() => kernel.shutdown());
-  const shown = await execute(kernel, '%%llm --out answer\nhello');
+  const { run } = await runtime.startKernel(t);
+  const shown = await run('%%llm --out answer\nhello');
   t.match(shown, { status: 'ok', error: '' });
   t.match(shown.data.at(-1)?.['text/plain'], /^gpt-4o: \d+ tokens in, \d+ out\.$/);
-  t.equal((await execute(kernel, 'print(answer)')).stdout, `${ANSWER}\n`);
-  t.match(
-    (await execute(kernel, '%%llm wrong\nhello')).error,
-    /401: the connection's credential is not accepted/,
-  );
-  t.equal((await execute(kernel, '%%llm\nsomething else')).status, 'error');
+  t.equal((await run('print(answer)')).stdout, `${ANSWER}\n`);
+  t.match((await run('%%llm wrong\nhello')).error, /401: the connection's credential is not accepted/);
+  t.equal((await run('%%llm\nsomething else')).status, 'error');
 });

@@ -1,65 +1,37 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { type Client, connect, execute } from '../support/client.js';
-import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
-import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';
+import t from 'tap';
 import { type ChatService, CONTEXT, LLM_TOKEN, startChatService } from '../support/llm.js';
-import { filesBelow, memoryOf } from '../support/traces.js';
+import { type Runtime, startRuntime } from '../support/runtime.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(180_000);
 
 let service: ChatService;
-let jupyter: StockJupyter;
-let gateway: TestGateway;
-let client: Client;
+let runtime: Runtime;
+let startKernel: Runtime['startKernel'];
 
 t.before(async () => {
-  [service, jupyter] = await Promise.all([startChatService(), startStockJupyter()]);
-  const file = join(t.testdir(), 'connections.yaml');
-  await writeFile(
-    file,
-    `connections:
-  prod:
-    type: llm
-    url: "${service.url}"
-    token: "{{runtime_env:LLM_TOKEN}}"
-    model: echo
-    system: Answer briefly.
-    max_tokens: 500
-    temperature: 0.2
-    default: true
-  wrong: {type: llm, url: "${service.url}", token: "{{runtime_env:WRONG}}", model: echo}
-  elsewhere: {type: llm, url: "${service.url}/nothing", token: "{{runtime_env:LLM_TOKEN}}", model: echo}
-  nowhere: {type: llm, url: "http://127.0.0.1:9", model: echo}
-`,
+  service = await startChatService();
+  t.teardown(() => service.close());
+  const token = 'token: "{{runtime_env:LLM_TOKEN}}"';
+  const more = 'system: Answer briefly., max_tokens: 500, temperature: 0.2, default: true';
+  runtime = await startRuntime(
+    t,
+    [
+      `prod: {type: llm, url: "${service.url}", ${token}, model: echo, ${more}}`,
+      `wrong: {type: llm, url: "${service.url}", token: "{{runtime_env:WRONG}}", model: echo}`,
+      `elsewhere: {type: llm, url: "${service.url}/nothing", ${token}, model: echo}`,
+      'nowhere: {type: llm, url: "http://127.0.0.1:9", model: echo}',
+    ],
+    { LLM_TOKEN, WRONG: 'sk-other-canary' },
   );
-  gateway = await startTestGateway({
-    upstream: upstreamOf(jupyter),
-    env: { LLM_TOKEN, WRONG: 'sk-other-canary' },
-    connections: { file, required: true },
-  });
-  client = connect(gateway);
+  ({ startKernel } = runtime);
 });
-t.teardown(async () => {
-  client?.close();
-  await gateway?.close();
-  await Promise.all([jupyter?.close(), service?.close()]);
-});
-
-/** A kernel, ended with the test, in which cells run. */
-async function startKernel(t: Test) {
-  const kernel = await client.kernels.startNew({ name: 'python3' });
-  t.teardown(() => kernel.shutdown());
-  return { kernel, run: (code: string) => execute(kernel, code) };
-}
 
 t.test('an answer is shown as Markdown, kept as text, its tokens told', async (t) => {
   const { run } = await startKernel(t);
   const shown = await run('%%llm --out answer\n# Wörld 😀 “x”\n```python\nopen');
   t.match(shown, { status: 'ok', error: '' });
-  const texts = shown.data.map((bundle) => bundle['text/markdown']).filter(Boolean);
+  const texts = shown.updates.map((bundle) => bundle['text/markdown']).filter(Boolean);
   t.equal(texts.at(-1), '# Wörld 😀 “x”\n```python\nopen', 'the last one is whole, characters too');
   t.match(shown.data.at(-1)?.['text/plain'], 'echo-2026: 1,234 tokens in, 56 out.');
   t.equal((await run('print(answer)')).stdout, '# Wörld 😀 “x”\n```python\nopen\n');
@@ -78,7 +50,7 @@ t.test('an answer is shown as Markdown, kept as text, its tokens told', async (t
 
 t.test('while a model pauses, its text so far stays', async (t) => {
   const { run } = await startKernel(t);
-  const { data } = await run('%%llm --model thinks\nso far');
+  const { updates: data } = await run('%%llm --model thinks\nso far');
   const first = data.findIndex((bundle) => bundle['text/markdown'] !== undefined);
   t.ok(first >= 0);
   t.same(
@@ -164,39 +136,7 @@ t.test('an interrupt ends the generation at the service, and the text so far sta
   t.equal((await run('print(1)')).stdout, '1\n');
 });
 
-t.test(
-  'S10, S12: the token is in no frame, no memory of the kernel, no history, no file, no log',
-  async (t) => {
-    const { kernel, run } = await startKernel(t);
-    const other = connect(gateway, 'legacy');
-    t.teardown(() => other.close());
-    const frames: string[] = [];
-    const watching = other.kernels.connectTo({ model: kernel.model });
-    watching.anyMessage.connect((_, { msg }) => void frames.push(JSON.stringify(msg)));
-    kernel.anyMessage.connect((_, { msg }) => void frames.push(JSON.stringify(msg)));
-    await watching.info;
-    await run('%%llm --out answer\nhello');
-    await run('%%llm wrong\nhello');
-    await run('%%llm --model down\nhello');
-    const pid = Number((await run('import os; print(os.getpid())')).stdout);
-    t.ok(frames.length > 20, 'both clients saw frames');
-    const searched: Readonly<Record<string, Buffer>> = {
-      frames: Buffer.from(frames.join('\n')),
-      'the log': Buffer.from(gateway.log()),
-      'In and linecache': Buffer.from((await run('import linecache; print(In, linecache.cache)')).stdout),
-      memory: await memoryOf(pid),
-      files: await filesBelow(jupyter.home),
-    };
-    t.ok(searched.memory?.includes('__spin__'), 'the memory was really read');
-    for (const [where, bytes] of Object.entries(searched)) {
-      for (const form of [
-        LLM_TOKEN,
-        JSON.stringify(LLM_TOKEN).slice(1, -1),
-        'sk-canary',
-        'sk-other-canary',
-      ]) {
-        t.notOk(bytes.includes(form), `${where}: ${form}`);
-      }
-    }
-  },
-);
+t.test('S10, S12: the token is in no frame, memory, history, file or log', async (t) => {
+  const cells = ['%%llm --out answer\nhello', '%%llm wrong\nhello', '%%llm --model down\nhello'];
+  t.same(await runtime.findLeaks(t, cells, [LLM_TOKEN, 'sk-canary', 'sk-other-canary']), []);
+});

@@ -1,48 +1,31 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import t from 'tap';
-import { type Client, connect } from '../support/client.js';
 import { complete } from '../support/completion.js';
-import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
-import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';
 import { PASSWORD, type Prometheus, startPrometheus } from '../support/prometheus.js';
+import { type Runtime, startRuntime } from '../support/runtime.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(180_000);
 
 let prometheus: Prometheus;
-let jupyter: StockJupyter;
-let gateway: TestGateway;
-let client: Client;
+let runtime: Runtime;
 
 t.before(async () => {
-  [prometheus, jupyter] = await Promise.all([startPrometheus(), startStockJupyter()]);
-  const file = join(t.testdir(), 'connections.yaml');
+  prometheus = await startPrometheus();
+  t.teardown(() => prometheus.close());
   const at = `type: prometheus, url: "${prometheus.url}", username: ${prometheus.user}`;
-  await writeFile(
-    file,
-    `connections:
-  prod: {${at}, password: "{{runtime_env:PROM}}", default: true}
-  wrong: {${at}, password: "{{runtime_env:WRONG}}"}
-  nowhere: {type: prometheus, url: "http://127.0.0.1:9"}
-`,
+  runtime = await startRuntime(
+    t,
+    [
+      `prod: {${at}, password: "{{runtime_env:PROM}}", default: true}`,
+      `wrong: {${at}, password: "{{runtime_env:WRONG}}"}`,
+      'nowhere: {type: prometheus, url: "http://127.0.0.1:9"}',
+    ],
+    { PROM: PASSWORD, WRONG: 'no' },
   );
-  gateway = await startTestGateway({
-    upstream: upstreamOf(jupyter),
-    env: { PROM: PASSWORD, WRONG: 'no' },
-    connections: { file, required: true },
-  });
-  client = connect(gateway);
-});
-t.teardown(async () => {
-  client?.close();
-  await gateway?.close();
-  await Promise.all([jupyter?.close(), prometheus?.close()]);
 });
 
 t.test('metric names, labels and their values come from the connection’s Prometheus', async (t) => {
-  const kernel = await client.kernels.startNew({ name: 'python3' });
-  t.teardown(() => kernel.shutdown());
+  const { kernel } = await runtime.startKernel(t);
   const frames: string[] = [];
   kernel.anyMessage.connect((_, { msg }) => void frames.push(JSON.stringify(msg)));
   // The first answer may come before Prometheus': then it is there for the next keystroke.
@@ -74,6 +57,6 @@ t.test('metric names, labels and their values come from the connection’s Prome
     const { matches } = await complete(kernel, `%%prometheus ${connection}\nprometheus_http`);
     t.same(matches, [], `${connection}: nothing, and nothing of another connection`);
   }
-  const shown = `${frames.join('\n')}\n${gateway.log()}`;
+  const shown = `${frames.join('\n')}\n${runtime.gateway.log()}`;
   t.notOk(shown.includes(PASSWORD) || shown.includes(JSON.stringify(PASSWORD).slice(1, -1)), 'no credential');
 });

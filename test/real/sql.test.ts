@@ -1,68 +1,37 @@
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { homeAt } from '../../gateway/home.js';
-import { type Client, connect, execute } from '../support/client.js';
+import t from 'tap';
 import { type Database, PASSWORD, startMariadb, startPostgres } from '../support/databases.js';
-import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
-import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';
+import { type Runtime, startRuntime } from '../support/runtime.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(300_000);
 
 let postgres: Database;
 let mariadb: Database;
-let jupyter: StockJupyter;
-let gateway: TestGateway;
-let client: Client;
+let runtime: Runtime;
+let startKernel: Runtime['startKernel'];
 
 t.before(async () => {
-  [postgres, mariadb, jupyter] = await Promise.all([startPostgres(), startMariadb(), startStockJupyter()]);
-  const folder = t.testdir();
-  const file = join(folder, 'connections.yaml');
-  await mkdir(folder, { recursive: true });
+  [postgres, mariadb] = await Promise.all([startPostgres(), startMariadb()]);
+  t.teardown(() => Promise.all([postgres.close(), mariadb.close()]));
   const pg = `type: sql, dsn: "postgres://${postgres.user}@127.0.0.1:${postgres.port}/postgres"`;
   const my = `type: sql, driver: mariadb, host: 127.0.0.1, port: ${mariadb.port}, username: ${mariadb.user}, database: shop`;
   const password = 'password: "{{runtime_env:DB}}"';
-  await writeFile(
-    file,
-    `connections:
-  pg: {${pg}, ${password}, default: true}
-  pg_read: {${pg}, ${password}, read_only: true}
-  pg_wrong: {${pg}, password: "{{runtime_env:WRONG}}"}
-  pg_tls: {${pg}, ${password}, ssl_mode: verify-full}
-  my: {${my}, ${password}}
-  my_read: {${my}, ${password}, read_only: true}
-  my_wrong: {${my}, password: "{{runtime_env:WRONG}}"}
-  nowhere: {type: sql, dsn: "postgres://a@127.0.0.1:9/a"}
-`,
+  runtime = await startRuntime(
+    t,
+    [
+      `pg: {${pg}, ${password}, default: true}`,
+      `pg_read: {${pg}, ${password}, read_only: true}`,
+      `pg_wrong: {${pg}, password: "{{runtime_env:WRONG}}"}`,
+      `pg_tls: {${pg}, ${password}, ssl_mode: verify-full}`,
+      `my: {${my}, ${password}}`,
+      `my_read: {${my}, ${password}, read_only: true}`,
+      `my_wrong: {${my}, password: "{{runtime_env:WRONG}}"}`,
+      'nowhere: {type: sql, dsn: "postgres://a@127.0.0.1:9/a"}',
+    ],
+    { DB: PASSWORD, WRONG: 'no' },
   );
-  gateway = await startTestGateway({
-    upstream: upstreamOf(jupyter),
-    env: { DB: PASSWORD, WRONG: 'no' },
-    connections: { file, required: true },
-    home: homeAt(folder),
-  });
-  client = connect(gateway);
+  ({ startKernel } = runtime);
 });
-t.teardown(async () => {
-  client?.close();
-  await gateway?.close();
-  await Promise.all([jupyter?.close(), postgres?.close(), mariadb?.close()]);
-});
-
-/** A kernel, ended with the test, in which cells run. */
-async function startKernel(t: Test) {
-  const kernel = await client.kernels.startNew({ name: 'python3' });
-  t.teardown(() => kernel.shutdown());
-  const run = (code: string) => execute(kernel, code);
-  /** What Python prints, or its error. */
-  const print = async (code: string) => {
-    const { stdout, error } = await run(`print(${code})`);
-    return error || stdout.trim();
-  };
-  return { kernel, run, print };
-}
 
 t.test('PostgreSQL: every type comes as what it is', async (t) => {
   const { run, print } = await startKernel(t);
@@ -319,58 +288,11 @@ t.test('a million rows pass through a gateway whose memory stays flat', async (t
   }
 });
 
-t.test(
-  'S10, S12: the credential is in no frame, no memory of the kernel, no history, no file, no log',
-  async (t) => {
-    const { kernel, run } = await startKernel(t);
-    const other = connect(gateway, 'legacy');
-    t.teardown(() => other.close());
-    const frames: string[] = [];
-    const watching = other.kernels.connectTo({ model: kernel.model });
-    watching.anyMessage.connect((_, { msg }) => void frames.push(JSON.stringify(msg)));
-    kernel.anyMessage.connect((_, { msg }) => void frames.push(JSON.stringify(msg)));
-    await watching.info;
-    for (const name of ['pg', 'my', 'pg_wrong', 'my_wrong', 'pg_tls']) {
-      await run(`%%sql ${name} --out df\nselect 1 as a`);
-      await run(`%%sql ${name}\nselect nope`);
-    }
-    const pid = Number((await run('import os; print(os.getpid())')).stdout);
-    t.ok(frames.length > 20, 'both clients saw frames');
-    const searched: Readonly<Record<string, Buffer>> = {
-      frames: Buffer.from(frames.join('\n')),
-      'the log': Buffer.from(gateway.log()),
-      'In and linecache': Buffer.from((await run('import linecache; print(In, linecache.cache)')).stdout),
-      memory: await memoryOf(pid),
-      files: await filesBelow(jupyter.home),
-    };
-    t.ok(searched.memory?.includes('__spin__'), 'the memory was really read');
-    for (const [where, bytes] of Object.entries(searched)) {
-      for (const form of [PASSWORD, JSON.stringify(PASSWORD).slice(1, -1), encodeURIComponent(PASSWORD)]) {
-        t.notOk(bytes.includes(form), `${where}: ${form}`);
-      }
-    }
-  },
-);
-
-/** All writable memory of a process. */
-async function memoryOf(pid: number): Promise<Buffer> {
-  const memory = await open(`/proc/${pid}/mem`);
-  const parts: Buffer[] = [];
-  for (const line of (await readFile(`/proc/${pid}/maps`, 'utf8')).split('\n')) {
-    const [, from = '', to = ''] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
-    if (from === '') continue;
-    const start = Number.parseInt(from, 16);
-    const buffer = Buffer.alloc(Number.parseInt(to, 16) - start);
-    // A page that is guarded or gone can't be read, and holds nothing.
-    const read = await memory.read(buffer, 0, buffer.length, start).catch(() => undefined);
-    if (read) parts.push(buffer.subarray(0, read.bytesRead));
-  }
-  await memory.close();
-  return Buffer.concat(parts);
-}
-
-async function filesBelow(folder: string): Promise<Buffer> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Buffer.concat(await Promise.all(files.map((file) => readFile(file))));
-}
+t.test('S10, S12: the credential is in no frame, memory, history, file or log', async (t) => {
+  const names = ['pg', 'my', 'pg_wrong', 'my_wrong', 'pg_tls'];
+  const cells = names.flatMap((name) => [
+    `%%sql ${name} --out df\nselect 1 as a`,
+    `%%sql ${name}\nselect nope`,
+  ]);
+  t.same(await runtime.findLeaks(t, cells, [PASSWORD, encodeURIComponent(PASSWORD)]), []);
+});

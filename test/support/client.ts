@@ -8,6 +8,9 @@ import {
 import { WebSocket } from 'ws';
 import type { TestGateway } from './gateway.js';
 
+/** What is shown, by media type. */
+type Bundle = Readonly<Record<string, unknown>>;
+
 /** How a cell ended, and everything that a notebook would show of it. */
 export interface Outcome {
   readonly status: string;
@@ -15,8 +18,10 @@ export interface Outcome {
   readonly stderr: string;
   /** The traceback's text, terminal colours removed. */
   readonly error: string;
-  /** MIME bundles of results and displays. */
-  readonly data: Record<string, unknown>[];
+  /** MIME bundles of results and displays, as they are once the cell has ended. */
+  readonly data: readonly Bundle[];
+  /** The same as they came, with every update of a display. */
+  readonly updates: readonly Bundle[];
   /** Every iopub message and the reply, as JSON. */
   readonly frames: string;
 }
@@ -84,9 +89,19 @@ export async function execute(
     stdout: texts('stdout'),
     stderr: texts('stderr'),
     error: (error?.traceback ?? []).join('\n').replace(/\u001b\[[0-9;]*m/g, ''),
-    data: messages.flatMap(({ content }) =>
-      'data' in content ? [content.data as Record<string, unknown>] : [],
-    ),
+    data: lastOf(messages),
+    updates: messages.flatMap(({ content }) => ('data' in content ? [content.data as Bundle] : [])),
     frames: JSON.stringify([...messages, reply]),
   };
+}
+
+/** An update takes the place of the display that it is of. */
+function lastOf(messages: readonly KernelMessage.IIOPubMessage[]): Bundle[] {
+  const shown = new Map<unknown, Bundle>();
+  for (const { content } of messages) {
+    if (!('data' in content)) continue;
+    const { display_id } = Object('transient' in content ? content.transient : {}) as { display_id?: string };
+    shown.set(display_id ?? Symbol('a display of its own'), content.data as Bundle);
+  }
+  return [...shown.values()];
 }

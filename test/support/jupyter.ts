@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import { chooseHome } from '../../gateway/config/choose-home.js';
 import { homeAt } from '../../gateway/home.js';
 import { ensureEnvironment } from '../../gateway/jupyter/environment.js';
 import { findIsolation } from '../../gateway/jupyter/user.js';
+import { freePort } from './free-port.js';
 
 /** How long a cold start may take on a small, busy machine. */
 const START_LIMIT_MS = 90_000;
@@ -195,16 +195,6 @@ function status(
       .on('error', () => resolve(0))
       .end();
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  return address.port;
 }
 
 /** Asks, waits for kernels to be shut down, and insists after ten seconds. */

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.js';
 import { until } from './until.js';
 
 /** Holds what could end a piece of code, text or header. */
 export const PASSWORD = 'canary-"$`password';
 /** bcrypt of it, cost 4. */
-const PASSWORD_HASH = '$2b$04$tco5DH1TJMK.d6/5WvltFuBqulHUMYNTv9Qc12U952R3j13qnsd1W';
-const USER = 'gateway';
+export const PASSWORD_HASH = '$2b$04$tco5DH1TJMK.d6/5WvltFuBqulHUMYNTv9Qc12U952R3j13qnsd1W';
+export const USER = 'gateway';
 
 export interface Prometheus {
   readonly url: string;
@@ -65,14 +65,4 @@ export async function startPrometheus(): Promise<Prometheus> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  return address.port;
 }

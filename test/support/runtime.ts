@@ -1,10 +1,11 @@
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Kernel } from '@jupyterlab/services';
 import type { Test } from 'tap';
-import { homeAt } from '../../gateway/home.js';
 import { type Client, connect, execute, type Outcome } from './client.js';
 import { startTestGateway, type TestGateway, upstreamOf } from './gateway.js';
 import { type StockJupyter, startStockJupyter } from './jupyter.js';
+import { filesBelow, memoryOf } from './traces.js';
 
 /** A stock Jupyter behind a gateway whose catalogue holds connections: what a processor's test needs. */
 export interface Runtime {
@@ -23,18 +24,23 @@ export interface Runtime {
 }
 
 export interface RuntimeKernel {
+  readonly kernel: Kernel.IKernelConnection;
   run(code: string): Promise<Outcome>;
+  /** What Python prints of an expression, or its error. */
+  print(expression: string): Promise<string>;
 }
 
 /**
  * Starts all of it; it ends with the test.
  * @param connections the catalogue's YAML below `connections:`, one connection a line
  * @param env the gateway's environment, which the connections refer to
+ * @param addOns files of `$SPIN_HOME/etc/processors`, by name
  */
 export async function startRuntime(
   t: Test,
   connections: readonly string[],
   env: Readonly<Record<string, string>>,
+  addOns: Readonly<Record<string, string>> = {},
 ): Promise<Runtime> {
   const folder = t.testdir();
   const file = join(folder, 'connections.yaml');
@@ -46,7 +52,7 @@ export async function startRuntime(
     upstream: upstreamOf(jupyter),
     env,
     connections: { file, required: true },
-    home: homeAt(folder),
+    addOns,
   });
   t.teardown(() => gateway.close());
   const client = connect(gateway);
@@ -63,7 +69,15 @@ export async function startRuntime(
     client,
     async startKernel(t) {
       const kernel = await start(t);
-      return { run: (code) => execute(kernel, code) };
+      const run = (code: string) => execute(kernel, code);
+      return {
+        kernel,
+        run,
+        async print(expression) {
+          const { stdout, error } = await run(`print(${expression})`);
+          return error || stdout.trim();
+        },
+      };
     },
     async findLeaks(t, cells, values) {
       const kernel = await start(t);
@@ -93,27 +107,4 @@ export async function startRuntime(
       );
     },
   };
-}
-
-/** All writable memory of a process. */
-async function memoryOf(pid: number): Promise<Buffer> {
-  const memory = await open(`/proc/${pid}/mem`);
-  const parts: Buffer[] = [];
-  for (const line of (await readFile(`/proc/${pid}/maps`, 'utf8')).split('\n')) {
-    const [, from = '', to = ''] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
-    if (from === '') continue;
-    const start = Number.parseInt(from, 16);
-    const buffer = Buffer.alloc(Number.parseInt(to, 16) - start);
-    // A page that is guarded or gone can't be read, and holds nothing.
-    const read = await memory.read(buffer, 0, buffer.length, start).catch(() => undefined);
-    if (read) parts.push(buffer.subarray(0, read.bytesRead));
-  }
-  await memory.close();
-  return Buffer.concat(parts);
-}
-
-async function filesBelow(folder: string): Promise<Buffer> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Buffer.concat(await Promise.all(files.map((file) => readFile(file))));
 }
