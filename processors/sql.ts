@@ -1,15 +1,13 @@
-import { createHash } from 'node:crypto';
 import { brokered, type Job } from './brokered.js';
+import { completeSql } from './completion/sql.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { CellError } from './processor.js';
 import { variablesIn } from './references.js';
-import { type MysqlSession, openMysql } from './sql/mysql.js';
 import { type Rendered, render } from './sql/parameters.js';
-import { Pool } from './sql/pool.js';
-import { openPostgres, type PostgresSession } from './sql/postgres.js';
 import { type Session, StatementError } from './sql/session.js';
-import { type Endpoint, endpointOf, type SqlSettings, settings } from './sql/settings.js';
+import { inSession, openSession } from './sql/sessions.js';
+import { endpointOf, type SqlSettings, settings } from './sql/settings.js';
 import { type Statement, split } from './sql/statements.js';
 
 /** Rows that a cell gets where it doesn't say: a DataFrame of them is some hundred MB. */
@@ -29,7 +27,7 @@ export const sql = brokered<SqlSettings>({
     settings,
     async test(connection, signal) {
       const endpoint = endpointOf(connection);
-      const session = await open(endpoint);
+      const session = await openSession(endpoint);
       const close = () => session.close();
       signal.addEventListener('abort', close, { once: true });
       try {
@@ -40,6 +38,8 @@ export const sql = brokered<SqlSettings>({
       }
     },
   },
+
+  complete: completeSql,
 
   compile({ body, options }) {
     const { limit = DEFAULT_LIMIT, raw } = options;
@@ -54,13 +54,7 @@ export const sql = brokered<SqlSettings>({
   },
 });
 
-const pool = new Pool<PostgresSession | MysqlSession>();
-
-function open(endpoint: Endpoint): Promise<PostgresSession | MysqlSession> {
-  return endpoint.dialect === 'mysql' ? openMysql(endpoint) : openPostgres(endpoint);
-}
-
-async function* perform(
+function perform(
   { settings, values, signal }: Job<SqlSettings>,
   body: string,
   limit: number,
@@ -73,27 +67,7 @@ async function* perform(
     rendered: render(body, statement.regions, endpoint.dialect, values, withReferences),
   }));
   if (statements.length === 0) throw new CellError('A %%sql cell needs a statement, e.g. SELECT 1.');
-
-  const key = keyOf(endpoint);
-  const session = await pool.take(key, () => open(endpoint));
-  const stop = () =>
-    void session
-      .cancel()
-      .catch(() => {})
-      .finally(() => session.close());
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  let isAsNew = false;
-  try {
-    yield* runAll(session, statements, body, limit);
-    isAsNew = true;
-  } finally {
-    signal.removeEventListener('abort', stop);
-    if (!signal.aborted) {
-      if (isAsNew) void pool.give(key, session);
-      else session.close();
-    }
-  }
+  return inSession(endpoint, signal, (session) => runAll(session, statements, body, limit));
 }
 
 interface Prepared {
@@ -145,12 +119,4 @@ function told({ message, offset }: StatementError, { text, origin }: Rendered, b
   const column = before.at(-1)?.length ?? 0;
   const line = body.split('\n')[before.length - 1] ?? '';
   return `${message} (line ${before.length}, column ${column + 1})\n  ${line}\n  ${' '.repeat(column)}^`;
-}
-
-/** All that makes a session what it is; a hash, since the password is among it. */
-function keyOf(endpoint: Endpoint): string {
-  const { password, ...rest } = endpoint;
-  return createHash('sha256')
-    .update(JSON.stringify([rest, password?.reveal() ?? null]))
-    .digest('hex');
 }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { complete } from '../support/completion.js';
 import { type Database, PASSWORD, startMariadb, startPostgres } from '../support/databases.js';
 import { type Runtime, startRuntime } from '../support/runtime.js';
 import { until } from '../support/until.js';
@@ -286,6 +287,27 @@ t.test('a million rows pass through a gateway whose memory stays flat', async (t
     t.comment(`${name}: ${grown} MiB`);
     t.ok(most > 0 && grown < 150, `${name}: grew by ${grown} MiB`);
   }
+});
+
+t.test('tables and columns complete, those of the connection alone', async (t) => {
+  const { kernel, run } = await startKernel(t);
+  await run('%%sql pg\ncreate table "Mixed Case" (id int, "select" text)');
+  await run('%%sql my\ncreate table basket (item_id int, amount int)');
+  // The first answer may come before the database's: then it is there for the next keystroke.
+  const offered = async (code: string, expected: readonly string[]) => {
+    let matches: readonly string[] = [];
+    await until(async () => {
+      ({ matches } = await complete(kernel, code));
+      return matches.length > 0;
+    });
+    t.same(matches, expected, code);
+  };
+  await offered('%%sql\nselect * from mix│', ['"Mixed Case"']);
+  await offered('%%sql pg\nselect sel│ from "Mixed Case"', ['select']);
+  await offered('%%sql my\nselect amo│ from basket b', ['amount']);
+  await offered('%%sql my\nselect b.│ from basket b', ['item_id', 'amount']);
+  t.same((await complete(kernel, '%%sql pg_wrong\nselect * from mix│')).matches, []);
+  t.same((await complete(kernel, '%%sql my\nselect * from mix│')).matches, []);
 });
 
 t.test('S10, S12: the credential is in no frame, memory, history, file or log', async (t) => {
