@@ -52,7 +52,9 @@ function tableOfRecords(records: readonly Extract<Value, { type: 'object' }>[]):
   const columns = names.slice(0, MOST_COLUMNS);
   return {
     columns,
-    rows: head.map(({ value }) => columns.map((name) => fieldOf(value[name]))),
+    rows: head.map(({ value }) =>
+      columns.map((name) => (Object.hasOwn(value, name) ? fieldOf(value[name]) : null)),
+    ),
     total: records.length,
     all_columns: names.length,
   };

@@ -19,13 +19,17 @@ export function* tableOfRecords(
   const names = [...found.filter((name) => !isLast(name)), ...found.filter(isLast)];
   const columns: Column[] = names.map((name) => ({
     name,
-    type: typeOf(rows.map((row) => row[name] ?? null)),
+    type: typeOf(rows.map((row) => memberOf(row, name))),
   }));
   yield { kind: 'columns', columns };
   for (let at = 0; at < rows.length; at += PAGE_ROWS) {
     const part = rows.slice(at, at + PAGE_ROWS);
-    yield { kind: 'rows', rows: columns.map(({ name }) => part.map((row) => row[name] ?? null)) };
+    yield { kind: 'rows', rows: columns.map(({ name }) => part.map((row) => memberOf(row, name))) };
   }
+}
+
+function memberOf(row: Row, name: string): Json {
+  return (Object.hasOwn(row, name) ? row[name] : null) ?? null;
 }
 
 function flat(record: unknown): Row {

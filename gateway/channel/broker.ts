@@ -22,6 +22,8 @@ interface Running {
   readonly nonce: string;
   /** Number of the page that comes next: each is given once, in order. */
   page: number;
+  /** A question waits for its answer: the helper asks the next one only then. */
+  isAsked: boolean;
   /** What the last page was too large for. */
   rest: readonly string[];
 }
@@ -58,7 +60,7 @@ export class Broker {
     const job = new BrokerJob(work, (fault) =>
       this.#parts.log.error({ fault, processor: work.name }, 'a brokered request failed'),
     );
-    this.#running.set(executeRequestId, { job, nonce, page: 0, rest: [] });
+    this.#running.set(executeRequestId, { job, nonce, page: 0, isAsked: false, rest: [] });
   }
 
   /** @returns true when the frame is a brokered cell's question, and so isn't for the client */
@@ -68,15 +70,15 @@ export class Broker {
     const question = questionIn(frame);
     if (question === undefined) return false;
     const { nonce, page, values } = question;
-    if (nonce !== running.nonce || typeof page !== 'number' || page !== running.page) {
+    if (nonce !== running.nonce || page !== running.page || running.isAsked) {
       // Somebody in the kernel makes up questions: this execution gets nothing any more.
       this.ended(parentId(frame));
       this.#parts.log.warn({ page }, 'a question that its cell did not ask was refused');
       this.#reply(frame, '');
       return true;
     }
-    running.page += 1;
-    void this.#answer(frame, running, page, page === 0 ? readValues(values) : undefined);
+    running.isAsked = true;
+    void this.#answer(frame, running, running.page === 0 ? readValues(values) : undefined);
     return true;
   }
 
@@ -94,7 +96,6 @@ export class Broker {
   async #answer(
     frame: Frame,
     running: Running,
-    page: number,
     values: ReadonlyMap<string, Value> | undefined,
   ): Promise<void> {
     const [piece = '', ...rest] =
@@ -102,6 +103,8 @@ export class Broker {
     running.rest = rest;
     // An answer that nobody waits for would be there for the next question.
     if (this.#running.get(parentId(frame)) !== running) return;
+    const page = running.page++;
+    running.isAsked = false;
     // A first line for the helper to know the answer by, and whether the page goes on.
     this.#reply(frame, `${running.nonce} ${page} ${rest.length > 0 ? 'more' : 'last'}\n${piece}`);
   }

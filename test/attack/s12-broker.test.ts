@@ -100,6 +100,51 @@ t.test('S12: a page is given once', async (t) => {
   t.equal(cell.performed[0]?.signal.aborted, true);
 });
 
+t.test('S12: a question that does not wait for the answer to the one before ends the request', async (t) => {
+  const cell = brokeredCell([TEXT, TEXT], { waits: true });
+  await cell.start();
+  for (let page = 0; page < 1_000; page++) cell.ask(cell.question(page));
+  t.equal(await cell.answer(1), '');
+  t.equal(cell.performed[0]?.signal.aborted, true);
+  t.equal(cell.answers().length, 1, 'and the others are questions of nobody');
+});
+
+const text = (value: string) => ({ type: 'text', value });
+const nested = (depth: number): unknown =>
+  depth === 0 ? text('x') : { type: 'list', value: [nested(depth - 1)] };
+/** Values as no helper writes them, and whether they are taken. */
+const odd: Readonly<Record<string, readonly [value: unknown, taken: boolean]>> = {
+  nothing: [null, false],
+  'a text that is a number': [{ type: 'text', value: 5 }, false],
+  'NaN as a number': [{ type: 'number', value: 'NaN' }, false],
+  'a number with code behind it': [{ type: 'number', value: '1; drop table a' }, false],
+  'an unknown type': [{ type: 'code', value: 'x' }, false],
+  'half of a surrogate pair': [text('\ud800'), true],
+  'a list in twenty lists': [nested(20), true],
+  'a list in more of them': [nested(21), false],
+  'a very deep one': [nested(2_000), false],
+  'an object with odd names': [
+    { type: 'object', value: JSON.parse('{"__proto__": {"type": "text", "value": "x"}}') },
+    true,
+  ],
+  'an object that holds no values': [{ type: 'object', value: { a: 'x' } }, false],
+  'a table whose rows are too short': [
+    { type: 'table', value: { columns: ['a', 'b'], rows: [['x']], total: 1, all_columns: 2 } },
+    false,
+  ],
+};
+for (const [what, [value, taken]] of Object.entries(odd)) {
+  t.test(`S12, S14: ${what} ${taken ? 'is a value' : 'is left out'}`, async (t) => {
+    const cell = brokeredCell([TEXT]);
+    await cell.start();
+    const values = JSON.parse(`{"__proto__": ${JSON.stringify(value)}, "a": ${JSON.stringify(value)}}`);
+    cell.ask(cell.question(0, NONCE, values));
+    t.match(await cell.answer(1), 'result');
+    t.same([...(cell.performed[0]?.values.keys() ?? [])], taken ? ['__proto__', 'a'] : []);
+    t.equal(({} as { type?: unknown }).type, undefined, 'no prototype was changed');
+  });
+}
+
 t.test(
   'S12: an execution that is none of a brokered cell is asked of its client, like any input()',
   async (t) => {
@@ -137,6 +182,8 @@ t.test('S12: a client that leaves, and a kernel that restarts, cancel the reques
       });
     }
     t.equal(cell.performed[0]?.signal.aborted, true, end);
+    cell.ask(cell.question(1));
+    t.equal(cell.answers().length, 1, 'its nonce is worth nothing any more');
   }
 });
 
