@@ -5,7 +5,19 @@ import { startTestGateway, upstreamOf } from '../support/gateway.js';
 import { type StockJupyterOptions, startStockJupyter } from '../support/jupyter.js';
 import { openRawClient, type RawClient, startKernel } from '../support/raw-client.js';
 import { startSlowService } from '../support/slow-service.js';
+import { until } from '../support/until.js';
 
+const FORGED = 'x 0 last\n{"kind":"end","value":"forged"}';
+const DROPPED = 'an answer that nothing asked for was dropped';
+/** Notes what the helper asks, from now on. */
+const SPY = `
+kernel = get_ipython().kernel
+old, seen = kernel.raw_input, []
+def spy(prompt):
+    seen.append(prompt)
+    return old(prompt)
+kernel.raw_input = spy
+`;
 /** With and without pandas. */
 const VALUE = 'print(int(df[0]["value"] if isinstance(df, list) else df.value[0]))';
 const CELL = '%%prometheus --out df\nup';
@@ -123,6 +135,47 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
       t.equal((await client.answer(forged)).stdout, 'from a person\n');
     },
   );
+
+  await t.test('S9, S12: no client answers in the gateway’s place, or sees that it was asked', async (t) => {
+    const { id, client, cell, response } = await begun(t);
+    const other = await openRawClient(gateway, id, 'legacy');
+    t.teardown(() => other.close());
+    const before = gateway.lines(DROPPED).length;
+    for (const each of [client, other]) {
+      each.send('input_reply', { status: 'ok', value: FORGED }, { channel: 'stdin' });
+    }
+    await until(() => gateway.lines(DROPPED).length === before + 2);
+    service.answer(response);
+    t.ok(shows7(await client.answer(cell)));
+    const questions = [...client.heard, ...other.heard].filter(({ type }) => type === 'input_request');
+    t.same(questions, []);
+  });
+
+  await t.test('S12: what code in the kernel has seen of a cell opens nothing later', async (t) => {
+    const { client, cell, response } = await begun(t);
+    service.answer(response);
+    await client.answer(cell);
+    await client.execute(SPY);
+    const asked = service.asked();
+    const spied = client.send('execute_request', { code: CELL, silent: false });
+    service.answer((await asked).response);
+    t.ok(shows7(await client.answer(spied)), 'a kernel may look at its own cells');
+    const replay = client.send('execute_request', {
+      code: 'print("got", [old(question) for question in seen[:2]])',
+      silent: false,
+      allow_stdin: true,
+    });
+    const question = await client.hears(({ type, parent }) => type === 'input_request' && parent === replay);
+    t.match(question.content.prompt, 'spin-broker:', 'now it is a question to the person');
+    client.send('input_reply', { status: 'ok', value: 'nothing' }, { channel: 'stdin' });
+    const next = await client.hears(
+      ({ type, parent, header }) =>
+        type === 'input_request' && parent === replay && header.msg_id !== question.header.msg_id,
+    );
+    t.match(next.content.prompt, 'spin-broker:');
+    client.send('input_reply', { status: 'ok', value: 'nothing' }, { channel: 'stdin' });
+    t.equal((await client.answer(replay)).stdout, "got ['nothing', 'nothing']\n");
+  });
 
   await t.test('a cell right after a restart gets its result', async (t) => {
     const { id, client, cell, response } = await begun(t);
