@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { brokered, type Job, type Request } from './brokered.js';
 import { completePromql } from './completion/prometheus.js';
 import { readDuration, writeDuration } from './duration.js';
+import { type Patience, usualPatience } from './http/retry.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { type Cell, CellError } from './processor.js';
 import { readAnswer, tableOf } from './prometheus-results.js';
 import { renderPromql } from './promql.js';
 import { variablesIn } from './references.js';
-import { askService } from './service.js';
+import { askPatiently, askService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const settings = z.strictObject({
@@ -31,6 +32,10 @@ const lists: Readonly<Record<string, string>> = {
 const TAKES_SELECTOR = new Set(['series', 'labels']);
 
 const PLACE = 'a query: the service logs its queries';
+
+/** What Prometheus itself says is final, a timeout of a query (503) above all; what stands before it may be busy. */
+const patience: Patience = (answer, request, tries) =>
+  answer.body.includes('"errorType"') ? undefined : usualPatience(answer, request, tries);
 
 /** Prometheus refuses a range query for more points per series ("exceeded maximum resolution of 11,000 points"). */
 const MOST_POINTS = 11_000;
@@ -130,7 +135,7 @@ async function* ask(
   promql: string,
   note = '',
 ): AsyncGenerator<Page> {
-  const answer = await askService(job, { method, path, parameters });
+  const answer = yield* askPatiently(job, { method, path, parameters }, patience);
   yield* tableOf(readAnswer(answer, promql), note);
 }
 

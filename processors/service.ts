@@ -1,6 +1,8 @@
 import { type Authentication, prove } from './http/authentication.js';
 import type { Place } from './http/dispatcher.js';
+import { type Patience, sendPatiently, usualPatience } from './http/retry.js';
 import { type HttpRequest, type OpenAnswer, open, send } from './http/send.js';
+import type { Page } from './pages.js';
 import type { Limits } from './processor.js';
 
 /** Where a service is and how the gateway proves to it who it is: the common part of HTTP connections. */
@@ -20,6 +22,12 @@ export interface ServiceRequest {
   readonly largest?: number;
 }
 
+/** An answer of any status. */
+export interface ServiceAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** A brokered cell's job, or as much of it as a request takes. */
 export interface ServiceJob {
   readonly settings: ServiceSettings;
@@ -34,11 +42,19 @@ export interface ServiceJob {
  * @returns status and body of any answer, also of one that says no
  * @throws {CellError} when there is no answer, in words that hold nothing of the request
  */
-export async function askService(
-  job: ServiceJob,
-  request: ServiceRequest,
-): Promise<{ readonly status: number; readonly body: string }> {
+export async function askService(job: ServiceJob, request: ServiceRequest): Promise<ServiceAnswer> {
   const { status, body } = await send(job.settings, await toHttp(job, request));
+  return { status, body: body.toString() };
+}
+
+/** The same for a question, asked again while the service is busy and the cell has time. */
+export async function* askPatiently(
+  job: ServiceJob & Pick<Limits, 'endsAt'>,
+  question: ServiceRequest,
+  patience: Patience = usualPatience,
+): AsyncGenerator<Page, ServiceAnswer> {
+  const request = { ...(await toHttp(job, question)), asks: true };
+  const { status, body } = yield* sendPatiently(job.settings, request, job.endsAt, patience);
   return { status, body: body.toString() };
 }
 

@@ -6,7 +6,7 @@ import { renderPromql } from './promql.js';
 import { tableOfRecords } from './records.js';
 import { referencesIn, variablesIn } from './references.js';
 import { shortened } from './refusal.js';
-import { askService } from './service.js';
+import { askPatiently, askService } from './service.js';
 import { credential, file, httpUrl, text, tlsFields } from './settings.js';
 import { jsonOf } from './value.js';
 
@@ -25,6 +25,7 @@ export const toolkit = {
   renderPromql,
   jsonOf,
   askService,
+  askPatiently,
   tableOfRecords,
   shortened,
 } as const;

@@ -24,9 +24,9 @@ const BUSY = new Set([429, 502, 503, 504]);
  */
 export type Patience = (answer: HttpAnswer, request: HttpRequest, tries: number) => number | undefined;
 
-/** Back-off and Retry-After, for idempotent methods alone. */
-export const usualPatience: Patience = ({ status, headers }, { method }, tries) => {
-  if (!IDEMPOTENT.has(method) || !BUSY.has(status)) return undefined;
+/** Back-off and Retry-After, for idempotent requests alone. */
+export const usualPatience: Patience = ({ status, headers }, request, tries) => {
+  if (!isIdempotent(request) || !BUSY.has(status)) return undefined;
   return retryAfter(headers) ?? pause(tries);
 };
 
@@ -45,7 +45,7 @@ export async function* sendPatiently(
     const outcome = await attempt(place, request);
     const asked =
       outcome instanceof NoAnswer
-        ? outcome.passes && IDEMPOTENT.has(request.method)
+        ? outcome.passes && isIdempotent(request)
           ? pause(tries)
           : undefined
         : patience(outcome, request, tries);
@@ -66,6 +66,10 @@ export function retryAfter(headers: HttpAnswer['headers']): number | undefined {
   if (/^\d+$/.test(value)) return Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+function isIdempotent({ method, asks = false }: HttpRequest): boolean {
+  return asks || IDEMPOTENT.has(method);
 }
 
 /** Doubles each time, and differs between cells that failed together. */

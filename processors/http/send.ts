@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   readonly signal: AbortSignal;
+  /** True for a POST that only asks, and so may be sent again; other methods say it themselves. */
+  readonly asks?: boolean;
   /** The largest answer that is wanted, in bytes; default and at most 256 MiB: as base64 it still is one string of JavaScript's. */
   readonly largest?: number | undefined;
 }
