@@ -1,4 +1,4 @@
-import type { Json } from './processor.js';
+import type { Json } from './value.js';
 
 /**
  * How the values of a column are to be read; `null` is a missing one in each.

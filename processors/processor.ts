@@ -2,10 +2,10 @@ import type { CompletionJob, Suggested } from './completion/suggestion.js';
 import type { ConnectionKind, Connections } from './connection.js';
 import type { Page } from './pages.js';
 import type { Secret } from './secret.js';
-import type { Value } from './value.js';
+import type { Json, Value } from './value.js';
 
-/** Any value that JSON can hold (and so a Python literal can). */
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export { CellError } from './cell-error.js';
+export type { Json } from './value.js';
 
 /** One option that a processor's first line takes: `--name value`, or `--name` alone for a flag. */
 export interface Option {
@@ -106,9 +106,4 @@ export interface Processor {
    * @param job what it takes to ask the service; what is fetched has to go through `job.remembered`
    */
   complete?(body: string, cursor: number, job: CompletionJob): Suggested | Promise<Suggested>;
-}
-
-/** A mistake in a cell that its author can mend: shown as the cell's error; must hold no value. */
-export class CellError extends Error {
-  override readonly name = 'CellError';
 }

@@ -1,4 +1,7 @@
-import { CellError } from './processor.js';
+import { CellError } from './cell-error.js';
+
+/** Any value that JSON can hold (and so a Python literal can). */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** A kernel variable on its way to the service, typed, so that it is placed by the service's own rules. */
 export type Value =
