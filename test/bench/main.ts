@@ -3,10 +3,12 @@ import { Command, Option } from 'commander';
 import { type Contender, type Field, GATEWAY, startField } from './contenders.js';
 import { idleMemory, type Measure, measures, median } from './measures.js';
 import { type CellTime, realKernel } from './real-kernel.js';
+import { hasPostgres, sqlRows } from './sql-rows.js';
 import { type Row, table } from './table.js';
 
 const MEMORY = 'memory';
 const CELLS = 'cells';
+const SQL = 'sql';
 const IDLE_CHANNELS = 1000;
 
 interface Options {
@@ -41,7 +43,9 @@ async function bench({ quick, only }: Options): Promise<void> {
   if (wanted(MEMORY)) await withField(async ({ contenders }) => void rows.push(await memoryRow(contenders)));
   if (names.length > 0 && !names.includes('nginx')) tell('nginx is not installed: its column is left out.');
   const cells = wanted(CELLS) ? await realKernel(quick ? 20 : 200) : [];
-  process.stdout.write(report(rows, names, cells));
+  const sql = wanted(SQL) && hasPostgres() ? [await sqlRows(quick ? 10_000 : 1_000_000, rounds)] : [];
+  if (wanted(SQL) && sql.length === 0) tell('PostgreSQL is not installed: rows of SQL are left out.');
+  process.stdout.write(report(rows, names, cells, sql));
 }
 
 /** The contenders take turns, so that what changes on the machine meanwhile favours none of them. */
@@ -81,7 +85,12 @@ async function memoryRow(contenders: readonly Contender[]): Promise<Row> {
   return { label: `memory per idle kernel channel of ${IDLE_CHANNELS} (KiB)`, values };
 }
 
-function report(rows: readonly Row[], names: readonly string[], cells: readonly CellTime[]): string {
+function report(
+  rows: readonly Row[],
+  names: readonly string[],
+  cells: readonly CellTime[],
+  sql: readonly Row[],
+): string {
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}, Node.js ${process.versions.node}`;
   const parts = [`Measured on ${new Date().toISOString().slice(0, 10)}: ${machine}.`];
   if (rows.length > 0) {
@@ -108,10 +117,12 @@ function report(rows: readonly Row[], names: readonly string[], cells: readonly 
       ),
     );
   }
+  if (sql.length > 0)
+    parts.push(table(sql, ['psycopg in the kernel', '%%sql'], '%%sql', ['psycopg in the kernel']));
   return `${parts.join('\n\n')}\n`;
 }
 
-const ids = [...measures.map(({ id }) => id), MEMORY, CELLS];
+const ids = [...measures.map(({ id }) => id), MEMORY, CELLS, SQL];
 await new Command('bench')
   .description(
     'Compares the gateway with nginx, configurable-http-proxy and nothing at all. The table goes to stdout, progress to stderr. Linux only.',

@@ -76,6 +76,7 @@ export class Processes {
   async startGateway(
     upstream: string,
     token?: string,
+    env: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly child: ChildProcess; readonly origin: string }> {
     const { https } = await freePorts();
     const options = (process.env.BENCH_NODE_OPTIONS ?? '').split(' ').filter((option) => option !== '');
@@ -89,6 +90,7 @@ export class Processes {
       SPIN_TLS_CERT: this.cert,
       SPIN_TLS_KEY: this.key,
       ...VALUES,
+      ...env,
     });
     const origin = `https://127.0.0.1:${https}`;
     await this.ready('gateway', child, origin);

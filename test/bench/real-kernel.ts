@@ -54,13 +54,13 @@ export async function realKernel(times: number): Promise<readonly CellTime[]> {
   }
 }
 
-async function timed(work: () => Promise<void>): Promise<number> {
+export async function timed(work: () => Promise<void>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-async function startKernel(url: string, token: string): Promise<string> {
+export async function startKernel(url: string, token: string): Promise<string> {
   const response = await fetch(`${url}/api/kernels`, {
     method: 'POST',
     headers: { authorization: `token ${token}` },
