@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { Secret } from '../../processors/secret.js';
+import { startRestServer } from '../processors/rest-server.js';
+import { oneConnection, performCell } from '../support/brokered.js';
+import { until } from '../support/until.js';
+
+t.setTimeout(120_000);
+
+/** A cell of each processor that speaks HTTP, with the path that it asks for. */
+const cells: Readonly<Record<string, readonly [cell: string, path: string, more: object]>> = {
+  prometheus: ['%%prometheus --timeout 2\nup', '/api/v1/query', {}],
+  rest: ['%%rest it --timeout 2\nGET /things', '/things', {}],
+  github: ['%%github --timeout 2\nGET /user', '/user', {}],
+  llm: ['%%llm --timeout 2\nhi', '/chat/completions', { model: 'm' }],
+};
+
+/** What a service may do instead of answering, and how the cell's sentence begins or goes on. */
+const services: Readonly<Record<string, readonly [(response: ServerResponse) => void, RegExp]>> = {
+  'says nothing at all': [() => {}, /took longer than 2 s.*--timeout/],
+  'sends a head and nothing more': [
+    (response) => response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders(),
+    /took longer than 2 s.*--timeout/,
+  ],
+  'closes in the middle': [
+    (response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
+      response.write('{"a": ', () => response.destroy());
+    },
+    /it closed the connection|not JSON|is not/,
+  ],
+  'says that more comes than anybody can take': [
+    (response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000000000000' });
+      response.write('{"a": ');
+    },
+    /larger than 256 MiB|took longer than 2 s/,
+  ],
+  'never ends': [
+    (response) => {
+      const piece = Buffer.alloc(1024 * 1024, ' ');
+      const more = () => {
+        while (!response.destroyed && response.write(piece));
+      };
+      response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more);
+      more();
+    },
+    /larger than 256 MiB|took longer than 2 s|does not end/,
+  ],
+  'compresses a bomb': [
+    (response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+      response.end('not gzip at all');
+    },
+    /not compressed the way it says|not a chat completion|stopped in the middle/,
+  ],
+};
+
+for (const [what, [answer, sentence]] of Object.entries(services)) {
+  for (const [type, [cell, path, more]] of Object.entries(cells)) {
+    t.test(`S14, S15: a service of ${type} that ${what} costs its own cell alone`, async (t) => {
+      const server = await startRestServer(t, { [path]: answer });
+      const settings = { url: server.origin, token: new Secret('canary-token'), ...more };
+      const { error, text } = await performCell(cell, oneConnection(type, settings));
+      t.match(error, sentence);
+      t.notMatch(text, 'canary-token');
+      t.notMatch(error, /its log says more/, 'it is no fault of the gateway');
+    });
+  }
+}
+
+/** What listens where a database should be. */
+const databases: Readonly<Record<string, (socket: Socket) => void>> = {
+  'says nothing at all': () => {},
+  'closes at once': (socket) => socket.end(),
+  'speaks HTTP': (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+  'sends garbage': (socket) =>
+    socket.end(Buffer.from(Array.from({ length: 4096 }, (_, at) => (at * 7) % 251))),
+  'never ends': (socket) => {
+    const piece = Buffer.alloc(64 * 1024, 'R');
+    const more = () => {
+      while (!socket.destroyed && socket.write(piece));
+    };
+    socket.on('drain', more);
+    more();
+  },
+};
+
+for (const [what, serve] of Object.entries(databases)) {
+  for (const driver of ['postgres', 'mysql']) {
+    t.test(`S14, S15: a database of ${driver} that ${what} costs its own cell alone`, async (t) => {
+      const port = await listen(t, serve);
+      const settings = {
+        driver,
+        host: '127.0.0.1',
+        port,
+        username: 'me',
+        password: new Secret('canary-password'),
+      };
+      const { error, text } = await performCell(
+        '%%sql --timeout 2\nselect 1',
+        oneConnection('sql', settings),
+      );
+      t.match(error, /127\.0\.0\.1|took longer than 2 s/);
+      t.notMatch(text, 'canary-password');
+      t.notMatch(error, /its log says more/, 'it is no fault of the gateway');
+    });
+  }
+}
+
+async function listen(t: Test, serve: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)));
+    socket.resume();
+    serve(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(async () => {
+    server.close();
+    await until(() => sockets.size === 0, 15_000);
+  });
+  return (server.address() as AddressInfo).port;
+}
