@@ -1,9 +1,10 @@
 // @ts-check
 // What a fresh clone needs before TypeScript can run: node modules and the compiled program. Plain JavaScript,
-// because nothing is installed yet. `npm start` and `npm test` call it; when all is there it takes two seconds.
+// because nothing is installed yet. `npm start` and `npm test` call it; when all is there it takes some seconds.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OLDEST = [20, 19];
@@ -25,10 +26,20 @@ if (!existsSync(installed) || readFileSync(installed, 'utf8') !== lock) {
 }
 
 step('compiling', () => {
-  // Whatever has no source any more must not stay behind as a test or module.
-  rmSync('dist', { recursive: true, force: true });
+  // Incremental, and never by clearing the folder: a gateway may be running from it.
   run(process.execPath, ['node_modules/typescript/bin/tsc']);
+  removeOrphans();
+  // npm makes the program of a package executable once, and a compiler's new file isn't.
+  chmodSync('dist/gateway/cli.js', 0o755);
 });
+
+/** Whatever has no source any more must not stay behind as a test or module. */
+function removeOrphans() {
+  for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
+    const source = /^(.*)\.js(?:\.map)?$/.exec(file)?.[1];
+    if (source !== undefined && !existsSync(`${source}.ts`)) rmSync(join('dist', file));
+  }
+}
 
 /** @param {string} what @param {() => void} work */
 function step(what, work) {

@@ -18,7 +18,6 @@ const PYTHON_WORDS = new Set(
  * @throws {CellError} naming the option and, where there is one, the option that was probably meant
  */
 export function checkCell(draft: Draft, processor: Processor): Cell {
-  if (draft.help) throw new CellError(usage(processor));
   if (draft.connection !== undefined && processor.connection === undefined) {
     throw new CellError(
       `%%${processor.name} takes no connection, but its first line holds “${quoted(draft.connection)}”. ` +
@@ -64,18 +63,11 @@ function readValue(name: string, option: Option, value: unknown): string | numbe
   throw new CellError(`--${name} takes a text.`);
 }
 
-function unknownOption(name: string, processor: Processor): string {
-  const known = Object.keys(processor.options);
-  return `%%${processor.name} has no option --${quoted(name)}.${suggestion(name, known, '--')} ${usage(processor)}`;
-}
-
-function usage({ name, summary, connection, options }: Processor): string {
-  const words = Object.entries(options).map(([option, { type }]) =>
-    type === 'flag' ? `[--${option}]` : `[--${option} ${type === 'number' ? 'NUMBER' : 'NAME'}]`,
+function unknownOption(name: string, { name: processor, options }: Processor): string {
+  const known = Object.keys(options);
+  const has = known.length > 0 ? ` Options: ${known.map((option) => `--${option}`).join(', ')}.` : '';
+  return (
+    `%%${processor} has no option --${quoted(name)}.${suggestion(name, known, '--')}${has} ` +
+    `%%spin ${processor}? explains it.`
   );
-  const helps = Object.entries(options).map(
-    ([option, { help, values }]) => `--${option}: ${help}${values ? ` (${values.join(', ')})` : ''}`,
-  );
-  const line = [`%%${name}`, ...(connection ? ['[CONNECTION]'] : []), ...words].join(' ');
-  return `Usage: ${line} (${[summary, ...helps].join('; ')}).`;
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { helpOf } from './completion/help.js';
 import { headName, isObject, readHead, readMetadata } from './header.js';
 import { pythonLiteral } from './literal.js';
 import { checkCell, suggestion } from './options.js';
@@ -72,6 +73,7 @@ export class Rewriter {
       const draft = this.#draft(code, metadata);
       const processor = draft === undefined ? python : this.#find(draft.processor);
       name = processor.name;
+      if (draft?.help) return raised(helpOf(processor, this.#context.connections.names(name)), name);
       const plain = { processor: name, connection: undefined, options: {}, body: code };
       const cell = draft === undefined ? plain : checkCell(draft, processor);
       const compiled = await bounded(processor.compile(cell, this.#context), this.#limitMs);
@@ -85,8 +87,7 @@ export class Rewriter {
   }
 
   refuse(sentence: string, processor = ''): Rewrite {
-    const refused = presentable(sentence);
-    return { processor, code: raising(refused), spin: {}, delivered: [], refused };
+    return raised(presentable(sentence), processor);
   }
 
   /** @param name the word after `%%` */
@@ -116,6 +117,11 @@ export class Rewriter {
     if (!this.isTaken(headName(code))) return undefined;
     return readHead(code, (name, option) => this.#processors.get(name)?.options[option]?.type === 'flag');
   }
+}
+
+/** @param refused what the cell shows: a sentence, or lines of help */
+function raised(refused: string, processor: string): Rewrite {
+  return { processor, code: raising(refused), spin: {}, delivered: [], refused };
 }
 
 /** True for a processor none of whose cells can do without a connection. */

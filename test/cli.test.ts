@@ -55,6 +55,17 @@ t.test('an add-on that can not be loaded is a wrong setting too', async (t) => {
   t.match(await run([], env), { status: 78, stdout: '', stderr: /mine\.mjs/ });
 });
 
+t.test('connections test says which connections there are, or that there are none', async (t) => {
+  const file = 'connections:\n  prod: { type: prometheus, url: "http://127.0.0.1:9" }\n';
+  const homes = t.testdir({ one: { etc: { 'connections.yaml': file } }, none: {} });
+  const one = { SPIN_HOME: `${homes}/one` };
+  const none = { SPIN_HOME: `${homes}/none` };
+  const args = ['connections', 'test', 'prd'];
+  t.match(await run(args, one), { status: 69, stdout: /^prd\tfailed\tThere is no such .* Known: prod\.\n$/ });
+  const empty = /^\tfailed\tThere are no connections in .*connections\.yaml\.\n$/;
+  t.match(await run(['connections', 'test'], none), { status: 69, stdout: empty });
+});
+
 t.test('an address that is taken is told with the settings to change', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { Secret } from '../../processors/secret.js';
@@ -51,6 +52,7 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   const home = problems.try('SPIN_HOME', () => chooseHome(env));
   const paths = homeAt(home?.path ?? '/');
   const listen = readListen(env, problems);
+  await refuseUnresolvable(listen, problems);
   const loopback = listen === undefined || isLoopback(listen);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
   const upstream = readUpstream(env, paths, problems);
@@ -89,6 +91,18 @@ function readListen(env: Env, problems: Problems): Listen | undefined {
   return address === undefined || bound === undefined
     ? undefined
     : { kind: 'tcp', host: address, port: bound };
+}
+
+/** Before anything is made for a name, above all a certificate authority that may sign for it. */
+async function refuseUnresolvable(listen: Listen | undefined, problems: Problems): Promise<void> {
+  if (listen?.kind !== 'tcp') return;
+  await lookup(listen.host).catch(({ code }: NodeJS.ErrnoException) =>
+    problems.add(
+      'SPIN_HOST',
+      `"${listen.host}" is a name that this machine can't resolve (${code}).`,
+      'An address of this machine: an IP address such as 127.0.0.1 or 0.0.0.0, a host name, or unix:/path.',
+    ),
+  );
 }
 
 function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret | undefined {

@@ -40,10 +40,11 @@ export async function testConnections(
   const chosen: Connection[] = catalogue.all().filter((each) => name === undefined || each.name === name);
   if (chosen.length === 0) {
     const known = catalogue.all().map((each) => each.name);
-    return {
-      lines: [`${name ?? ''}\tfailed\tThere is no such connection. Known: ${known.join(', ')}.`],
-      works: false,
-    };
+    const says =
+      known.length === 0
+        ? `There are no connections in ${config.connections.file}.`
+        : `There is no such connection. Known: ${known.join(', ')}.`;
+    return { lines: [`${name ?? ''}\tfailed\t${says}`], works: false };
   }
   const kinds = kindsOf(processors);
   const trials = await Promise.all(chosen.map((connection) => tryConnection(connection, kinds)));

@@ -112,6 +112,12 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ['a relative home', 'SPIN_HOME', { SPIN_HOME: 'here' }],
   ['a home that cannot be made', 'SPIN_HOME', { SPIN_HOME: '/proc/nowhere' }],
   ['an address that is none', 'SPIN_HOST', { SPIN_HOST: 'not an address' }],
+  [
+    'a name that means nothing',
+    'SPIN_HOST',
+    { SPIN_HOST: 'typo.invalid', SPIN_TOKEN: 'x'.repeat(16) },
+    /^An address of this machine/,
+  ],
   ['a socket path that is too long', 'SPIN_HOST', { SPIN_HOST: `unix:/${'x'.repeat(120)}` }, /107 bytes/],
   ['a port that is too large', 'SPIN_PORT', { SPIN_PORT: '65536' }],
   ['an upstream that is no URL', 'SPIN_UPSTREAM', { SPIN_UPSTREAM: 'localhost:8888' }],
