@@ -29,6 +29,12 @@ async function start(): Promise<void> {
     `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
   );
 
+  if (config.upstream.kind !== 'embedded' && !(await gateway.ready())) {
+    log.warn(
+      'Jupyter does not answer yet, or not to this token: look at SPIN_UPSTREAM, SPIN_UPSTREAM_TOKEN and SPIN_UPSTREAM_CA',
+    );
+  }
+
   const stop = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });

@@ -33,6 +33,8 @@ export interface Gateway {
   readonly url: URL;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
+  /** Whether Jupyter answers, and takes the gateway's token. */
+  ready(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -74,13 +76,14 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     },
   });
   const open = new OpenSockets();
+  const ready = async () => probe(upstream());
   const router = createRouter({
     config,
     identity,
     api,
     proxy,
     channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
-    ready: async () => probe(upstream()),
+    ready,
     log,
   });
   const listener = await listen(config, certificates, router, log);
@@ -88,6 +91,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   return {
     url,
     failed: jupyter.failed,
+    ready,
     async close() {
       open.closeAll();
       await Promise.all([listener.close(GRACE_MS), jupyter.close()]);

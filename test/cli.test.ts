@@ -100,6 +100,7 @@ t.test('it starts, prints a link that logs in once, makes another, and ends in o
   await until(() => stdout.includes('/spin/login?code='), 30_000);
   const link = /\S+\/spin\/login\?code=\S+/.exec(stdout)?.[0] ?? '';
   t.notMatch(stdout + stderr, TOKEN, 'the token is printed nowhere');
+  await until(() => stderr.includes('look at SPIN_UPSTREAM,'), 30_000);
 
   const open = (url: string) => ask(url, { headers: NAVIGATION });
   const cookie = cookieFrom(await open(link));
