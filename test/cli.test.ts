@@ -37,6 +37,8 @@ t.test('--help and --version answer on stdout', async (t) => {
 
 t.test('a command that is not there is a usage error that points to the help', async (t) => {
   t.match(await run(['frobnicate']), { status: 64, stdout: '', stderr: /spin-runtime --help/ });
+  const mistyped = await run(['stort']);
+  t.match(mistyped, { status: 64, stderr: /unknown command 'stort'\n\(Did you mean start\?\)/ });
   t.match(await run(['--frobnicate']), { status: 64, stdout: '', stderr: /unknown option/ });
 });
 
@@ -100,6 +102,7 @@ t.test('it starts, prints a link that logs in once, makes another, and ends in o
   await until(() => stdout.includes('/spin/login?code='), 30_000);
   const link = /\S+\/spin\/login\?code=\S+/.exec(stdout)?.[0] ?? '';
   t.notMatch(stdout + stderr, TOKEN, 'the token is printed nowhere');
+  await until(() => stderr.includes('No Jupyter answers at SPIN_UPSTREAM'), 30_000);
 
   const open = (url: string) => ask(url, { headers: NAVIGATION });
   const cookie = cookieFrom(await open(link));
