@@ -53,14 +53,15 @@ function step(what, work) {
 function npm(...args) {
   // npm says where it is to the scripts that it runs.
   const cli = process.env.npm_execpath;
-  if (cli) run(process.execPath, [cli, ...args]);
-  else run('npm', args);
+  // Its count of packages would stand in the middle of the line; what goes wrong is on stderr.
+  if (cli) run(process.execPath, [cli, ...args], 'ignore');
+  else run('npm', args, 'ignore');
 }
 
-/** @param {string} program @param {string[]} args */
-function run(program, args) {
+/** @param {string} program @param {string[]} args @param {2 | 'ignore'} stdout */
+function run(program, args, stdout = 2) {
   try {
-    execFileSync(program, args, { stdio: ['ignore', 2, 2] });
+    execFileSync(program, args, { stdio: ['ignore', stdout, 2] });
   } catch {
     fail('This step failed: its own messages are above.');
   }

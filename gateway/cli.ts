@@ -4,13 +4,15 @@ import { Command, CommanderError } from 'commander';
 import { builtIn } from '../processors/index.js';
 import { loadConfig } from './config/load.js';
 import { ConfigError } from './config/problems.js';
+import type { Config } from './config.js';
 import { listConnections, testConnections } from './connections/command.js';
 import { CatalogueError } from './connections/problem.js';
 import { CertificateError } from './edge/certificate-files.js';
 import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
-import { createLog } from './log.js';
+import { createLog, type Log } from './log.js';
 import { openAddOns, startGateway } from './main.js';
+import { fixedUpstream, probe } from './proxy/upstream.js';
 import { browserUrl } from './public-url.js';
 
 /** Exit statuses of sysexits.h. */
@@ -29,11 +31,7 @@ async function start(): Promise<void> {
     `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
   );
 
-  if (config.upstream.kind !== 'embedded' && !(await gateway.ready())) {
-    log.warn(
-      'Jupyter does not answer yet, or not to this token: look at SPIN_UPSTREAM, SPIN_UPSTREAM_TOKEN and SPIN_UPSTREAM_CA',
-    );
-  }
+  void warnOfAbsentJupyter(config, log);
 
   const stop = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
@@ -44,6 +42,14 @@ async function start(): Promise<void> {
     log.info('stopping');
     await gateway.close();
   }
+}
+
+/** Whoever set `SPIN_UPSTREAM` hears of a mistake now, not from the first person who opens the page. */
+async function warnOfAbsentJupyter({ upstream }: Config, log: Log): Promise<void> {
+  if (upstream.kind === 'embedded' || (await probe(fixedUpstream(upstream)))) return;
+  log.warn(
+    'No Jupyter answers at SPIN_UPSTREAM, or it refuses SPIN_UPSTREAM_TOKEN. Requests are tried anyway.',
+  );
 }
 
 async function printLoginUrl(): Promise<void> {
@@ -82,7 +88,7 @@ const program = new Command('spin-runtime')
   .version(version())
   .showHelpAfterError('spin-runtime --help lists the commands.')
   .exitOverride();
-program.command('start', { isDefault: true }).description('start the gateway (the default)').action(start);
+program.command('start').description('start the gateway (the default)').action(start);
 program
   .command('login-url')
   .description('print a link that logs in once, within ten minutes')
@@ -117,7 +123,9 @@ function explain(error: unknown): [message: string, status: number] {
 }
 
 try {
-  await program.parseAsync();
+  // Not commander's default command, which would take a mistyped one as its argument.
+  const [, , ...words] = process.argv;
+  await program.parseAsync(words.length === 0 ? ['start'] : words, { from: 'user' });
   process.exit(0);
 } catch (error) {
   // commander has printed its own message, or the help that was asked for.

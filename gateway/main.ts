@@ -9,6 +9,7 @@ import { Sessions } from './channel/sessions.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
 import { openCatalogue } from './connections/catalogue.js';
+import { tryAddress } from './edge/address.js';
 import { openCertificates } from './edge/certificates.js';
 import { createAddressOf, createTrust } from './edge/client.js';
 import { openIdentity } from './edge/identity.js';
@@ -33,8 +34,6 @@ export interface Gateway {
   readonly url: URL;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
-  /** Whether Jupyter answers, and takes the gateway's token. */
-  ready(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -45,6 +44,7 @@ export interface Gateway {
  * @throws the system's error when the address can't be bound, or a sentence about a certificate or add-on
  */
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
+  await tryAddress(config.listen);
   const identity = await openIdentity({
     token: config.token,
     folder: config.home.sessions,
@@ -76,14 +76,13 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     },
   });
   const open = new OpenSockets();
-  const ready = async () => probe(upstream());
   const router = createRouter({
     config,
     identity,
     api,
     proxy,
     channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
-    ready,
+    ready: async () => probe(upstream()),
     log,
   });
   const listener = await listen(config, certificates, router, log);
@@ -91,7 +90,6 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   return {
     url,
     failed: jupyter.failed,
-    ready,
     async close() {
       open.closeAll();
       await Promise.all([listener.close(GRACE_MS), jupyter.close()]);

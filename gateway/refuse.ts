@@ -110,6 +110,8 @@ export function logRefusal(log: Log, req: IncomingMessage, address: string, erro
     path: req.url?.replace(/[?#].*$/s, ''),
   };
   if (error.code === 'INTERNAL') log.error({ ...line, fault: faultOf(error.cause) }, error.message);
+  // Nobody is refused who waits for Jupyter: their page asks every two seconds.
+  else if (error.code === 'UPSTREAM_STARTING') log.debug(line, error.message);
   else log.warn(line, error.message);
 }
 

@@ -68,7 +68,8 @@ export class Rewriter {
   }
 
   async rewrite(code: string, metadata: unknown): Promise<Rewrite> {
-    let name = '';
+    // What the log names while nobody knows whose cell it is.
+    let name = 'spin';
     try {
       const draft = this.#draft(code, metadata);
       const processor = draft === undefined ? python : this.#find(draft.processor);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -37,6 +38,8 @@ t.test('--help and --version answer on stdout', async (t) => {
 
 t.test('a command that is not there is a usage error that points to the help', async (t) => {
   t.match(await run(['frobnicate']), { status: 64, stdout: '', stderr: /spin-runtime --help/ });
+  const mistyped = await run(['stort']);
+  t.match(mistyped, { status: 64, stderr: /unknown command 'stort'\n\(Did you mean start\?\)/ });
   t.match(await run(['--frobnicate']), { status: 64, stdout: '', stderr: /unknown option/ });
 });
 
@@ -66,19 +69,22 @@ t.test('connections test says which connections there are, or that there are non
   t.match(await run(['connections', 'test'], none), { status: 69, stdout: empty });
 });
 
-t.test('an address that is taken is told with the settings to change', async (t) => {
-  const other = createServer().listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  t.teardown(() => other.close());
-  const { port } = other.address() as AddressInfo;
-  const env = {
-    SPIN_HOME: t.testdir(),
-    SPIN_TOKEN: TOKEN,
-    SPIN_PORT: String(port),
-    SPIN_UPSTREAM: 'http://127.0.0.1:9',
-  };
-  t.match(await run([], env), { status: 69, stdout: '', stderr: /SPIN_PORT/ });
-});
+t.test(
+  'an address that can’t be had is told with the settings to change, and nothing is made for it',
+  async (t) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    t.teardown(() => other.close());
+    const { port } = other.address() as AddressInfo;
+    const addresses = [{ SPIN_PORT: String(port) }, { SPIN_PORT: '0', SPIN_HOST: '192.0.2.1' }];
+    for (const address of addresses) {
+      const home = t.testdir({});
+      const env = { SPIN_HOME: home, SPIN_TOKEN: TOKEN, SPIN_UPSTREAM: 'http://127.0.0.1:9', ...address };
+      t.match(await run([], env), { status: 69, stdout: '', stderr: /SPIN_PORT/ });
+      t.same(await readdir(home), []);
+    }
+  },
+);
 
 t.test('it starts, prints a link that logs in once, makes another, and ends in order', async (t) => {
   const env = {
@@ -100,7 +106,7 @@ t.test('it starts, prints a link that logs in once, makes another, and ends in o
   await until(() => stdout.includes('/spin/login?code='), 30_000);
   const link = /\S+\/spin\/login\?code=\S+/.exec(stdout)?.[0] ?? '';
   t.notMatch(stdout + stderr, TOKEN, 'the token is printed nowhere');
-  await until(() => stderr.includes('look at SPIN_UPSTREAM,'), 30_000);
+  await until(() => stderr.includes('No Jupyter answers at SPIN_UPSTREAM'), 30_000);
 
   const open = (url: string) => ask(url, { headers: NAVIGATION });
   const cookie = cookieFrom(await open(link));

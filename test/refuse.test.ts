@@ -138,3 +138,14 @@ t.test(
     t.notMatch(lines.join(''), 'canary');
   },
 );
+
+t.test('a page that waits for Jupyter is no line of the log', async (t) => {
+  const lines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+  const req = { method: 'GET', url: '/lab' } as IncomingMessage;
+  for (const code of ['UPSTREAM_STARTING', 'UPSTREAM_DOWN'] as const) {
+    logRefusal(log, req, '192.0.2.1', new GatewayError(code));
+  }
+  t.match(lines, [/UPSTREAM_DOWN/]);
+  t.equal(lines.length, 1);
+});

@@ -24,9 +24,9 @@ ${alert}<form method="post" action="/spin/login">
 <label for="token">Access token</label>
 <input type="password" id="token" name="token" required autofocus autocomplete="current-password"
  autocapitalize="none" spellcheck="false" ${described}>
-<p class="quiet" id="hint">The value of <code>SPIN_TOKEN</code>; where none was set, it is in <code>var/token</code> of
-<code>SPIN_HOME</code>. For a link that logs in by itself, run <code>npx spin-runtime login-url</code> where the runtime
-runs.</p>
+<p class="quiet" id="hint">The value of <code>SPIN_TOKEN</code>, or of the file <code>var/token</code>
+below <code>SPIN_HOME</code> where none was set. For a link that logs in by itself, run
+<code>spin-runtime login-url</code> where the runtime runs.</p>
 <button type="submit">Log in</button>
 </form>`,
   });

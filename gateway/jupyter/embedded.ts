@@ -26,6 +26,8 @@ export interface Timing {
   readonly healthyAfterMs: number;
 }
 
+const INSTALLING = 'Jupyter is being installed; this happens once and takes a few minutes.';
+
 const TIMING: Timing = {
   startLimitMs: 120_000,
   checkEveryMs: 10_000,
@@ -120,10 +122,7 @@ class Supervisor implements EmbeddedJupyter {
       case 'installing':
         // Without a line of progress there is nothing to install, or nobody knows yet.
         if (this.#installing === '') return ['UPSTREAM_STARTING'];
-        return [
-          'UPSTREAM_STARTING',
-          `Jupyter is being installed; this happens once and takes a few minutes. ${this.#installing}`,
-        ];
+        return ['UPSTREAM_STARTING', `${INSTALLING} ${this.#installing}`];
       case 'starting':
         return ['UPSTREAM_STARTING'];
       case 'restarting':
@@ -145,6 +144,7 @@ class Supervisor implements EmbeddedJupyter {
       if (this.#isolation.kind === 'same-user') log.warn(this.#isolation.warning);
       await prepareFolders(home, user);
       const report: Progress = (line) => {
+        if (this.#installing === '') progress(INSTALLING);
         this.#installing = line;
         progress(line);
       };

@@ -42,7 +42,7 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
     );
   }
   const python = await findPython(options.user);
-  const onWait = () => options.progress('Jupyter is being installed by another process; waiting for it');
+  const onWait = () => options.progress('Another process installs it; waiting for it');
   await withLock({ python, path: `${folder}.lock`, onWait, signal: options.signal }, async () => {
     if (!(await isComplete(folder, wanted))) await install(python, folder, requirements, wanted, options);
   });
@@ -103,7 +103,7 @@ async function install(
   wanted: string,
   { progress, signal }: EnvironmentOptions,
 ): Promise<void> {
-  progress(`Installing Jupyter into ${folder} with ${python}: this happens once and takes a few minutes`);
+  progress('Making a Python environment');
   failUnless(
     await asReadable(python, ['-I', '-m', 'venv', '--clear', folder], { signal }),
     'The environment cannot be made',

@@ -147,6 +147,12 @@ for (const [what, cell, sentence] of refused) {
   });
 }
 
+t.test('a cell of no known processor has a name for the log', async (t) => {
+  for (const cell of ['%%spin', '%%spin shel\nx', '%%spin sql\nx']) {
+    t.equal((await processors.rewrite(cell, {})).processor, 'spin');
+  }
+});
+
 t.test('takes a cell that its metadata names, with all of the code as its body', async (t) => {
   const spin = (more: object) => ({ spin: { cell: 'echo', ...more } });
   t.ok(processors.matches('%%bash\nx', spin({})));
