@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { Limits } from './processor.js';
 
 /** What a processor says of the connections that its cells use. */
 export interface ConnectionKind<Settings = unknown> {
@@ -8,10 +9,11 @@ export interface ConnectionKind<Settings = unknown> {
   readonly optional?: boolean;
   /**
    * Reaches the service with the least that shows that it works.
+   * @param hide for credentials that aren't settings themselves but made of them
    * @returns what answered, for people: `Prometheus 2.53.0`
    * @throws {CellError} saying what failed: the name, the certificate, the credential, the permission
    */
-  test(settings: Settings, signal: AbortSignal): Promise<string>;
+  test(settings: Settings, signal: AbortSignal, hide: Limits['hide']): Promise<string>;
 }
 
 /** One connection of the catalogue. */

@@ -7,7 +7,7 @@ import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from './
 import { sendPatiently } from './http/retry.js';
 import { contentTypeOf, type HttpAnswer, type HttpRequest, statusLine } from './http/send.js';
 import type { Page } from './pages.js';
-import { CellError } from './processor.js';
+import { CellError, type Limits } from './processor.js';
 import { tableOfRecords } from './records.js';
 import type { Secret } from './secret.js';
 
@@ -29,9 +29,13 @@ const isLink = (column: string) =>
 const LINKS: Pagination = { next: undefined, cursor: '', page: undefined };
 
 /** @returns how many requests are left: any credential may ask that */
-export async function testGithub(connection: GithubSettings, signal: AbortSignal): Promise<string> {
+export async function testGithub(
+  connection: GithubSettings,
+  signal: AbortSignal,
+  hide: Limits['hide'],
+): Promise<string> {
   const url = new URL(`${connection.url.replace(/\/$/, '')}/rate_limit`);
-  const job = { settings: connection, signal, values: new Map(), hide: () => {}, endsAt: Date.now() };
+  const job = { settings: connection, signal, values: new Map(), hide, endsAt: Date.now() };
   const asking = ask(job, { method: 'GET', url, headers: {}, signal });
   let step = await asking.next();
   while (!step.done) step = await asking.next();

@@ -38,8 +38,8 @@ export const llm = brokered<Settings>({
   },
   connection: {
     settings,
-    async test(connection, signal) {
-      const { status } = await askService(connection, { method: 'GET', path: 'models', signal });
+    async test(connection, signal, hide) {
+      const { status } = await askService(connection, { method: 'GET', path: 'models', signal, hide });
       if (status === 401 || status === 403) {
         throw new CellError(`It answered ${status}: the connection's credential is not accepted there.`);
       }

@@ -50,13 +50,14 @@ export const prometheus = brokered<Settings>({
   },
   connection: {
     settings,
-    async test(connection, signal) {
+    async test(connection, signal, hide) {
       const parameters = new URLSearchParams();
       const answer = await askService(connection, {
         method: 'GET',
         path: 'api/v1/status/buildinfo',
         parameters,
         signal,
+        hide,
       });
       const { version } = Object(readAnswer(answer)) as { version?: unknown };
       return `Prometheus ${String(version ?? '')}`.trim();

@@ -51,8 +51,8 @@ export const restOverConnection = brokered<Settings>({
   connection: {
     settings,
     optional: true,
-    async test(connection, signal) {
-      const proof = await prove(connection, signal, { hide: () => {} });
+    async test(connection, signal, hide) {
+      const proof = await prove(connection, signal, { hide });
       const url = withQuery(new URL(connection.url), proof.query);
       const { status } = await send(connection, { method: 'GET', url, headers: proof.headers, signal });
       if (status !== 401 && status !== 403) return statusLine(status);
