@@ -12,7 +12,8 @@ import {
   pathToItems,
 } from './http/pagination.js';
 import { sendPatiently } from './http/retry.js';
-import { contentTypeOf, type HttpAnswer, type HttpRequest, send, statusLine } from './http/send.js';
+import { contentTypeOf, type HttpAnswer, type HttpRequest, send } from './http/send.js';
+import { statusLine } from './http/status-line.js';
 import { percentEncoded } from './http/template.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
