@@ -1,6 +1,7 @@
 import type { Job } from './brokered.js';
 import { type App, forgetInstallationToken, installationToken } from './github-app.js';
 import { githubPatience, limitOf, limitSentence } from './github-limits.js';
+import { credentialRefusal } from './http/credential-refusal.js';
 import type { Place } from './http/dispatcher.js';
 import { graphqlProblem, pathToResult } from './http/graphql.js';
 import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from './http/pagination.js';
@@ -43,11 +44,8 @@ export async function testGithub(
   const answer = step.value;
   // A server of one's own may have no limits.
   if (answer.status === 404) return 'GitHub';
-  if (answer.status === 401 || answer.status === 403) {
-    throw new CellError(
-      `GitHub answered ${answer.status}: the connection's credential is not accepted there.`,
-    );
-  }
+  const refused = credentialRefusal('GitHub', answer.status);
+  if (refused !== undefined) throw refused;
   if (answer.status >= 400) throw new CellError(`GitHub answered ${statusLine(answer.status)}.`);
   const { remaining, limit } = Object(Object(Object(jsonOf(answer)).resources).core);
   return `GitHub, ${Number(remaining)} of ${Number(limit)} requests left`;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { brokered, type Job } from './brokered.js';
 import { coalesced } from './coalesce.js';
+import { credentialRefusal } from './http/credential-refusal.js';
 import { piecesOf, refusalOf, type Told } from './llm-answer.js';
 import { renderPrompt } from './llm-prompt.js';
 import { NoAnswer } from './no-answer.js';
@@ -40,9 +41,8 @@ export const llm = brokered<Settings>({
     settings,
     async test(connection, signal, hide) {
       const { status } = await askService(connection, { method: 'GET', path: 'models', signal, hide });
-      if (status === 401 || status === 403) {
-        throw new CellError(`It answered ${status}: the connection's credential is not accepted there.`);
-      }
+      const refusal = credentialRefusal(new URL(connection.url).host, status);
+      if (refusal !== undefined) throw refusal;
       if (status !== 200) throw new CellError(`It answered ${status}: is the connection's url right?`);
       return `a service with chat completions, model ${connection.model}`;
     },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { brokered, type Job } from './brokered.js';
 import { authenticationFields, authenticationProblem, forgetProof, prove } from './http/authentication.js';
 import { cellValues } from './http/cell-values.js';
+import { credentialRefusal } from './http/credential-refusal.js';
 import { checkQuery, graphqlProblem, pathToResult } from './http/graphql.js';
 import {
   MOST_PAGES,
@@ -56,10 +57,9 @@ export const restOverConnection = brokered<Settings>({
       const proof = await prove(connection, signal, { hide });
       const url = withQuery(new URL(connection.url), proof.query);
       const { status } = await send(connection, { method: 'GET', url, headers: proof.headers, signal });
-      if (status !== 401 && status !== 403) return statusLine(status);
-      throw new CellError(
-        `${url.host} answered ${status}: the connection's credential is not accepted there.`,
-      );
+      const refusal = credentialRefusal(url.host, status);
+      if (refusal !== undefined) throw refusal;
+      return statusLine(status);
     },
   },
 
