@@ -31,7 +31,7 @@ function htmlForms(text: string): string[] {
 /** RFC 3986 section 2.3 alone unescaped (Python's quote), JavaScript's encodeURIComponent, and an HTML form. */
 function urlForms(value: string): string[] {
   const strict = [...Buffer.from(value)].map((byte) => UNESCAPED[byte]).join('');
-  const component = strict.replace(/%(?:21|27|28|29|2A)/g, (escape) => percentDecode(escape));
+  const component = strict.replace(/%(?:21|27|28|29|2A)/g, (escaped) => percentDecode(escaped));
   return [strict, component, new URLSearchParams({ '': value }).toString().slice(1)];
 }
 

@@ -115,6 +115,24 @@ t.test('an https service is asked through a tunnel, and the proxy sees nothing o
   t.equal(proxy.asked.length, 1, 'the tunnel is used again');
 });
 
+t.test('a client certificate goes through the tunnel, to the service alone', async (t) => {
+  const proxy = await startForwardProxy(t);
+  environment(t, { HTTPS_PROXY: `http://${proxy.host}` });
+  const secured = { ...authority.issue(['service.test']), requestCert: true, ca: authority.cert };
+  const server = await startRestServer(t, {}, secured);
+  const us = authority.issue(['spin'], { kind: 'client' });
+  const folder = t.testdir({ 'ca.pem': authority.cert, 'us.pem': us.cert + us.key });
+  const ask = async (files: object) => {
+    const url = `https://service.test:${server.port}`;
+    const connections = oneConnection('rest', { url, ca_file: join(folder, 'ca.pem'), ...files });
+    return (await performCell('%%rest it\nPOST /', connections)).error;
+  };
+  t.not(await ask({}), '');
+  t.equal(server.asked.length, 0);
+  t.equal(await ask({ cert_file: join(folder, 'us.pem') }), '');
+  t.equal(server.asked.length, 1);
+});
+
 t.test('S10: a proxy that stands in for an https service gets no credential', async (t) => {
   const other = await startRestServer(t, {}, createAuthority('Proxy').issue(['service.test']));
   const misnamed = await startRestServer(t, {}, authority.issue(['other.test']));
