@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { builtIn } from '../processors/index.js';
+import { builtIn, kindsOf } from '../processors/index.js';
+import { PageMask } from './channel/broker-mask.js';
 import { loadConfig } from './config/load.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
+import { openCatalogue } from './connections/catalogue.js';
 import { listConnections, testConnections } from './connections/command.js';
+import { type ConnectionDesk, createDesk } from './connections/desk.js';
 import { CatalogueError } from './connections/problem.js';
+import { createTrial } from './connections/trial.js';
 import { CertificateError } from './edge/certificate-files.js';
 import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
@@ -57,15 +61,23 @@ async function printLoginUrl(): Promise<void> {
   process.stdout.write(`${await loginUrl(browserUrl(config, config.listen), config.token)}\n`);
 }
 
+/** The connections as the file has them, for one command. */
+async function openDesk(config: Config): Promise<ConnectionDesk> {
+  const kinds = kindsOf([...builtIn, ...(await openAddOns(config))]);
+  const { connections, environment } = config;
+  const catalogue = await openCatalogue({ ...connections, kinds, environment, log: createLog('warn') });
+  catalogue.close();
+  return createDesk(catalogue, createTrial({ kinds, createMask: () => new PageMask() }));
+}
+
 async function printConnections(): Promise<void> {
   const { config } = await loadConfig(process.env);
-  print(await listConnections(config, [...builtIn, ...(await openAddOns(config))], createLog('warn')));
+  print(listConnections(await openDesk(config)));
 }
 
 async function tryConnections(name: string | undefined): Promise<void> {
   const { config } = await loadConfig(process.env);
-  const processors = [...builtIn, ...(await openAddOns(config))];
-  const { lines, works } = await testConnections(config, processors, name, createLog('warn'));
+  const { lines, works } = await testConnections(await openDesk(config), name);
   print(lines);
   if (!works) process.exit(EX_UNAVAILABLE);
 }

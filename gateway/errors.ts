@@ -9,6 +9,7 @@ const refusals = {
     'No valid token came with this request. Log in at /spin/login or send SPIN_TOKEN.',
   ],
   FORBIDDEN: [403, 1008, 'The token is wrong or has expired. Check SPIN_TOKEN, or log in again.'],
+  NOT_PERMITTED: [403, 1008, 'Your token does not allow that.'],
   THROTTLED: [429, 1008, 'Too many failed logins from this address. Wait, then try again.'],
   HOST_NOT_ALLOWED: [
     421,

@@ -3,12 +3,15 @@ import { loadAddOns } from '../processors/add-ons.js';
 import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
 import type { Processor } from '../processors/processor.js';
 import { createApi } from './api/api.js';
+import { PageMask } from './channel/broker-mask.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
 import { Sessions } from './channel/sessions.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
 import { openCatalogue } from './connections/catalogue.js';
+import { createDesk } from './connections/desk.js';
+import { createTrial } from './connections/trial.js';
 import { tryAddress } from './edge/address.js';
 import { openCertificates } from './edge/certificates.js';
 import { createAddressOf, createTrust } from './edge/client.js';
@@ -66,7 +69,9 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );
-  const api = await createApi({ identity, log });
+  const tryConnection = createTrial({ kinds, createMask: () => new PageMask() });
+  const connections = createDesk(catalogue, tryConnection);
+  const api = await createApi({ identity, connections, log });
   const addressOf = createAddressOf(createTrust(config.trustedProxies));
   const proxy = createHttpProxy({
     upstream,

@@ -28,7 +28,9 @@ export function createResolver(
     if (value !== undefined) return value;
     if (canonical.startsWith('runtime_env:')) throw new CellError(runtimeEnv.explain(name));
     throw new CellError(
-      `{{${reference}}}: there is no secret of that name. Mount it as a file, or set a variable.`,
+      reference.startsWith('secret_var:')
+        ? `{{${reference}}}: the variable has to hold the name of a secret, and there is none of that name.`
+        : `{{${reference}}}: there is no secret of that name. Mount it as a file, or set a variable.`,
     );
   };
 }

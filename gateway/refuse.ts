@@ -18,6 +18,7 @@ const headings: Partial<Record<Refusal, string>> = {
   TLS_REQUIRED: 'Use https',
   NOT_FOUND: 'Nothing here',
   PATH_NOT_ALLOWED: 'Not allowed',
+  NOT_PERMITTED: 'Not allowed',
   UPSTREAM_STARTING: 'Jupyter is starting',
   UPSTREAM_DOWN: 'Jupyter is down',
   UPSTREAM_TIMEOUT: 'Jupyter is not answering',

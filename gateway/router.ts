@@ -55,12 +55,14 @@ export function createRouter(parts: RouterParts): Handlers {
     if (answerPreflight(req, res, allowedOrigins)) return;
     for (const [name, value] of Object.entries(corsHeaders(req, allowedOrigins))) res.setHeader(name, value);
     checkOrigin(req, client, undefined, allowedOrigins);
-    if (isPublic(target.path)) return api.handle(req, res, client);
+    if (isPublic(target.path)) return api.handle(req, res, { client, principal: undefined });
 
     const { principal, query, setCookie, redirect } = await identify(req, arrival);
     if (redirect !== undefined) return sendRedirect(res, redirect, setCookie);
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
-    if (target.path === '/spin' || target.path.startsWith('/spin/')) return api.handle(req, res, client);
+    if (target.path === '/spin' || target.path.startsWith('/spin/')) {
+      return api.handle(req, res, { client, principal });
+    }
     const admission: Admission = { client, principal, target: { path: target.path, query } };
     const path = below(target.path);
     // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.

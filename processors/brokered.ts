@@ -2,7 +2,7 @@ import type { CompletionJob, Suggested } from './completion/suggestion.js';
 import type { ConnectionKind } from './connection.js';
 import type { Page } from './pages.js';
 import type { Cell, Context, Json, Limits, Option, Processor } from './processor.js';
-import { Secret } from './secret.js';
+import { secretsIn } from './secret.js';
 import type { Value } from './value.js';
 
 /** What a brokered cell has when the gateway performs it. */
@@ -70,10 +70,4 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
       };
     },
   };
-}
-
-/** Every credential of a connection, however deep. */
-function secretsIn(setting: unknown): Secret[] {
-  if (setting instanceof Secret) return [setting];
-  return typeof setting === 'object' && setting !== null ? Object.values(setting).flatMap(secretsIn) : [];
 }

@@ -1,4 +1,13 @@
 import type { ZodType } from 'zod';
+import type { Secret } from './secret.js';
+
+/** What it takes to see whether a connection works. */
+export interface TestJob<Settings = unknown> {
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  /** For credentials that aren't settings themselves but made of them: the service may quote them. */
+  hide(credential: Secret): void;
+}
 
 /** What a processor says of the connections that its cells use. */
 export interface ConnectionKind<Settings = unknown> {
@@ -11,7 +20,7 @@ export interface ConnectionKind<Settings = unknown> {
    * @returns what answered, for people: `Prometheus 2.53.0`
    * @throws {CellError} saying what failed: the name, the certificate, the credential, the permission
    */
-  test(settings: Settings, signal: AbortSignal): Promise<string>;
+  test(job: TestJob<Settings>): Promise<string>;
 }
 
 /** One connection of the catalogue. */

@@ -1,7 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { Place } from './http/dispatcher.js';
-import { send, statusLine } from './http/send.js';
+import { send } from './http/send.js';
+import { statusLine } from './http/status-line.js';
 import { forgetToken, type Token, tokenFor } from './http/tokens.js';
 import { CellError } from './processor.js';
 import { Secret } from './secret.js';

@@ -1,11 +1,14 @@
 import type { Job } from './brokered.js';
+import type { TestJob } from './connection.js';
 import { type App, forgetInstallationToken, installationToken } from './github-app.js';
 import { githubPatience, limitOf, limitSentence } from './github-limits.js';
+import { credentialRefusal } from './http/credential-refusal.js';
 import type { Place } from './http/dispatcher.js';
 import { graphqlProblem, pathToResult } from './http/graphql.js';
 import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from './http/pagination.js';
 import { sendPatiently } from './http/retry.js';
-import { contentTypeOf, type HttpAnswer, type HttpRequest, statusLine } from './http/send.js';
+import { contentTypeOf, type HttpAnswer, type HttpRequest } from './http/send.js';
+import { statusLine } from './http/status-line.js';
 import type { Page } from './pages.js';
 import { CellError } from './processor.js';
 import { tableOfRecords } from './records.js';
@@ -30,20 +33,17 @@ const isLink = (column: string) =>
 const LINKS: Pagination = { next: undefined, cursor: '', page: undefined };
 
 /** @returns how many requests are left: any credential may ask that */
-export async function testGithub(connection: GithubSettings, signal: AbortSignal): Promise<string> {
-  const url = new URL(`${connection.url.replace(/\/$/, '')}/rate_limit`);
-  const job = { settings: connection, signal, values: new Map(), hide: () => {}, endsAt: Date.now() };
-  const asking = ask(job, { method: 'GET', url, headers: {}, signal });
+export async function testGithub(job: TestJob<GithubSettings>): Promise<string> {
+  const url = new URL(`${job.settings.url.replace(/\/$/, '')}/rate_limit`);
+  const request = { method: 'GET', url, headers: {}, signal: job.signal };
+  const asking = ask({ ...job, values: new Map(), endsAt: Date.now() }, request);
   let step = await asking.next();
   while (!step.done) step = await asking.next();
   const answer = step.value;
   // A server of one's own may have no limits.
   if (answer.status === 404) return 'GitHub';
-  if (answer.status === 401 || answer.status === 403) {
-    throw new CellError(
-      `GitHub answered ${answer.status}: the connection's credential is not accepted there.`,
-    );
-  }
+  const refused = credentialRefusal('GitHub', answer.status);
+  if (refused !== undefined) throw refused;
   if (answer.status >= 400) throw new CellError(`GitHub answered ${statusLine(answer.status)}.`);
   const { remaining, limit } = Object(Object(Object(jsonOf(answer)).resources).core);
   return `GitHub, ${Number(remaining)} of ${Number(limit)} requests left`;

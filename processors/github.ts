@@ -42,7 +42,7 @@ export const github = brokered<GithubSettings>({
   },
   connection: {
     settings,
-    test: (connection, signal) => testGithub(connection, signal),
+    test: testGithub,
   },
 
   compile(cell, context) {

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { eventsIn } from './event-stream.js';
+import { credentialRefusal } from './http/credential-refusal.js';
 import { retryAfter } from './http/retry.js';
 import type { OpenAnswer } from './http/send.js';
 import { CellError } from './processor.js';
@@ -86,10 +87,8 @@ export async function refusalOf(
   const said = messageIn(error);
   const { host } = service;
   const inner = Object(Object(error).error) as { code?: unknown; type?: unknown };
-  // What services say about a credential quotes a part of it.
-  if (status === 401 || status === 403) {
-    return new CellError(`${host} answered ${status}: the connection's credential is not accepted there.`);
-  }
+  const refusal = credentialRefusal(host, status);
+  if (refusal !== undefined) return refusal;
   if (
     inner.code === 'context_length_exceeded' ||
     /context (length|window|size)|maximum context/i.test(said)

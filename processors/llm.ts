@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { brokered, type Job } from './brokered.js';
 import { coalesced } from './coalesce.js';
+import { credentialRefusal } from './http/credential-refusal.js';
 import { piecesOf, refusalOf, type Told } from './llm-answer.js';
 import { renderPrompt } from './llm-prompt.js';
 import { NoAnswer } from './no-answer.js';
@@ -38,16 +39,13 @@ export const llm = brokered<Settings>({
   },
   connection: {
     settings,
-    async test(connection, signal) {
-      const { status } = await askService(
-        { settings: connection, signal },
-        { method: 'GET', path: 'models' },
-      );
-      if (status === 401 || status === 403) {
-        throw new CellError(`It answered ${status}: the connection's credential is not accepted there.`);
-      }
+    async test(job) {
+      const { url, model } = job.settings;
+      const { status } = await askService(job, { method: 'GET', path: 'models' });
+      const refusal = credentialRefusal(new URL(url).host, status);
+      if (refusal !== undefined) throw refusal;
       if (status !== 200) throw new CellError(`It answered ${status}: is the connection's url right?`);
-      return `a service with chat completions, model ${connection.model}`;
+      return `a service with chat completions, model ${model}`;
     },
   },
 

@@ -26,6 +26,7 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: 'it took too long',
   UND_ERR_BODY_TIMEOUT: 'it stopped in the middle of its answer',
   LINK_LOCAL: 'its name leads to a link-local address, where machines get their own credentials',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: is the clock right? (TLS)',
   CERT_HAS_EXPIRED: 'its certificate has expired (TLS)',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name (TLS)',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not trusted: name its CA in ca_file (TLS)',
@@ -44,7 +45,14 @@ const PASSING = new Set([
 ]);
 
 function reasonOf(code: string): string {
-  return (
-    reasons[code] ?? (code.startsWith('ERR_SSL') ? 'it does not speak TLS there (TLS)' : code || 'it failed')
-  );
+  const known = reasons[code];
+  if (known !== undefined) return known;
+  // TLS alerts of RFC 8446 section 6.2, which come from the server; before TLS 1.3 there is none for a certificate that is missing.
+  if (/_ALERT_(?:CERTIFICATE_REQUIRED|NO_CERTIFICATE)$/.test(code))
+    return 'it wants a client certificate: name cert_file and key_file (TLS)';
+  if (/_ALERT_(?:UNKNOWN_CA|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_[A-Z]+|ACCESS_DENIED)$/.test(code))
+    return "it does not accept the connection's client certificate (TLS)";
+  if (/_ALERT_HANDSHAKE_FAILURE$/.test(code))
+    return 'it broke off: it may want a client certificate (cert_file), or another version of TLS (TLS)';
+  return code.startsWith('ERR_SSL') ? 'it does not speak TLS there (TLS)' : code || 'it failed';
 }

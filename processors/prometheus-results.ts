@@ -1,3 +1,4 @@
+import { credentialRefusal } from './http/credential-refusal.js';
 import type { Column, Page } from './pages.js';
 import { CellError, type Json } from './processor.js';
 import { type Series, timeSeriesChart } from './time-series.js';
@@ -17,9 +18,8 @@ const PAGE_ROWS = 5_000;
  */
 export function readAnswer(answer: { readonly status: number; readonly body: string }, promql = ''): unknown {
   const { status, body } = answer;
-  if (status === 401 || status === 403) {
-    throw new CellError(`Prometheus answered ${status}: the connection's credential is not accepted there.`);
-  }
+  const refusal = credentialRefusal('Prometheus', status);
+  if (refusal !== undefined) throw refusal;
   let envelope: { status?: unknown; data?: unknown; error?: unknown };
   try {
     envelope = Object(JSON.parse(body));

@@ -57,9 +57,8 @@ export const prometheus = brokered<Settings>({
   },
   connection: {
     settings,
-    async test(connection, signal) {
-      const path = 'api/v1/status/buildinfo';
-      const answer = await askService({ settings: connection, signal }, { method: 'GET', path });
+    async test(job) {
+      const answer = await askService(job, { method: 'GET', path: 'api/v1/status/buildinfo' });
       const { version } = Object(readAnswer(answer)) as { version?: unknown };
       return `Prometheus ${String(version ?? '')}`.trim();
     },

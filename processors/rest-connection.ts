@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { brokered, type Job } from './brokered.js';
 import { authenticationFields, authenticationProblem, forgetProof, prove } from './http/authentication.js';
 import { cellValues } from './http/cell-values.js';
+import { credentialRefusal } from './http/credential-refusal.js';
 import { checkQuery, graphqlProblem, pathToResult } from './http/graphql.js';
 import {
   MOST_PAGES,
@@ -12,7 +13,8 @@ import {
   pathToItems,
 } from './http/pagination.js';
 import { sendPatiently } from './http/retry.js';
-import { contentTypeOf, type HttpAnswer, type HttpRequest, send, statusLine } from './http/send.js';
+import { contentTypeOf, type HttpAnswer, type HttpRequest, send } from './http/send.js';
+import { statusLine } from './http/status-line.js';
 import { percentEncoded } from './http/template.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
@@ -51,14 +53,14 @@ export const restOverConnection = brokered<Settings>({
   connection: {
     settings,
     optional: true,
-    async test(connection, signal) {
-      const proof = await prove(connection, signal, { hide: () => {} });
-      const url = withQuery(new URL(connection.url), proof.query);
-      const { status } = await send(connection, { method: 'GET', url, headers: proof.headers, signal });
-      if (status !== 401 && status !== 403) return statusLine(status);
-      throw new CellError(
-        `${url.host} answered ${status}: the connection's credential is not accepted there.`,
-      );
+    async test(job) {
+      const { settings, signal } = job;
+      const proof = await prove(settings, signal, job);
+      const url = withQuery(new URL(settings.url), proof.query);
+      const { status } = await send(settings, { method: 'GET', url, headers: proof.headers, signal });
+      const refusal = credentialRefusal(url.host, status);
+      if (refusal !== undefined) throw refusal;
+      return statusLine(status);
     },
   },
 

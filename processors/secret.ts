@@ -28,3 +28,9 @@ export class Secret {
     return 'Secret(***)';
   }
 }
+
+/** Every secret in a value, however deep. */
+export function secretsIn(value: unknown): Secret[] {
+  if (value instanceof Secret) return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(secretsIn) : [];
+}

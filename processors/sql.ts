@@ -25,8 +25,8 @@ export const sql = brokered<SqlSettings>({
   },
   connection: {
     settings,
-    async test(connection, signal) {
-      const endpoint = endpointOf(connection);
+    async test({ settings, signal }) {
+      const endpoint = endpointOf(settings);
       const session = await openSession(endpoint);
       const close = () => session.close();
       signal.addEventListener('abort', close, { once: true });

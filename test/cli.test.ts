@@ -65,7 +65,7 @@ t.test('connections test says which connections there are, or that there are non
   const none = { SPIN_HOME: `${homes}/none` };
   const args = ['connections', 'test', 'prd'];
   t.match(await run(args, one), { status: 69, stdout: /^prd\tfailed\tThere is no such .* Known: prod\.\n$/ });
-  const empty = /^\tfailed\tThere are no connections in .*connections\.yaml\.\n$/;
+  const empty = /^\tfailed\tThere is no connection in the catalogue\.\n$/;
   t.match(await run(['connections', 'test'], none), { status: 69, stdout: empty });
 });
 

@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import formbody from '@fastify/formbody';
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { ConnectionDesk } from '../connections/desk.js';
 import type { Client } from '../edge/admission.js';
 import type { Identity } from '../edge/identity.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import { logRefusal, sendRefusal } from '../refuse.js';
+import { connectionRoutes } from './connections.js';
 import { loginRoutes } from './login.js';
+import type { Visitor } from './visitor.js';
 
 /** A login form is a few hundred bytes. */
 const BODY_LIMIT = 16 * 1024;
@@ -14,8 +17,14 @@ const BODY_LIMIT = 16 * 1024;
 /** The gateway's own routes, everything under `/spin/`. */
 export interface Api {
   /** Answers one request; never throws. */
-  handle(req: IncomingMessage, res: ServerResponse, client: Client): void;
+  handle(req: IncomingMessage, res: ServerResponse, visitor: Visitor): void;
   close(): Promise<void>;
+}
+
+export interface ApiOptions {
+  readonly identity: Identity;
+  readonly connections: ConnectionDesk;
+  readonly log: Log;
 }
 
 /** True for what needs no identity (invariant S1): how one gets it. */
@@ -27,18 +36,19 @@ export function isPublic(path: string): boolean {
  * Fastify is given requests, not a port: what is proxied never passes its body parsing. Its own log stays
  * off, because it would write URLs with login codes in them.
  */
-export async function createApi(options: { identity: Identity; log: Log }): Promise<Api> {
-  const { identity, log } = options;
-  const clients = new WeakMap<IncomingMessage, Client>();
-  const clientOf = (req: IncomingMessage): Client => {
-    const client = clients.get(req);
-    if (client === undefined) throw new GatewayError('INTERNAL');
-    return client;
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const { identity, log, connections } = options;
+  const visitors = new WeakMap<IncomingMessage, Visitor>();
+  const visitorOf = (req: IncomingMessage): Visitor => {
+    const visitor = visitors.get(req);
+    if (visitor === undefined) throw new GatewayError('INTERNAL');
+    return visitor;
   };
+  const clientOf = (req: IncomingMessage): Client => visitorOf(req).client;
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: GatewayError) => {
     reply.hijack();
-    logRefusal(log, request.raw, clients.get(request.raw)?.address ?? '', error);
+    logRefusal(log, request.raw, visitors.get(request.raw)?.client.address ?? '', error);
     sendRefusal(request.raw, reply.raw, error);
   };
 
@@ -54,11 +64,12 @@ export async function createApi(options: { identity: Identity; log: Log }): Prom
   app.setErrorHandler((error, request, reply) => refuse(request, reply, toRefusal(error)));
   // Last: a scope takes the handlers that are there when it is made.
   await app.register(async (scope) => loginRoutes(scope, identity, clientOf));
+  await app.register(async (scope) => connectionRoutes(scope, connections, visitorOf, log));
   await app.ready();
 
   return {
-    handle(req, res, client) {
-      clients.set(req, client);
+    handle(req, res, visitor) {
+      visitors.set(req, visitor);
       app.routing(req, res);
     },
     close: () => app.close(),

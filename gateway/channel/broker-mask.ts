@@ -57,14 +57,14 @@ export class PageMask {
   /** @returns the answer as the helper reads it, bytes as base64 */
   json(answer: Answer): string {
     if (answer.kind === 'error')
-      return JSON.stringify({ ...answer, sentence: this.#sentence(answer.sentence) });
+      return JSON.stringify({ ...answer, sentence: this.sentence(answer.sentence) });
     const json = JSON.stringify(answer.kind === 'content' ? encoded(answer) : answer);
     if (answer.kind === 'content' || !this.#credentials.mayBeInText(json)) return json;
     return mapStrings(json, (text) => (WORDS.has(text) ? text : this.#credentials.hide(text)));
   }
 
   /** What a service says at length is cut with an ellipsis, which may stand in the middle of a credential. */
-  #sentence(text: string): string {
+  sentence(text: string): string {
     const pieces = this.#credentials.hide(text).split('…');
     return pieces
       .map((piece, at) => (at < pieces.length - 1 ? this.#credentials.hideChunk(piece).shown : piece))

@@ -1,6 +1,9 @@
+import { unescape as percentDecode } from 'node:querystring';
+
 /**
  * A value as programs print it without anybody's doing: raw, as JSON (twice nested too, with and without non-ASCII
- * escapes), as Python's repr writes it into error messages, as HTML tables have it, and as shells quote it.
+ * escapes), as Python's repr writes it into error messages, as HTML tables have it, as shells quote it, and as URLs hold
+ * it: services quote the URL that a cell asked.
  * Characters of {@link PLAIN_RUN} stay as they are in all of these.
  */
 export function formsOf(value: string): string[] {
@@ -12,11 +15,11 @@ export function formsOf(value: string): string[] {
   const html = [value, cell, ...json].flatMap(htmlForms);
   // bash's xtrace, and Python's shlex.quote.
   const shell = [value.replaceAll("'", "'\\''"), value.replaceAll("'", `'"'"'`)];
-  return [...new Set([value, cell, ...json, ...repr, ...nested, ...html, ...shell])];
+  return [...new Set([value, cell, ...json, ...repr, ...nested, ...html, ...shell, ...urlForms(value)])];
 }
 
 /** Characters that none of the forms writes differently. */
-export const PLAIN_RUN = /[A-Za-z0-9_.\-+=:@,;!?#%*()[\]|~^]+/g;
+export const PLAIN_RUN = /[A-Za-z0-9_.-]+/g;
 
 /** Python's html.escape with and without quotes, and what JavaScript libraries write for an apostrophe. */
 function htmlForms(text: string): string[] {
@@ -24,6 +27,20 @@ function htmlForms(text: string): string[] {
   const quoted = html.replaceAll('"', '&quot;');
   return [html, quoted.replaceAll("'", '&#x27;'), quoted.replaceAll("'", '&#39;')];
 }
+
+/** RFC 3986 section 2.3 alone unescaped (Python's quote), JavaScript's encodeURIComponent, and an HTML form. */
+function urlForms(value: string): string[] {
+  const strict = [...Buffer.from(value)].map((byte) => UNESCAPED[byte]).join('');
+  const component = strict.replace(/%(?:21|27|28|29|2A)/g, (escaped) => percentDecode(escaped));
+  return [strict, component, new URLSearchParams({ '': value }).toString().slice(1)];
+}
+
+const UNESCAPED = Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  return /[A-Za-z0-9_.~-]/.test(character)
+    ? character
+    : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+});
 
 function jsonEscape(value: string): string {
   return JSON.stringify(value).slice(1, -1);

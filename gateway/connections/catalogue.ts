@@ -1,16 +1,22 @@
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Connection, ConnectionKind, Connections } from '../../processors/connection.js';
 import { CellError } from '../../processors/processor.js';
 import type { Secret } from '../../processors/secret.js';
 import type { Log } from '../log.js';
 import { checkConnections } from './check.js';
 import { type CatalogueDocument, type Draft, readDocument } from './document.js';
-import { CatalogueError } from './problem.js';
+import { CatalogueError, type CatalogueProblem } from './problem.js';
 import { textsOf, wholeReference, withValues } from './references.js';
 import { createStores, type Stores } from './stores.js';
 
 /** How often (ms) the file is looked at. */
 const LOOK_EVERY_MS = 5_000;
+
+const UNFORESEEN: CatalogueProblem = {
+  line: 1,
+  sentence: 'it could not be read, for a reason that nobody foresaw.',
+};
 
 /** The connections that cells may use, as the file has them right now. */
 export interface Catalogue extends Connections {
@@ -22,6 +28,8 @@ export interface Catalogue extends Connections {
   reserves(reference: string): boolean;
   /** The value of a reference, for whoever may use it. */
   stores(): Stores;
+  /** What is wrong in the file as it is now, where that version is not in use; empty when it is. */
+  problems(): readonly CatalogueProblem[];
   /** Ends the following of changes. */
   close(): void;
 }
@@ -54,17 +62,25 @@ interface Version {
 export async function openCatalogue(options: CatalogueOptions): Promise<Catalogue> {
   const { file, log, lookEveryMs = LOOK_EVERY_MS } = options;
   let version = read(await contentOf(options), options);
-  let seen = version.content;
+  /** The content that was last judged; undefined when there was none. */
+  let seen: string | undefined = version.content;
+  let problems: readonly CatalogueProblem[] = [];
 
   const look = async () => {
     try {
-      const content = await contentOf(options);
-      if (content === seen) return;
-      seen = content;
-      version = read(content, options);
+      const before = seen;
+      seen = undefined;
+      seen = await contentOf(options);
+      if (seen === before) return;
+      version = read(seen, options);
+      problems = [];
       log.info({ connections: version.document.connections.length }, 'the connection catalogue was reloaded');
     } catch (error) {
-      log.warn({ file, err: String(error) }, 'the new connection catalogue is not used; the old one stays');
+      const found = error instanceof CatalogueError ? error.problems : [UNFORESEEN];
+      if (isDeepStrictEqual(found, problems)) return;
+      problems = found;
+      const err = new CatalogueError(file, found).message;
+      log.warn({ file, err }, 'the new connection catalogue is not used; the old one stays');
     }
   };
   let looking = Promise.resolve();
@@ -93,6 +109,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
         referencesOf(settings).some((used) => nameOf(canonical(used)) === wanted || nameOf(used) === wanted),
       );
     },
+    problems: () => problems,
     close: () => clearInterval(timer),
   };
 }

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml';
 import { CatalogueError, type CatalogueProblem } from './problem.js';
 
 /** A connection as the file has it, with the lines that messages name. */
@@ -31,15 +31,23 @@ const NAME = /^[A-Za-z_][\w.-]*$/;
 export function readDocument(file: string, content: string): CatalogueDocument {
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
-  const problems: CatalogueProblem[] = document.errors.map(({ pos, message }) => ({
+  const problems: CatalogueProblem[] = document.errors.map(({ pos, code, message }) => ({
     line: lines.linePos(pos[0]).line,
-    sentence: message,
+    sentence: code === 'TAG_RESOLVE_FAILED' ? TAG : withoutSource(message),
   }));
   const lineAt = (path: readonly string[]): number => {
     const node = document.getIn(path, true);
     const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
     return Array.isArray(range) ? lines.linePos(Number(range[0])).line : 1;
   };
+  if (problems.length > 0) throw new CatalogueError(file, problems);
+
+  visit(document, {
+    Alias(_key, { range }) {
+      const { line } = lines.linePos(range?.[0] ?? 0);
+      problems.push({ line, sentence: ALIAS });
+    },
+  });
   if (problems.length > 0) throw new CatalogueError(file, problems);
 
   const top: unknown = document.toJS() ?? {};
@@ -81,6 +89,14 @@ export function readDocument(file: string, content: string): CatalogueDocument {
 }
 
 const SHAPE = 'The file holds “connections:” with a name and its settings each, and “secrets:” at most.';
+
+const ALIAS = 'A value that begins with * is an alias in YAML: put it in quotes.';
+const TAG = 'A value that begins with ! is a tag in YAML: put it in quotes.';
+
+/** Some of YAML's own messages quote what stands there, which may be a credential. */
+function withoutSource(message: string): string {
+  return message.replace(/(?<=\S): .*$|(?<=escape sequence) .*$/s, '');
+}
 
 function keyLine(map: unknown, key: string, lines: LineCounter): number {
   if (!isMap(map)) return 1;

@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { CellError } from '../../processors/processor.js';
 import { Secret } from '../../processors/secret.js';
 
 /** Where Docker mounts secrets; Kubernetes' volumes go wherever `secrets.folder` says. */
@@ -16,19 +18,33 @@ const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
  * running process. One newline at the end doesn't belong to the secret: editors and `echo` write it.
  *
  * @returns undefined when there is no such file
- * @throws the system's error when there is one that can't be read
+ * @throws {CellError} when there is one that is no secret, or can't be read; holds nothing of it
  */
 export function readSecretFile(folder: string, name: string): Secret | undefined {
   if (!FILE_NAME.test(name)) return undefined;
-  let content: Buffer;
+  const content = contentOf(join(folder, name), (what) => new CellError(`The secret ${name} ${what}.`));
+  return content && new Secret(content.toString('utf8').replace(/\r?\n$/, ''));
+}
+
+/** Reads no more than a secret may have, and waits for nobody: a pipe would stop the gateway. */
+function contentOf(path: string, refusal: (what: string) => CellError): Buffer | undefined {
+  let file: number | undefined;
   try {
-    content = readFileSync(join(folder, name));
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!fstatSync(file).isFile()) throw refusal('is not a file');
+    const buffer = Buffer.alloc(LONGEST + 1);
+    const content = buffer.subarray(0, readSync(file, buffer, 0, buffer.length, 0));
+    if (content.length > LONGEST) throw refusal(`is larger than ${LONGEST / 1024} KiB`);
+    if (!isUtf8(content)) throw refusal('is not text in UTF-8');
+    return content;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+    if (error instanceof CellError) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    if (code === 'ENOENT') return undefined;
+    throw refusal(`can't be read by the gateway (${code})`);
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
-  if (content.length > LONGEST) throw new Error(`the secret ${name} is larger than ${LONGEST} bytes`);
-  return new Secret(content.toString('utf8').replace(/\r?\n$/, ''));
 }
 
 /** @returns the names in the folder that a reference can have; none when there is no such folder */

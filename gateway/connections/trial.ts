@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import type { Connection, ConnectionKind } from '../../processors/connection.js';
 import { CellError } from '../../processors/processor.js';
+import { type Secret, secretsIn } from '../../processors/secret.js';
 
 /** How long a service may take to show that it works, in milliseconds. */
 const LIMIT_MS = 15_000;
@@ -10,21 +12,51 @@ export interface Trial {
   readonly says: string;
 }
 
-/** Reaches a connection's service with its credentials. Never rejects. */
-export async function tryConnection(
-  connection: Connection,
-  kinds: ReadonlyMap<string, ConnectionKind>,
-): Promise<Trial> {
-  const signal = AbortSignal.timeout(LIMIT_MS);
-  try {
-    const kind = kinds.get(connection.type);
-    if (kind === undefined) throw new CellError(`There is no connection type ${connection.type}.`);
-    return { works: true, says: await kind.test(connection.settings(), signal) };
-  } catch (error) {
-    if (error instanceof CellError) return { works: false, says: error.message };
-    const why = signal.aborted
-      ? `It did not answer within ${LIMIT_MS / 1000} s.`
-      : 'It failed in an unforeseen way.';
-    return { works: false, says: why };
-  }
+/** Reaches a connection's service with its credentials. Never rejects, and always ends. */
+export type TryConnection = (connection: Connection) => Promise<Trial>;
+
+/** Takes values out of what a service says: some quote what they were sent. */
+export interface SentenceMask {
+  hide(credential: Secret): void;
+  sentence(text: string): string;
+}
+
+export interface TrialOptions {
+  readonly kinds: ReadonlyMap<string, ConnectionKind>;
+  readonly createMask: () => SentenceMask;
+  readonly limitMs?: number;
+}
+
+export function createTrial({ kinds, createMask, limitMs = LIMIT_MS }: TrialOptions): TryConnection {
+  return async (connection) => {
+    const mask = createMask();
+    const { signal, end } = withLimit(limitMs);
+    // A processor may not heed the signal.
+    const limit = once(signal, 'abort').then(() => Promise.reject(signal.reason));
+    limit.catch(() => {});
+    try {
+      const kind = kinds.get(connection.type);
+      if (kind === undefined) throw new CellError(`There is no connection type ${connection.type}.`);
+      const settings = connection.settings();
+      for (const secret of secretsIn(settings)) mask.hide(secret);
+      const test = kind.test({ settings, signal, hide: (credential) => mask.hide(credential) });
+      return { works: true, says: mask.sentence(await Promise.race([test, limit])) };
+    } catch (error) {
+      if (error instanceof Error && error.name === 'CellError')
+        return { works: false, says: mask.sentence(error.message) };
+      const why = signal.aborted
+        ? `It did not answer within ${limitMs / 1000} s.`
+        : 'It failed in an unforeseen way.';
+      return { works: false, says: why };
+    } finally {
+      end();
+    }
+  };
+}
+
+/** Unlike `AbortSignal.timeout`, its timer keeps a command's process alive. */
+function withLimit(ms: number): { readonly signal: AbortSignal; readonly end: () => void } {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), ms);
+  return { signal: controller.signal, end: () => clearTimeout(timer) };
 }

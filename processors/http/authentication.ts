@@ -4,7 +4,8 @@ import { CellError } from '../processor.js';
 import { Secret } from '../secret.js';
 import { credential, httpUrl, text } from '../settings.js';
 import type { Place } from './dispatcher.js';
-import { send, statusLine } from './send.js';
+import { send } from './send.js';
+import { statusLine } from './status-line.js';
 import { percentEncoded } from './template.js';
 import { forgetToken, type Token, tokenFor } from './tokens.js';
 

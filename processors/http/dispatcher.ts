@@ -1,38 +1,49 @@
 import { isIP } from 'node:net';
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { refusingLinkLocal } from '../link-local.js';
-import { contentOf } from '../settings.js';
+import { checkTls, readTlsFiles, type TlsFiles } from '../tls-files.js';
+import { proxyOf } from './proxy.js';
 
 /** Where a service is and how its certificate is verified. */
-export interface Place {
+export interface Place extends TlsFiles {
   readonly url: string;
-  readonly ca_file?: string | undefined;
-  readonly cert_file?: string | undefined;
-  readonly key_file?: string | undefined;
 }
 
-/** Connections are kept open per identity at TLS; proxies are those of the gateway's own environment. */
+/** Connections are kept open per identity at TLS and proxy. */
 const dispatchers = new Map<string, Dispatcher>();
 
-/** @throws {CellError} when a file of the connection can't be read */
-export function dispatcherFor(place: Place): Dispatcher {
-  const tls = {
-    ca: contentOf('ca_file', place.ca_file),
-    cert: contentOf('cert_file', place.cert_file),
-    key: contentOf('key_file', place.key_file),
-  };
-  const named = isIP(new URL(place.url).hostname.replace(/^\[|\]$/g, '')) !== 0;
-  const key = JSON.stringify([tls, named]);
-  const known = dispatchers.get(key);
-  if (known) return known;
-  const connect = { ...tls, ...(named ? {} : { lookup: refusingLinkLocal }) };
-  const dispatcher = hasProxy()
-    ? new EnvHttpProxyAgent({ connect, requestTls: connect })
-    : new Agent({ connect });
-  dispatchers.set(key, dispatcher);
-  return dispatcher;
+/**
+ * @returns what sends a place's requests, and the proxy that they go through
+ * @throws {CellError} when a file of the connection isn't what it has to be, or the proxy's URL is none
+ */
+export function dispatcherFor(place: Place): { dispatcher: Dispatcher; proxy: URL | undefined } {
+  const tls = readTlsFiles(place);
+  const url = new URL(place.url);
+  const named = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
+  const proxy = proxyOf(url);
+  const key = JSON.stringify([tls, named, proxy]);
+  let dispatcher = dispatchers.get(key);
+  if (dispatcher === undefined) {
+    checkTls(tls);
+    // A proxy looks names up itself: what they lead to there is the proxy's to guard.
+    dispatcher = proxy
+      ? new ProxyAgent({ uri: proxy.href, requestTls: tls, proxyTunnel: false })
+      : new Agent({ connect: connector({ ...tls, ...(named ? {} : { lookup: refusingLinkLocal }) }) });
+    dispatchers.set(key, dispatcher);
+  }
+  return { dispatcher, proxy };
 }
 
-function hasProxy(): boolean {
-  return ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => process.env[name]);
+/**
+ * In TLS 1.3 a server says what it thinks of a client's certificate after the handshake, and closes. Undici would keep
+ * the end of the connection as the reason, and forget the alert before it.
+ */
+function connector(options: buildConnector.BuildOptions): buildConnector.connector {
+  const connect = buildConnector(options);
+  return (target, callback) =>
+    connect(target, (...outcome) => {
+      const [, socket] = outcome;
+      socket?.once('error', (error) => socket.destroy(error));
+      callback(...outcome);
+    });
 }

@@ -2,7 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { NoAnswer } from '../no-answer.js';
 import type { Page } from '../pages.js';
 import type { Place } from './dispatcher.js';
-import { type HttpAnswer, type HttpRequest, send, statusLine } from './send.js';
+import { type HttpAnswer, type HttpRequest, send } from './send.js';
+import { statusLine } from './status-line.js';
 
 /** How often a request is sent at most. */
 const MOST_TRIES = 4;

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -7,6 +6,7 @@ import { request } from 'undici';
 import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
 import { dispatcherFor, type Place } from './dispatcher.js';
+import { failureAt } from './proxy-failures.js';
 
 export interface HttpRequest {
   readonly method: string;
@@ -62,12 +62,13 @@ export async function open(
   place: Place,
   { method, url, headers, body, signal }: HttpRequest,
 ): Promise<OpenAnswer> {
+  const { dispatcher, proxy } = dispatcherFor(place);
   try {
     const answer = await request(url, {
       method,
       headers: { 'user-agent': 'spin-runtime', ...headers },
       ...(body !== undefined && { body }),
-      dispatcher: dispatcherFor(place),
+      dispatcher,
       // The signal has the cell's own time limit.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -91,7 +92,7 @@ export async function open(
     };
   } catch (error) {
     if (error instanceof CellError || signal.aborted) throw error;
-    throw new NoAnswer(url.host, error);
+    throw proxy === undefined ? new NoAnswer(url.host, error) : failureAt(proxy, url.host, error);
   }
 }
 
@@ -111,11 +112,6 @@ export async function send(place: Place, request: HttpRequest): Promise<HttpAnsw
     if (error instanceof CellError || signal.aborted) throw error;
     throw new NoAnswer(url.host, error);
   }
-}
-
-/** `HTTP 404 Not Found` */
-export function statusLine(status: number): string {
-  return `HTTP ${status} ${STATUS_CODES[status] ?? ''}`.trim();
 }
 
 /** `{ mediaType: 'text/html', charset: 'utf-8' }` of a Content-Type; the type is empty when there is none. */

@@ -1,11 +1,13 @@
 import type { ConnectionOptions } from 'mysql2';
 import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
-import { GREETING_MS } from './session.js';
+import { GREETING_MS, permissionRefusal } from './session.js';
 import type { Endpoint } from './settings.js';
 
 /** ER_ACCESS_DENIED_ERROR */
 const ACCESS_DENIED = 1045;
+/** ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR */
+const NOT_ALLOWED = new Set([1044, 1142, 1227]);
 
 /** What OpenSSL says, and node's code for it, which the driver puts its own in place of. */
 const TLS_CODES: readonly (readonly [says: RegExp, code: string])[] = [
@@ -50,6 +52,7 @@ export function refusalOf({ host }: Endpoint, error: unknown): CellError {
   const { code, errno, sqlMessage } = Object(error) as { code?: string; errno?: number; sqlMessage?: string };
   if (errno === ACCESS_DENIED)
     return new CellError(`${host}: the connection's username or password is not accepted.`);
+  if (sqlMessage !== undefined && NOT_ALLOWED.has(errno ?? 0)) return permissionRefusal(host, sqlMessage);
   if (sqlMessage !== undefined) return new CellError(`${host}: ${sqlMessage}.`);
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT')
     return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);

@@ -1,8 +1,11 @@
 import { type ClientConfig, DatabaseError } from 'pg';
 import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
-import { GREETING_MS, GuardedSocket } from './session.js';
+import { GREETING_MS, GuardedSocket, permissionRefusal } from './session.js';
 import type { Endpoint } from './settings.js';
+
+/** insufficient_privilege */
+const NOT_ALLOWED = '42501';
 
 /** How the driver is to connect. */
 export function configOf({ host, port, database, username, password, tls }: Endpoint): ClientConfig {
@@ -41,6 +44,7 @@ export function refusalOf({ host }: Endpoint, error: unknown): CellError {
   if (error instanceof DatabaseError) {
     if (code === '28P01')
       return new CellError(`${host}: the connection's username or password is not accepted.`);
+    if (code === NOT_ALLOWED) return permissionRefusal(host, message);
     return new CellError(`${host}: ${message}.`);
   }
   if (message.includes('does not support SSL'))

@@ -1,6 +1,7 @@
 import { type NetConnectOpts, Socket } from 'node:net';
 import { refusingLinkLocal } from '../link-local.js';
 import type { Page } from '../pages.js';
+import { CellError } from '../processor.js';
 import type { Rendered } from './parameters.js';
 import type { Statement } from './statements.js';
 
@@ -42,6 +43,13 @@ export class StatementError extends Error {
     super(message);
     this.offset = offset;
   }
+}
+
+/** The sentence for a login that is known, but not for this. */
+export function permissionRefusal(host: string, message: string): CellError {
+  return new CellError(
+    `${host}: the connection's username is known there, but may not do that: ${message} (permission).`,
+  );
 }
 
 /** About a page of a result, in characters: a kernel takes it in one answer, and neither side holds more than a few. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CellError } from '../processor.js';
 import { Secret } from '../secret.js';
-import { contentOf, credential, text, tlsFields } from '../settings.js';
+import { credential, text, tlsFields } from '../settings.js';
+import { checkTls, readTlsFiles } from '../tls-files.js';
 import type { Dialect } from './scanner.js';
 
 /** The names of both databases' clients for the same thing. */
@@ -88,15 +89,11 @@ export function endpointOf(settings: SqlSettings): Endpoint {
   };
 }
 
-function tlsOf({ ca_file, cert_file, key_file }: SqlSettings, mode: SslMode): Endpoint['tls'] {
+function tlsOf(settings: SqlSettings, mode: SslMode): Endpoint['tls'] {
   if (mode === 'disable') return undefined;
-  return {
-    verifies: mode !== 'require',
-    checksName: mode === 'verify-full',
-    ca: contentOf('ca_file', ca_file),
-    cert: contentOf('cert_file', cert_file),
-    key: contentOf('key_file', key_file),
-  };
+  const contents = readTlsFiles(settings);
+  checkTls(contents);
+  return { verifies: mode !== 'require', checksName: mode === 'verify-full', ...contents };
 }
 
 /** The one parameter of a dsn that is taken. */

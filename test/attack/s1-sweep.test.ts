@@ -37,6 +37,8 @@ const PATHS = [
   '/spin/',
   '/spin/logout',
   '/spin/login/x',
+  '/spin/api/connections',
+  '/spin/api/connections/prod/test',
   '/healthz/x',
   '/HEALTHZ',
   '/readyz/',

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { pino } from 'pino';
@@ -145,6 +145,21 @@ const wrong: Readonly<Record<string, readonly [content: string, line: number, se
   'something else at the top': ['connection:\n  a: 1\n', 1, /“connections:”/],
   'a list': ['- a\n', 1, /“connections:”/],
   'YAML that is none': ['connections:\n  a: [\n', 3, /./],
+  'a credential that YAML takes for an alias': [
+    'connections:\n  a:\n    type: service\n    url: http://a\n    token: *canary-literal\n',
+    5,
+    /put it in quotes/,
+  ],
+  'a credential that YAML takes for a tag': [
+    'connections:\n  a:\n    type: service\n    url: http://a\n    token: !canary-literal\n',
+    5,
+    /./,
+  ],
+  'a block that YAML quotes in its message': [
+    'connections:\n  a:\n    type: service\n    url: http://a\n    token: |canary-literal\n',
+    5,
+    /extra characters/,
+  ],
   'the same name twice': [
     'connections:\n  a: {type: service, url: "http://a"}\n  a: {type: service}\n',
     3,
@@ -184,6 +199,7 @@ t.test('no file is an empty catalogue, unless somebody named it', async (t) => {
 
 t.test('changes are followed; a bad file leaves the old catalogue and says why', async (t) => {
   const { catalogue, path, lines } = await open(t, GOOD);
+  const GOOD_NOW = readFileSync(path, 'utf8');
   const replace = (content: string) => {
     writeFileSync(`${path}.new`, content);
     renameSync(`${path}.new`, path);
@@ -193,6 +209,11 @@ t.test('changes are followed; a bad file leaves the old catalogue and says why',
   t.match(lines.join(''), 'prod.token is a credential');
   t.notMatch(lines.join(''), 'canary-literal');
   t.equal(catalogue.all().length, 3, 'the old one is in use');
+  t.match(catalogue.problems(), [{ line: 2, sentence: /prod\.token/ }]);
+  unlinkSync(path);
+  await until(() => catalogue.problems().some(({ sentence }) => sentence.includes('ENOENT')));
+  replace(GOOD_NOW);
+  await until(() => catalogue.problems().length === 0);
   replace('connections:\n  new: {type: other, url: "http://a"}\n');
   await until(() => catalogue.types().has('other') && catalogue.all().length === 1);
   t.equal(catalogue.find('other', undefined).name, 'new');

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import type { Test } from 'tap';
 import type { KeyPair } from '../../gateway/edge/tls.js';
 
@@ -31,7 +32,7 @@ export interface RestServer {
 export async function startRestServer(
   t: Test,
   answers: Readonly<Record<string, Answer>> = {},
-  pair?: KeyPair,
+  pair?: KeyPair & Pick<TlsOptions, 'ca' | 'requestCert' | 'maxVersion'>,
 ): Promise<RestServer> {
   const asked: Asked[] = [];
   const server: Server = pair === undefined ? createServer() : createTlsServer(pair);

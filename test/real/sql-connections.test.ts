@@ -6,6 +6,12 @@ import { sqlCells } from '../support/sql-cells.js';
 
 t.setTimeout(120_000);
 
+/** A user who may log in, and may not use the database. */
+const narrow = {
+  postgres: ["CREATE ROLE narrow LOGIN PASSWORD 'narrow'", 'REVOKE CONNECT ON DATABASE postgres FROM PUBLIC'],
+  mysql: ["CREATE USER narrow@'%' IDENTIFIED BY 'narrow'"],
+};
+
 for (const driver of ['postgres', 'mysql'] as const) {
   t.test(`${driver}: what answers, or what failed, is told`, async (t) => {
     const right = await makePair(t, ['localhost', '127.0.0.1']);
@@ -26,8 +32,13 @@ for (const driver of ['postgres', 'mysql'] as const) {
     t.match(String(await verified.run(encrypted)), /true|1/, 'and it really is TLS');
     t.match(await cells({ ssl_mode: 'require' }).test(), /\d/, 'unverified, where that is asked for');
 
+    for (const statement of narrow[driver]) await cells({}).run(statement);
     const wrong: readonly (readonly [object, RegExp])[] = [
       [{ password: new Secret('no') }, /username or password is not accepted/],
+      [
+        { username: 'narrow', password: new Secret('narrow') },
+        /the connection's username is known there, but may not do that: .* \(permission\)\.$/,
+      ],
       [{ database: 'nope' }, /nope/],
       [{ port: 9 }, /nothing listens there/],
       [{ host: 'nowhere.invalid' }, /\(DNS\)/],

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
 import { createApi, isPublic } from '../../gateway/api/api.js';
+import type { ConnectionDesk } from '../../gateway/connections/desk.js';
 import type { Client } from '../../gateway/edge/admission.js';
 import { answerPreflight, corsHeaders } from '../../gateway/edge/cors.js';
 import { type Identity, openIdentity } from '../../gateway/edge/identity.js';
@@ -68,7 +69,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
       wait: async (ms) => delays.push(ms),
     });
   const identity = await open(TOKEN);
-  const api = await createApi({ identity, log });
+  const api = await createApi({ identity, connections: noConnections, log });
   const clientOf = (req: IncomingMessage): Client => ({
     address: address(req),
     secure: false,
@@ -92,7 +93,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
       checkOrigin(req, client, undefined, allowedOrigins);
       if (answerPreflight(req, res, allowedOrigins)) return;
       if (isPublic(req.url?.split('?')[0] ?? '')) {
-        api.handle(req, res, client);
+        api.handle(req, res, { client, principal: undefined });
         return;
       }
       const { principal, query, setCookie, redirect, path } = await admit(req);
@@ -102,7 +103,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
       }
       if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
       if (path.startsWith('/spin/')) {
-        api.handle(req, res, client);
+        api.handle(req, res, { client, principal });
         return;
       }
       const refusal = options.refusal?.();
@@ -145,6 +146,12 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
     },
   };
 }
+
+const noConnections: ConnectionDesk = {
+  list: () => [],
+  problems: () => [],
+  test: async () => undefined,
+};
 
 function memoryLog(lines: string[]): Logger {
   const stream = new Writable({

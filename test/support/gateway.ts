@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
+import { createRuntimeEnv } from '../../gateway/config/runtime-env.js';
 import type { Config, RuntimeEnv } from '../../gateway/config.js';
 import { homeAt } from '../../gateway/home.js';
 import { type Gateway, startGateway } from '../../gateway/main.js';
@@ -30,12 +31,14 @@ export interface TestGatewayOptions extends Partial<Omit<Config, 'runtimeEnv'>> 
   readonly env?: Readonly<Record<string, string>>;
   /** `silent` keeps nothing of the log, for a test that watches memory; default `info`. */
   readonly logLevel?: 'info' | 'silent';
+  /** SPIN_RUNTIME_ENV; absent: cells may use everything in `env`. */
+  readonly runtimeEnvList?: readonly string[];
   /** Files of `$home/etc/processors`, by name. */
   readonly addOns?: Readonly<Record<string, string>>;
 }
 
 export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
-  const { env = {}, addOns = {}, logLevel = 'info', ...overrides } = options;
+  const { env = {}, addOns = {}, logLevel = 'info', runtimeEnvList, ...overrides } = options;
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const home = homeAt(folder);
   await mkdir(home.processors, { recursive: true, mode: 0o700 });
@@ -61,7 +64,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     trustedProxies: [],
     connections: { file: home.connections, required: false },
     environment: new Map(Object.entries(env).map(([name, value]) => [name, new Secret(value)])),
-    runtimeEnv: runtimeEnvOf(env),
+    runtimeEnv: runtimeEnvList ? createRuntimeEnv({ ...env }, runtimeEnvList) : runtimeEnvOf(env),
     ...overrides,
   };
   const remove = () => rm(folder, { recursive: true, force: true });

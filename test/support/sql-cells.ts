@@ -24,6 +24,11 @@ export function sqlCells(driver: 'postgres' | 'mysql', { port, user }: Database,
   const { connection } = sql;
   return {
     run,
-    test: () => connection?.test(connection.settings.parse(settings), AbortSignal.timeout(15_000)),
+    test: () =>
+      connection?.test({
+        settings: connection.settings.parse(settings),
+        signal: AbortSignal.timeout(15_000),
+        hide: () => {},
+      }),
   };
 }

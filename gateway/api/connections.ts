@@ -1,0 +1,51 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { ConnectionDesk } from '../connections/desk.js';
+import { GatewayError } from '../errors.js';
+import type { Log } from '../log.js';
+import { demand } from './permission.js';
+import type { Visitor } from './visitor.js';
+
+const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
+/**
+ * What `spin-runtime connections` does, for programs and pages:
+ * - `GET /spin/api/connections`: `{ connections: [{ name, type, default }], problems: [{ line, sentence }] }`; no
+ *   setting of any connection is in it, and problems are those of a newer file that isn't used
+ * - `POST /spin/api/connections/NAME/test`: `{ name, works, says }`; the body is of no account
+ *
+ * @param app a scope of its own: what bodies it takes is no other route's business
+ */
+export function connectionRoutes(
+  app: FastifyInstance,
+  desk: ConnectionDesk,
+  visitorOf: (req: IncomingMessage) => Visitor,
+  log: Log,
+): void {
+  // Clients of Jupyter say JSON also where they send nothing.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, _body, done) => done(null));
+
+  app.get('/spin/api/connections', ({ raw }, reply) => {
+    demand(visitorOf(raw).principal, 'connections:list');
+    const connections = desk.list().map(({ name, type, isDefault }) => ({ name, type, default: isDefault }));
+    return answer(reply, { connections, problems: desk.problems() });
+  });
+
+  app.post<{ Params: { name: string } }>(
+    '/spin/api/connections/:name/test',
+    async ({ raw, params }, reply) => {
+      const { principal, client } = visitorOf(raw);
+      demand(principal, 'connections:test');
+      const trial = await desk.test(params.name);
+      if (trial === undefined) throw new GatewayError('NOT_FOUND', 'There is no connection of that name.');
+      const { name, works, says } = trial;
+      const line = { event: 'connection test', connection: name, works };
+      log.info({ ...line, principal: principal?.name, address: client.address }, 'a connection was tested');
+      return answer(reply, { name, works, says });
+    },
+  );
+}
+
+function answer(reply: FastifyReply, body: object): FastifyReply {
+  return reply.headers(HEADERS).send(body);
+}

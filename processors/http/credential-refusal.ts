@@ -1,0 +1,21 @@
+import { CellError } from '../processor.js';
+
+/** Statuses of RFC 9110 sections 15.5.2 and 15.5.4: who are you, and you may not. */
+export const UNKNOWN = 401;
+export const NOT_ALLOWED = 403;
+
+/**
+ * The sentence for a service that refuses a connection's credential. In words of the gateway's own: what services say
+ * about a credential quotes a part of it.
+ *
+ * @param service its name or host
+ */
+export function credentialRefusal(service: string, status: number): CellError | undefined {
+  if (status === UNKNOWN)
+    return new CellError(`${service} answered 401: the connection's credential is not accepted there.`);
+  if (status === NOT_ALLOWED)
+    return new CellError(
+      `${service} answered 403: the connection's credential is known there, but may not do that (permission).`,
+    );
+  return undefined;
+}

@@ -1,0 +1,62 @@
+import { BlockList, isIP } from 'node:net';
+import { CellError } from '../processor.js';
+
+/** The proxy settings that the environment of most programs has; small letters win, as with curl. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The proxy that a service is asked through. HTTP_PROXY is for http:// services and HTTPS_PROXY for https:// ones,
+ * NO_PROXY for those that are asked directly: names with everything below them, addresses, networks (`10.0.0.0/8`),
+ * each with a port or without, or `*`. This machine itself is never asked through a proxy.
+ *
+ * @returns undefined when the service is asked directly
+ * @throws {CellError} for a setting that is no proxy's URL; holds nothing of it, since it may hold a password
+ */
+export function proxyOf(service: URL, environment: Environment = process.env): URL | undefined {
+  const setting = service.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const proxy = settingOf(environment, setting);
+  if (proxy === '' || isLoopback(hostOf(service))) return undefined;
+  const exceptions = settingOf(environment, 'NO_PROXY').split(/[\s,]+/);
+  if (exceptions.some((entry) => covers(entry, service))) return undefined;
+  const text = proxy.includes('://') ? proxy : `http://${proxy}`;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
+  throw new CellError(`${setting} where the gateway runs has to be an http:// or https:// URL.`);
+}
+
+function settingOf(environment: Environment, name: string): string {
+  return environment[name.toLowerCase()] ?? environment[name] ?? '';
+}
+
+function covers(entry: string, service: URL): boolean {
+  if (entry === '*') return true;
+  const [, named = '', port] = /^(\[[^\]]*\]|[^:]*(?::[^:]*:.*)?)(?::(\d+))?$/.exec(entry) ?? [];
+  const servicePort = service.port || (service.protocol === 'https:' ? '443' : '80');
+  if (named === '' || (port !== undefined && port !== servicePort)) return false;
+  const host = hostOf(service);
+  const name = named.toLowerCase().replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0) return networkOf(name)?.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4') ?? false;
+  const bare = name.replace(/^\*?\./, '');
+  return host === bare || host.endsWith(`.${bare}`);
+}
+
+function networkOf(text: string): BlockList | undefined {
+  const [address = '', length] = text.split('/');
+  const version = isIP(address);
+  if (version === 0) return undefined;
+  const bits = length === undefined ? (version === 6 ? 128 : 32) : Number(length);
+  if (!Number.isInteger(bits) || bits < 0 || bits > (version === 6 ? 128 : 32)) return undefined;
+  const list = new BlockList();
+  list.addSubnet(address, bits, version === 6 ? 'ipv6' : 'ipv4');
+  return list;
+}
+
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '').toLowerCase();
+}
+
+function isLoopback(host: string): boolean {
+  return (
+    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(?:\.\d+){3}$/.test(host)
+  );
+}

@@ -1,0 +1,14 @@
+import t from 'tap';
+import { demand } from '../../gateway/api/permission.js';
+
+t.test('the full token may do everything, any other principal nothing', async (t) => {
+  for (const right of ['connections:list', 'connections:test'] as const) {
+    t.doesNotThrow(() => demand({ name: 'owner', carrier: 'header' }, right));
+    t.throws(() => demand({ name: 'viewer', carrier: 'header' }, right), {
+      code: 'NOT_PERMITTED',
+      status: 403,
+      message: new RegExp(right),
+    });
+    t.throws(() => demand(undefined, right), { code: 'UNAUTHENTICATED' });
+  }
+});
