@@ -103,7 +103,8 @@ function compileQuery({ options, body }: Cell): Compiled {
         wanted !== undefined && used > wanted
           ? `The step was raised to ${writeDuration(used)}: Prometheus gives at most ${MOST_POINTS.toLocaleString('en')} points.`
           : '';
-      const until = end();
+      // Whole seconds: what a table and a chart show then reads well.
+      const until = Math.floor(end());
       parameters.set('start', String(until - seconds));
       parameters.set('end', String(until));
       parameters.set('step', String(used));
@@ -141,7 +142,7 @@ async function* ask(
   note = '',
 ): AsyncGenerator<Page> {
   const answer = await askService(connection, { method, path, parameters, signal, hide });
-  yield* tableOf(readAnswer(answer, promql), note);
+  yield* tableOf(readAnswer(answer, promql), promql, note);
 }
 
 /** @throws {CellError} for a value that only the gateway could give: a query shows in Prometheus' own log */
