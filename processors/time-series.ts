@@ -81,7 +81,7 @@ export function timeSeriesChart(
     // A line has one tooltip, that of its first point: each point gets its own.
     mark: { type: 'line', clip: true, point: isLonely ? { size: 12 } : 'transparent' },
     encoding: {
-      x: { ...time, axis: { title: 'UTC', format: TIMES, labelOverlap: true } },
+      x: { ...time, axis: { title: 'UTC', format: TIMES, tickCount: 8, labelOverlap: true } },
       y: { ...value, scale: { zero: false }, axis: { title: null, ...(isLarge && { format: '~s' }) } },
       ...(shown.length > 1 && {
         color: {

@@ -33,13 +33,13 @@ t.test('requests are as GitHub’s own description has them, and its answers bec
     '%%github --out issues\nGET /repos/{{owner}}/Hello-World/issues?state={{state}}&per_page=2',
   );
   t.match(issues, { status: 'ok', error: '' });
-  t.match(issues.data[0]?.['text/html'], /Found a bug/);
-  t.match(issues.data[0]?.['text/html'], /fetch all with --paginate/);
+  t.match(issues.shown[0]?.['text/html'], /Found a bug/);
+  t.match(issues.shown[0]?.['text/html'], /fetch all with --paginate/);
   t.match((await run('print(issues["user.login"][0], issues.number.dtype)')).stdout, 'octocat int64');
-  t.match((await run('%%github\nGET /rate_limit')).data[0]?.['application/json'], {
+  t.match((await run('%%github\nGET /rate_limit')).shown[0]?.['application/json'], {
     resources: { core: {} },
   });
-  t.match((await run('%%github\nGET /search/repositories?q=spin')).data[0]?.['text/html'], /full_name/);
+  t.match((await run('%%github\nGET /search/repositories?q=spin')).shown[0]?.['text/html'], /full_name/);
   const created = await run(
     '%%github\nPOST /repos/{{owner}}/Hello-World/issues\n\n{"title": "{{state}}", "labels": ["bug"]}',
   );

@@ -54,32 +54,32 @@ t.test('queries become tables, charts and DataFrames', async (t) => {
   const { run } = await startKernel(t);
   const instant = await run('%%prometheus --out df\nup');
   t.match(instant, { status: 'ok', error: '' });
-  t.match(instant.data[0]?.['text/html'], /<td>itself &quot;quoted&quot;<\/td>.*1 row</s);
-  t.match(instant.data[0]?.['text/plain'], /^time +metric +instance +job +value\n.*\(1 row\)$/s);
+  t.match(instant.shown[0]?.['text/html'], />itself &quot;quoted&quot;<\/td>.*1 row</s);
+  t.match(instant.shown[0]?.['text/plain'], /^time +metric +instance +job +value\n.*\(1 row\)$/s);
   const types = await run('print(dict(df.dtypes.astype(str)))');
   t.match(types.stdout, "'time': 'datetime64[us, UTC]'");
   t.match(types.stdout, "'value': 'float64'");
 
   const range = await run('%%prometheus prod --range 5m --step 1s --out r\n{__name__=~"go_.*"}');
-  const [chart, table] = range.data;
+  const [chart, table] = range.shown;
   t.match(chart?.['application/vnd.vegalite.v5+json'], {
     mark: { type: 'line' },
     data: { values: [{ series: /go_/ }] },
   });
-  t.match(table?.['text/html'], 'first 20 of');
+  t.match(table?.['text/html'], 'first 5 of');
   t.equal(
     (await run('print((r.value >= 0).all() and r.time.is_monotonic_increasing is not None)')).stdout,
     'True\n',
   );
 
-  t.match((await run('%%prometheus\n0/0')).data[0]?.['text/plain'], 'nan');
+  t.match((await run('%%prometheus\n0/0')).shown[0]?.['text/plain'], 'nan');
   t.match((await run('%%prometheus --out inf\n1/0')).status, 'ok');
   t.equal((await run('import math; print(math.isinf(inf.value[0]))')).stdout, 'True\n');
-  t.match((await run('%%prometheus --list targets\n')).data[0]?.['text/plain'], 'scrapeUrl');
-  t.match((await run('%%prometheus --list labels\n')).data[0]?.['text/plain'], '__name__');
-  t.match((await run('%%prometheus --list series\nup')).data[0]?.['text/plain'], 'instance');
-  t.match((await run('%%prometheus --list metadata\n')).data[0]?.['text/plain'], 'help');
-  t.match((await run('%%prometheus --list alerts\n')).data[0]?.['text/plain'], '(0 rows)');
+  t.match((await run('%%prometheus --list targets\n')).shown[0]?.['text/plain'], 'scrapeUrl');
+  t.match((await run('%%prometheus --list labels\n')).shown[0]?.['text/plain'], '__name__');
+  t.match((await run('%%prometheus --list series\nup')).shown[0]?.['text/plain'], 'instance');
+  t.match((await run('%%prometheus --list metadata\n')).shown[0]?.['text/plain'], 'help');
+  t.match((await run('%%prometheus --list alerts\n')).shown[0]?.['text/plain'], '(0 rows)');
   const raised = await run('%%prometheus --range 7d --step 1s\nup');
   t.match(JSON.stringify(raised.data), /The step was raised to 55s/);
 });
@@ -92,11 +92,11 @@ t.test('kernel variables are placed by the rules of PromQL', async (t) => {
     'up{job=~"{{jobs}}"} <= {{most}}',
     'count_over_time(up{job=~"{{jobs[0]}}"}[{{window}}])',
   ]) {
-    t.match((await run(`%%prometheus\n${query}`)).data[0]?.['text/plain'], '(1 row)', query);
+    t.match((await run(`%%prometheus\n${query}`)).shown[0]?.['text/plain'], '(1 row)', query);
   }
   await run(`job = 'x"} or vector(1) #'`);
   t.match(
-    (await run('%%prometheus\nup{job="{{job}}"}')).data[0]?.['text/plain'],
+    (await run('%%prometheus\nup{job="{{job}}"}')).shown[0]?.['text/plain'],
     '(0 rows)',
     'a value stays a value',
   );
@@ -125,7 +125,7 @@ t.test(
   async (t) => {
     const { kernel } = await startKernel(t);
     const silent = await execute(kernel, '%%prometheus\nup', { allow_stdin: false });
-    t.match(silent, { status: 'ok', data: [{ 'text/plain': /1 row/ }] });
+    t.match(silent, { status: 'ok', shown: [{ 'text/plain': /1 row/ }] });
     const asking = kernel.requestExecute({ code: 'print("got", input("? "))', allow_stdin: true });
     asking.onStdin = (message) => {
       kernel.sendInputReply(

@@ -77,7 +77,7 @@ insert into a values
  (null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 select * from a`);
   t.match(types, { status: 'ok', error: '' });
-  t.match(types.data[0]?.['text/plain'], /2 rows\. CREATE, SET, INSERT 2\./);
+  t.match(types.shown[0]?.['text/plain'], /2 rows\. CREATE, SET, INSERT 2\./);
   const first = (name: string) => print(`repr(df.${name}[0])`);
   t.equal(await first('i8'), 'np.int64(9007199254740993)');
   t.equal(await print('df.i8.dtype, df.i8[1]'), 'Int64 <NA>');
@@ -203,15 +203,15 @@ t.test('a limit is stated, an open transaction too, and nothing of a cell stays 
     t.notMatch(JSON.stringify((await run(`%%sql ${name} --limit 20000\n${series}`)).data), 'more rows');
   }
   t.match(
-    (await run('%%sql\nbegin; create table gone (a int)')).data[0]?.['text/plain'],
+    (await run('%%sql\nbegin; create table gone (a int)')).shown[0]?.['text/plain'],
     /left a transaction open/,
   );
   t.match(await run('%%sql\nselect * from gone'), { error: /does not exist/ });
   await run("%%sql\nset application_name to 'mine'; create temp table mine (a int)");
-  t.match((await run('%%sql\nshow application_name')).data[0]?.['text/plain'], 'spin-runtime');
+  t.match((await run('%%sql\nshow application_name')).shown[0]?.['text/plain'], 'spin-runtime');
   t.match(await run('%%sql\nselect * from mine'), { error: /does not exist/ });
   t.match((await run('%%sql my\nset @a = 1')).status, 'ok');
-  t.match((await run('%%sql my\nselect @a is null as a')).data[0]?.['text/plain'], /\b1\b/);
+  t.match((await run('%%sql my\nselect @a is null as a')).shown[0]?.['text/plain'], /\b1\b/);
 });
 
 t.test('read_only holds whatever a cell tries', async (t) => {
@@ -253,7 +253,7 @@ t.test('read_only holds whatever a cell tries', async (t) => {
     }
     const writable = connection.replace('_read', '');
     t.match(
-      (await run(`%%sql ${writable}\nselect count(*) as n from kept`)).data[0]?.['text/plain'],
+      (await run(`%%sql ${writable}\nselect count(*) as n from kept`)).shown[0]?.['text/plain'],
       /\n *0 *\n/,
       connection,
     );

@@ -15,8 +15,10 @@ export interface Outcome {
   readonly stderr: string;
   /** The traceback's text, terminal colours removed. */
   readonly error: string;
-  /** MIME bundles of results and displays. */
+  /** MIME bundles of results and displays, updates among them: a slow cell's progress too. */
   readonly data: Record<string, unknown>[];
+  /** The same as the notebook has them in the end: an update stands in its display's place. */
+  readonly shown: Record<string, unknown>[];
   /** Every iopub message and the reply, as JSON. */
   readonly frames: string;
 }
@@ -79,14 +81,31 @@ export async function execute(
   const error = messages.find(({ header }) => header.msg_type === 'error')?.content as
     | { traceback?: string[] }
     | undefined;
+  const bundles = messages.flatMap(({ content }) =>
+    'data' in content
+      ? [
+          {
+            data: content.data as Record<string, unknown>,
+            id: displayIdOf(content),
+          },
+        ]
+      : [],
+  );
   return {
     status: reply.content.status,
     stdout: texts('stdout'),
     stderr: texts('stderr'),
     error: (error?.traceback ?? []).join('\n').replace(/\u001b\[[0-9;]*m/g, ''),
-    data: messages.flatMap(({ content }) =>
-      'data' in content ? [content.data as Record<string, unknown>] : [],
-    ),
+    data: bundles.map(({ data }) => data),
+    shown: bundles
+      .filter(({ id }, at) => id === undefined || bundles.findIndex((each) => each.id === id) === at)
+      .map(({ data, id }) =>
+        id === undefined ? data : (bundles.findLast((each) => each.id === id)?.data ?? data),
+      ),
     frames: JSON.stringify([...messages, reply]),
   };
+}
+
+function displayIdOf(content: object): unknown {
+  return 'transient' in content ? Object(content.transient).display_id : undefined;
 }
