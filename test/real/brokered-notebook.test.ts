@@ -87,13 +87,23 @@ interface Table {
 
 async function tableIn(cell: Locator): Promise<Table> {
   const shown = cell.locator('.jp-RenderedHTML');
-  await shown.locator('tbody').waitFor({ timeout: PATIENCE });
-  const rows = await shown.locator('tbody tr').all();
-  return {
-    head: await shown.locator('th').allTextContents(),
-    rows: await Promise.all(rows.map((row) => row.locator('td').allTextContents())),
-    caption: (await shown.locator('p').textContent()) ?? '',
-  };
+  await shown.locator('p').waitFor({ timeout: PATIENCE });
+  // In one look: JupyterLab renders some outputs of a file twice.
+  return shown.evaluate((element: unknown) => {
+    const within = (part: unknown, selector: string) => [...(part as Part).querySelectorAll(selector)];
+    const texts = (parts: readonly Part[]) => parts.map(({ textContent }) => textContent ?? '');
+    return {
+      head: texts(within(element, 'th')),
+      rows: within(element, 'tbody tr').map((row) => texts(within(row, 'td'))),
+      caption: texts(within(element, 'p')).join(),
+    };
+  });
+}
+
+/** As much of the browser's Element as is needed: the tests are compiled without its types. */
+interface Part {
+  readonly textContent: string | null;
+  querySelectorAll(selector: string): Iterable<Part>;
 }
 
 /** The colours that a chart has somewhere pure, in hexadecimal; its background among them. */
@@ -115,7 +125,7 @@ async function coloursOf(cell: Locator): Promise<Set<string>> {
   );
 }
 
-/** As much of the browser's HTMLCanvasElement as is needed: the tests are compiled without its types. */
+/** The same of its HTMLCanvasElement. */
 interface Canvas {
   readonly width: number;
   readonly height: number;
@@ -331,14 +341,14 @@ t.test('a chart and a table can be read in the dark theme', async (t) => {
     await page.locator('.lm-Menu-item').getByText(name, { exact: true }).click();
   };
   await theme('JupyterLab Dark');
-  await page.locator('body[data-jp-theme-light="false"]').waitFor({ timeout: PATIENCE });
+  await page.locator('body[data-jp-theme-light="false"]').waitFor({ state: 'attached', timeout: PATIENCE });
   const chart = await notebook.run(CELLS.chart);
   const colours = await coloursOf(chart);
   t.ok(colours.has('333333'), 'a dark background');
   for (const colour of FIVE_LINES) t.ok(colours.has(colour), `a line in ${colour}`);
   t.match(await chart.locator('td').first().evaluate(computed, 'color'), /^rgba?\(2\d\d, 2\d\d, 2\d\d/);
   await theme('JupyterLab Light');
-  await page.locator('body[data-jp-theme-light="true"]').waitFor({ timeout: PATIENCE });
+  await page.locator('body[data-jp-theme-light="true"]').waitFor({ state: 'attached', timeout: PATIENCE });
 });
 
 t.test('saved, closed and reopened it looks the same; also where JupyterLab does not trust it', async (t) => {
