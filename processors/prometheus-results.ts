@@ -1,9 +1,8 @@
 import { credentialRefusal } from './http/credential-refusal.js';
 import type { Column, Page } from './pages.js';
 import { CellError, type Json } from './processor.js';
-import { type Series, timeSeriesChart } from './time-series.js';
+import { type Labels, type Series, timeSeriesChart } from './time-series.js';
 
-type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [seconds: number, value: string];
 
 /** Rows of one page: some hundred kilobytes. */
@@ -39,11 +38,15 @@ function explain(error: string, promql: string): string {
   return `Prometheus: ${message} (line ${line}, column ${column})\n  ${text}\n  ${' '.repeat(Number(column) - 1)}^`;
 }
 
-/** Any of Prometheus' results as a tidy table: one row a sample, a column a label. */
-export function* tableOf(data: unknown, note: string): Generator<Page> {
+/**
+ * Any of Prometheus' results as a tidy table: one row a sample, a column a label.
+ * @param promql the query
+ * @param note a sentence to show below
+ */
+export function* tableOf(data: unknown, promql: string, note: string): Generator<Page> {
   const { resultType, result } = Object(data) as { resultType?: unknown; result?: unknown };
   if (resultType === 'matrix')
-    yield* matrix(result as readonly { metric: Labels; values: readonly Sample[] }[], note);
+    yield* matrix(result as readonly { metric: Labels; values: readonly Sample[] }[], promql, note);
   else if (resultType === 'vector')
     yield* vector(result as readonly { metric: Labels; value: Sample }[], note);
   else if (resultType === 'scalar' || resultType === 'string')
@@ -53,6 +56,7 @@ export function* tableOf(data: unknown, note: string): Generator<Page> {
 
 function* matrix(
   result: readonly { metric: Labels; values: readonly Sample[] }[],
+  promql: string,
   note: string,
 ): Generator<Page> {
   const labels = labelsOf(result.map(({ metric }) => metric));
@@ -70,11 +74,12 @@ function* matrix(
       };
     }
   }
-  const series: Series[] = result.map(({ metric, values }) => ({
-    name: nameOf(metric),
+  const series: Series[] = result.map(({ metric: { __name__: metric = '', ...labels }, values }) => ({
+    metric,
+    labels,
     points: values.map(([seconds, value]) => [seconds * 1000, Number(value)] as const),
   }));
-  const chart = timeSeriesChart(series);
+  const chart = timeSeriesChart(series, promql);
   const notes = [note, result.length > 0 ? chart.note : ''].filter((text) => text !== '').join(' ');
   yield { kind: 'end', note: notes, ...(result.length > 0 && { displays: [chart.bundle] }) };
 }
@@ -147,10 +152,4 @@ function microseconds([seconds]: Sample): number {
 function number([, value]: Sample): Json {
   const parsed = Number(value);
   return Number.isFinite(parsed) ? parsed : value;
-}
-
-/** As Prometheus writes a series: `name{label="value"}`. */
-function nameOf({ __name__: name = '', ...labels }: Labels): string {
-  const inner = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
-  return inner.length > 0 ? `${name}{${inner.join(', ')}}` : name || '{}';
 }

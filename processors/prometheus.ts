@@ -97,7 +97,8 @@ function compileQuery({ options, body }: Cell): Request<Settings> {
         wanted !== undefined && used > wanted
           ? `The step was raised to ${writeDuration(used)}: Prometheus gives at most ${MOST_POINTS.toLocaleString('en')} points.`
           : '';
-      const until = end();
+      // Whole seconds: what a table and a chart show then reads well.
+      const until = Math.floor(end());
       parameters.set('start', String(until - seconds));
       parameters.set('end', String(until));
       parameters.set('step', String(used));
@@ -135,7 +136,7 @@ async function* ask(
   note = '',
 ): AsyncGenerator<Page> {
   const answer = yield* askPatiently(job, { method, path, parameters }, patience);
-  yield* tableOf(readAnswer(answer, promql), note);
+  yield* tableOf(readAnswer(answer, promql), promql, note);
 }
 
 function stepFor(range: number, wanted: number | undefined): number {

@@ -5,6 +5,7 @@ import type { RuntimeEnv } from '../config.js';
 /** What the system and the tools around the gateway set: nothing that a cell needs, some of it telling. */
 const SYSTEM = picomatch([
   ...'PATH HOME USER LOGNAME SHELL PWD OLDPWD TERM LANG TZ TMPDIR HOSTNAME'.split(' '),
+  ...'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy'.split(' '),
   ...'LC_* XDG_* NODE_* npm_* PYTHON* SSH_* LD_*'.split(' '),
 ]);
 /** The gateway's own settings, its token among them: no allow-list opens these. */

@@ -117,7 +117,9 @@ export class Completer {
     }));
     const offered = { from, to: cursor, items: items.filter(({ text }) => text.startsWith(word)) };
     if (prefix === '') return offered;
-    const accepts = (text: string) => text.startsWith(word) && text.startsWith('%%');
+    // IPython offers built-ins too (`%%property`), and older ones don't say what is what.
+    const accepts = (text: string, kind: string) =>
+      text.startsWith(word) && text.startsWith('%%') && ['magic', '<unknown>', ''].includes(kind);
     return { ...offered, kernel: { code: code.slice(from, cursor), accepts } };
   }
 
@@ -149,7 +151,10 @@ export class Completer {
       .map((text) => ({ text, kind: 'reference' }));
     const offered = { from, to, items };
     if (typed.includes(':')) return offered;
-    return { ...offered, kernel: { code: typed, accepts: isVariable } };
+    // What begins with an underscore is IPython's own, until somebody types one.
+    const accepts = (text: string, kind: string) =>
+      isVariable(text, kind) && (typed.startsWith('_') || !text.startsWith('_'));
+    return { ...offered, kernel: { code: typed, accepts } };
   }
 
   async #ofProcessor(processor: Processor | undefined, code: string, cursor: number): Promise<Suggested> {

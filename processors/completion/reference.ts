@@ -1,4 +1,5 @@
 import { referenceAt } from '../references.js';
+import { isOfPython } from './python-names.js';
 
 /** An unfinished `{{…` that the cursor stands in. */
 export interface OpenReference {
@@ -30,5 +31,5 @@ const NOT_VALUES = new Set(['keyword', 'function', 'class', 'module', 'magic', '
 
 /** Whether a match of the kernel can be a variable in a cell. */
 export function isVariable(text: string, kind: string): boolean {
-  return isReference(text) && !text.includes(':') && !NOT_VALUES.has(kind);
+  return isReference(text) && !text.includes(':') && !NOT_VALUES.has(kind) && !isOfPython(text, kind);
 }

@@ -131,7 +131,7 @@ class _Result:
         bundles = list(end.get("displays", ()))
         if self._table is not None:
             value = self._table.value()
-            bundles.append(self._table.bundle(end.get("note", "")))
+            bundles.append(self._table.bundle(end.get("note", ""), is_below=bool(bundles)))
         elif self._text:
             value = "".join(self._text)
         if self._table is None and end.get("note"):

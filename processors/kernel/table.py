@@ -3,12 +3,12 @@
 import base64
 import datetime
 import decimal
-import html
 import json
 
 _FIRST_ROWS = 20
+# Below a chart, which shows what the rows hold.
+_FIRST_ROWS_BELOW = 5
 _MOST_COLUMNS = 30
-_LONGEST_CELL = 200
 _NUMBERS = ("number", "float", "integer", "decimal")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -47,17 +47,21 @@ class Table:
         frame.columns = self._names()
         return frame
 
-    def bundle(self, note):
+    def bundle(self, note, is_below=False):
+        """HTML for notebooks, text for terminals; `is_below` a chart of the same."""
+        first = _FIRST_ROWS_BELOW if is_below else _FIRST_ROWS
         columns = self._pairs()[:_MOST_COLUMNS]
-        cells = [
-            [_cell(_decoder(column)(value)) for value in values[:_FIRST_ROWS]] for column, values in columns
-        ]
+        cells = [_cells(column, values[:first]) for column, values in columns]
         names = [_cell(column["name"]) for column, _ in columns]
-        caption = self._caption(note)
-        return {"text/html": _html(names, cells, columns, caption), "text/plain": _plain(names, cells, caption)}
+        are_numbers = [column["type"] in _NUMBERS for column, _ in columns]
+        caption = self._caption(note, first)
+        return {
+            "text/html": _html(names, cells, are_numbers, caption),
+            "text/plain": _plain(names, cells, are_numbers, caption),
+        }
 
-    def _caption(self, note):
-        shown, total = min(len(self), _FIRST_ROWS), len(self)
+    def _caption(self, note, first):
+        shown, total = min(len(self), first), len(self)
         text = "{:,} row{}".format(total, "" if total == 1 else "s") if shown == total else "first {:,} of {:,} rows".format(shown, total)
         if len(self._columns) > _MOST_COLUMNS:
             text += ", first {:,} of {:,} columns".format(_MOST_COLUMNS, len(self._columns))
@@ -174,39 +178,3 @@ def _times(pandas, column, values):
     except (TypeError, ValueError, OverflowError):
         # One of them is none (`infinity`), or is out of this pandas' bounds.
         return pandas.Series(list(map(_decoder(column), values)), dtype="object")
-
-
-def _cell(value):
-    if value is None:
-        return ""
-    if isinstance(value, datetime.datetime):
-        text = value.isoformat(sep=" ", timespec="microseconds" if value.microsecond % 1000 else "milliseconds" if value.microsecond else "seconds")
-        return text.replace("+00:00", "Z")
-    if isinstance(value, list):
-        text = "[%s]" % ", ".join(map(_cell, value))
-    else:
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    # Half a surrogate pair is JSON, but no text that can be sent on.
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
-
-
-def _html(names, cells, columns, caption):
-    style = [' style="text-align:right"' if column["type"] in _NUMBERS else "" for column, _ in columns]
-    head = "".join("<th>%s</th>" % html.escape(name) for name in names)
-    rows = "".join(
-        "<tr>%s</tr>" % "".join("<td%s>%s</td>" % (style[at], html.escape(text)) for at, text in enumerate(row))
-        for row in zip(*cells)
-    )
-    # Its own scroll bar: a wide table must not make the whole notebook wide.
-    return (
-        '<div style="overflow-x:auto;max-width:100%%"><table><thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
-        "<p>%s</p>" % (head, rows, html.escape(caption))
-    )
-
-
-def _plain(names, cells, caption):
-    widths = [max([len(name), *map(len, column)]) for name, column in zip(names, cells)]
-    lines = [names, ["-" * width for width in widths], *zip(*cells)]
-    text = "\n".join("  ".join(value.ljust(width) for value, width in zip(line, widths)).rstrip() for line in lines)
-    return "%s\n(%s)" % (text, caption)

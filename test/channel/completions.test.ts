@@ -203,9 +203,15 @@ t.test(
     await until(() => toKernel.length === 2);
     answer(both, {
       status: 'ok',
-      matches: ['%%perl', '%%prun', '%%prometheus', 'pow'],
+      matches: ['%%perl', '%%prun', '%%prometheus', 'pow', '%%property'],
       cursor_start: 0,
       cursor_end: 3,
+      metadata: {
+        _jupyter_types_experimental: [
+          { text: '%%prun', type: 'magic' },
+          { text: '%%property', type: 'class' },
+        ],
+      },
     });
     await until(() => toClient.length === 6);
     t.same(toClient[4]?.content.matches, ['%%prometheus', '%%perl', '%%prun']);

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePort } from './free-port.js';
 import { until } from './until.js';
 
@@ -18,8 +19,11 @@ export interface Prometheus {
   close(): Promise<void>;
 }
 
-/** A real Prometheus that watches itself, behind Basic authentication. */
-export async function startPrometheus(): Promise<Prometheus> {
+/**
+ * A real Prometheus that watches itself, behind Basic authentication.
+ * @param history what it already knows, in OpenMetrics' text format with times
+ */
+export async function startPrometheus(history = ''): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const port = await freePort();
   const config = {
@@ -34,6 +38,17 @@ export async function startPrometheus(): Promise<Prometheus> {
   };
   await writeFile(join(folder, 'config.yml'), JSON.stringify(config));
   await writeFile(join(folder, 'web.yml'), JSON.stringify({ basic_auth_users: { [USER]: PASSWORD_HASH } }));
+  if (history !== '') {
+    const file = join(folder, 'history.om');
+    await writeFile(file, history);
+    await promisify(execFile)('promtool', [
+      'tsdb',
+      'create-blocks-from',
+      'openmetrics',
+      file,
+      `${folder}/data`,
+    ]);
+  }
   const server = spawn(
     'prometheus',
     [
