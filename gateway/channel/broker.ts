@@ -4,8 +4,8 @@ import type { Log } from '../log.js';
 import { BrokerJob } from './broker-job.js';
 import { cutToFit } from './broker-pages.js';
 import { readValues } from './broker-values.js';
-import type { Frame, Payload } from './frame.js';
-import { type MessageWriter, parentId, readHeader, readObject } from './messages.js';
+import { type Frame, type Payload, readObject } from './frame.js';
+import { type MessageWriter, parentId, readHeader } from './messages.js';
 
 /** What the helper's questions begin with: everything else is a user's own `input()`. */
 const PROMPT = 'spin-broker:';

@@ -8,12 +8,12 @@ import { decode, decodeStrictly, type Wire } from './codec.js';
 import { Companions } from './companions.js';
 import { Completions } from './completions.js';
 import { Executions, MAX_MESSAGE } from './executions.js';
-import type { Frame, Payload } from './frame.js';
+import { type Frame, type Payload, readObject } from './frame.js';
 import { InputRequests } from './input-requests.js';
 import { KernelCompletions } from './kernel-completions.js';
 import type { Kernel } from './kernels.js';
 import { Lane, type Turn } from './lane.js';
-import { type Header, lifeIn, MessageWriter, parentId, readHeader, readObject } from './messages.js';
+import { type Header, lifeIn, MessageWriter, parentId, readHeader } from './messages.js';
 import { Redactor } from './redact.js';
 
 export interface ChannelParts {

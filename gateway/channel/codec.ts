@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../errors.js';
-import { type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
+import { type Frame, malformed, PARTS, type Part, type Payload, readObject } from './frame.js';
 import { parseJson } from './json-text.js';
 import { LegacyFrame } from './legacy.js';
 import { encodeV1, V1Frame } from './v1.js';
@@ -44,12 +44,10 @@ export function decodeStrictly(wire: Wire, data: Buffer, binary: boolean): Frame
   const frame = decode(wire, data, binary);
   for (const text of frame.texts()) {
     if (!isUtf8(text)) throw malformed('A part of the message is not UTF-8.');
-    checkJson(text.toString('utf8'));
+    // In v1 the texts are the parts, which are read below.
+    if (wire === 'legacy') checkJson(text.toString('utf8'));
   }
-  for (const part of PARTS) {
-    if (!frame.text(part).trimStart().startsWith('{'))
-      throw malformed(`The message's ${part} is not a JSON object.`);
-  }
+  for (const part of PARTS) readObject(frame, part);
   return frame;
 }
 

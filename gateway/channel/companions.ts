@@ -1,5 +1,5 @@
-import type { Frame, Payload } from './frame.js';
-import { type Header, type MessageWriter, parentId, readHeader, readObject } from './messages.js';
+import { type Frame, type Payload, readObject } from './frame.js';
+import { type Header, type MessageWriter, parentId, readHeader } from './messages.js';
 
 /** How a companion request ended: `ok`, or the kernel's `error` or `aborted`. */
 export type CompanionStatus = 'ok' | 'error' | 'aborted';

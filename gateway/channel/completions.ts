@@ -1,11 +1,11 @@
 import type { Completion, Processors } from '../../processors/index.js';
 import type { Cells } from './cells.js';
 import { codePointsBefore, indexOf } from './code-points.js';
-import type { Frame, Payload } from './frame.js';
+import { type Frame, type Payload, readObject } from './frame.js';
 import type { KernelCompletions } from './kernel-completions.js';
 import type { Kernel } from './kernels.js';
 import type { Turn } from './lane.js';
-import { type Header, type MessageWriter, readObject } from './messages.js';
+import type { Header, MessageWriter } from './messages.js';
 
 export interface CompletionParts {
   readonly kernel: Kernel;

@@ -18,14 +18,15 @@ const SHORTEST_LINE = 12;
 /** A kept end of this length isn't the beginning of a value by chance. */
 const LONG_PIECE = 8;
 
-/** ESC as JSON has it; Python writes small letters. */
-const ESCAPES = [Buffer.from('\\u001b'), Buffer.from('\\u001B')];
+/** How ESC begins in JSON, whichever way its last digit is written. */
+const ESCAPE = Buffer.from('\\u001');
 
 /** One delivered value in all the ways in which it may stand in a message's strings. */
 interface Value {
   readonly forms: readonly string[];
   /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
   readonly core: string;
+  readonly coreBytes: Buffer;
   readonly raw: Buffer;
 }
 
@@ -41,6 +42,8 @@ const NO_END: OpenEnd = { text: '', masked: 0 };
 /** The values that one kernel was given; every frame that leaves the kernel is searched for them. */
 export class Delivered {
   readonly #values = new Map<string, Value>();
+  /** Every two characters that follow each other in a form, as {@link pair}s; the first one follows nothing. */
+  readonly #pairs = new Set<number>();
   #reach = 0;
 
   add(secrets: readonly Secret[]): void {
@@ -54,7 +57,12 @@ export class Delivered {
   #add(value: string): void {
     const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
     const forms = formsOf(value);
-    this.#values.set(value, { forms, core: runs[0] ?? '', raw: Buffer.from(value) });
+    const core = runs[0] ?? '';
+    this.#values.set(value, { forms, core, coreBytes: Buffer.from(core), raw: Buffer.from(value) });
+    for (const form of forms) {
+      for (let at = 0; at < form.length; at++)
+        this.#pairs.add(pair(form.charCodeAt(at - 1), form.charCodeAt(at)));
+    }
     this.#reach = Math.max(this.#reach, ...forms.map((form) => form.length));
   }
 
@@ -67,6 +75,18 @@ export class Delivered {
     return this.#reach;
   }
 
+  /**
+   * A fast test that never misses: false means that no value begins in a text that ends so.
+   *
+   * @param end the last two characters, or all there is
+   */
+  mayGoOnAfter(end: string): boolean {
+    const last = end.charCodeAt(end.length - 1);
+    return (
+      this.#pairs.has(pair(Number.NaN, last)) || this.#pairs.has(pair(end.charCodeAt(end.length - 2), last))
+    );
+  }
+
   /** True when the text's end may be the beginning of a value. */
   mayGoOn(text: string): boolean {
     return this.#openStart(text) < text.length;
@@ -75,9 +95,9 @@ export class Delivered {
   /** A fast test that never misses: false means that no form of any value is in these bytes. */
   mayBeIn(data: Buffer): boolean {
     // Colours stand within values: the core wouldn't be found.
-    if (ESCAPES.some((code) => data.includes(code))) return !this.empty;
-    for (const { core } of this.#values.values()) {
-      if (core === '' || data.indexOf(core, 0, 'latin1') !== -1) return true;
+    if (data.includes(ESCAPE)) return !this.empty;
+    for (const { coreBytes } of this.#values.values()) {
+      if (data.includes(coreBytes)) return true;
     }
     return false;
   }
@@ -179,6 +199,11 @@ export class Delivered {
     }
     return first;
   }
+}
+
+/** @param before UTF-16 unit, NaN for none */
+function pair(before: number, unit: number): number {
+  return (before << 16) | unit;
 }
 
 function merged(spans: Span[]): Span[] {

@@ -5,17 +5,11 @@ import type { Log } from '../log.js';
 import type { Broker } from './broker.js';
 import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
-import type { Frame, Payload } from './frame.js';
+import { type Frame, type Payload, readObject } from './frame.js';
 import { withMembers } from './json-text.js';
 import type { Kernel } from './kernels.js';
 import type { Turn } from './lane.js';
-import {
-  type ExecuteRequest,
-  type Header,
-  type MessageWriter,
-  readExecuteRequest,
-  readObject,
-} from './messages.js';
+import { type ExecuteRequest, type Header, type MessageWriter, readExecuteRequest } from './messages.js';
 
 /**
  * What Jupyter takes in one message: Tornado drops the connection beyond it.

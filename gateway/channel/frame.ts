@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.js';
+import { parseJson } from './json-text.js';
 
 /** The JSON parts of a message, in the order in which v1 puts them. */
 export type Part = 'header' | 'parent_header' | 'metadata' | 'content';
@@ -10,6 +11,8 @@ export interface Payload {
   readonly binary: boolean;
 }
 
+export type JsonObject = Readonly<Record<string, unknown>>;
+
 /** One message as it came, its parts located but not parsed. */
 export interface Frame {
   /** `shell`, `control`, `stdin` or `iopub`. */
@@ -20,6 +23,8 @@ export interface Frame {
   text(part: Part): string;
   /** The same, as bytes that nobody has looked at. */
   bytes(part: Part): Buffer;
+  /** What {@link readObject} has read of it. */
+  readonly objects: Partial<Record<Part, JsonObject>>;
   /** The raw binary buffers that follow the JSON parts. */
   buffers(): readonly Buffer[];
   /** The same message with some parts, or its buffers, replaced; all other bytes stay as they came. */
@@ -36,4 +41,31 @@ export function channelName(name: unknown): string {
 
 export function malformed(detail: string): GatewayError {
   return new GatewayError('MALFORMED_FRAME', detail);
+}
+
+/** A part beyond this size isn't kept parsed: a frame may wait long, and as objects JSON takes many times its size. */
+const KEPT_BYTES = 16 * 1024;
+
+/**
+ * Reads a part, once.
+ *
+ * @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object
+ */
+export function readObject(frame: Frame, part: Part): JsonObject {
+  const known = frame.objects[part];
+  if (known) return known;
+  const text = frame.text(part);
+  const value = parsed(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(`The message's ${part} is not a JSON object.`);
+  if (text.length <= KEPT_BYTES) frame.objects[part] = value as JsonObject;
+  return value as JsonObject;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 import { indexOf } from './code-points.js';
-import type { Frame, Payload } from './frame.js';
-import { type Header, type MessageWriter, parentId, readHeader, readObject } from './messages.js';
+import { type Frame, type Payload, readObject } from './frame.js';
+import { type Header, type MessageWriter, parentId, readHeader } from './messages.js';
 
 /**
  * How long a kernel has, in milliseconds: its first completion loads a library; one that runs a cell can't answer, unless

@@ -8,6 +8,7 @@ import { memberSpans, type Span } from './json-text.js';
  */
 export class LegacyFrame implements Frame {
   readonly channel: string;
+  readonly objects: Frame['objects'] = {};
   readonly #data: Buffer;
   readonly #json: string;
   readonly #buffers: readonly Buffer[];

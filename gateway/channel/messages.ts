@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../errors.js';
 import { encode, type Wire } from './codec.js';
-import type { Frame, Part, Payload } from './frame.js';
-import { parseJson } from './json-text.js';
+import { type Frame, type Payload, readObject } from './frame.js';
 
 /**
  * The messages that the gateway reads or writes, by the protocol's own names.
@@ -18,10 +17,10 @@ export interface Header {
 
 export interface ExecuteRequest {
   readonly code: string;
-  readonly silent?: boolean;
-  readonly store_history?: boolean;
-  readonly allow_stdin?: boolean;
-  readonly stop_on_error?: boolean;
+  readonly silent: boolean | undefined;
+  readonly store_history: boolean | undefined;
+  readonly allow_stdin: boolean | undefined;
+  readonly stop_on_error: boolean | undefined;
 }
 
 /** @throws {GatewayError} MALFORMED_FRAME when the header isn't one */
@@ -37,11 +36,18 @@ export function readHeader(frame: Frame): Header {
 
 /** @throws {GatewayError} MALFORMED_FRAME when the content isn't an execute_request's */
 export function readExecuteRequest(frame: Frame): ExecuteRequest {
-  const { code, ...content } = readObject(frame, 'content');
+  const content = readObject(frame, 'content');
+  const { code } = content;
   if (typeof code !== 'string') throw new GatewayError('MALFORMED_FRAME', 'The execute_request has no code.');
-  const flag = (name: string) => (typeof content[name] === 'boolean' ? { [name]: content[name] } : {});
-  const flags = ['silent', 'store_history', 'allow_stdin', 'stop_on_error'].map(flag);
-  return Object.assign({ code }, ...flags);
+  const flag = (name: string) =>
+    content[name] === true || content[name] === false ? content[name] : undefined;
+  return {
+    code,
+    silent: flag('silent'),
+    store_history: flag('store_history'),
+    allow_stdin: flag('allow_stdin'),
+    stop_on_error: flag('stop_on_error'),
+  };
 }
 
 /** @returns the msg_id of the request that a kernel's message answers; empty when it answers none */
@@ -59,19 +65,6 @@ export function lifeIn(frame: Frame): Life | undefined {
   if (frame.channel !== 'iopub' || readHeader(frame).msg_type !== 'status') return undefined;
   const { execution_state: state } = readObject(frame, 'content');
   return LIFE.includes(state) ? (state as Life) : undefined;
-}
-
-/** @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object */
-export function readObject(frame: Frame, part: Part): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = parseJson(frame.text(part));
-  } catch (error) {
-    if (error instanceof GatewayError) throw error;
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw new GatewayError('MALFORMED_FRAME', `The message's ${part} is not a JSON object.`);
 }
 
 /** Writes messages of the gateway's own, as from a kernel or to one. */

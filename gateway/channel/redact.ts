@@ -1,7 +1,7 @@
 import type { Delivered, OpenEnd } from './delivered.js';
-import { type Frame, PARTS, type Part, type Payload } from './frame.js';
+import { type Frame, PARTS, type Part, type Payload, readObject } from './frame.js';
 import { mapStrings, withMembers } from './json-text.js';
-import { lifeIn, parentId, readHeader, readObject } from './messages.js';
+import { lifeIn, parentId, readHeader } from './messages.js';
 import { streamEnd } from './stream-end.js';
 
 /**
@@ -64,14 +64,14 @@ export class Redactor {
   /** @returns what the client gets in place of the frame, in order; empty while all of it is held back */
   pass(frame: Frame, payload: Payload): Payload[] {
     if (this.#delivered.empty) return [payload];
-    if (frame.channel !== 'iopub') return [this.#hide(frame, payload)];
+    const mayHold = this.#delivered.mayBeIn(bytesOf(payload));
+    if (frame.channel !== 'iopub') return [mayHold ? this.#hide(frame, payload) : payload];
+    if (!mayHold && this.#held.size === 0 && this.#beginsNothing(frame)) return [payload];
     const type = readHeader(frame).msg_type;
-    if (type === 'stream') {
-      return this.#passesWhole(frame, payload) ? [payload] : this.#stream(frame, payload);
-    }
+    if (type === 'stream') return this.#stream(frame, payload, mayHold);
     const before = type === 'status' ? this.#status(frame) : [];
     if (ENDS_A_STREAM.has(type)) before.push(...this.#release(parentId(frame)));
-    return [...before, this.#hide(frame, payload)];
+    return [...before, mayHold ? this.#hide(frame, payload) : payload];
   }
 
   /** The kernel restarted or died: no stream of it goes on. @returns what was still held back */
@@ -80,19 +80,22 @@ export class Redactor {
     return [...this.#held.keys()].flatMap((key) => this.#show(key));
   }
 
-  /** Nearly all that a kernel sends holds no value, and neither ends nor begins one: that much shows unparsed. */
-  #passesWhole(frame: Frame, payload: Payload): boolean {
-    if (this.#held.size > 0 || this.#delivered.mayBeIn(bytesOf(payload))) return false;
-    const end = streamEnd(frame.bytes('content'), this.#delivered.reach);
-    return end !== undefined && !this.#delivered.mayGoOn(end);
+  /** Nearly all that a kernel streams holds no value, and neither ends nor begins one: that much shows unparsed. */
+  #beginsNothing(frame: Frame): boolean {
+    const content = frame.bytes('content');
+    const end = streamEnd(content, 2);
+    if (end === undefined) return false;
+    if (!this.#delivered.mayGoOnAfter(end)) return true;
+    const whole = streamEnd(content, this.#delivered.reach);
+    return whole !== undefined && !this.#delivered.mayGoOn(whole);
   }
 
-  #stream(frame: Frame, payload: Payload): Payload[] {
+  #stream(frame: Frame, payload: Payload, mayHold: boolean): Payload[] {
     const { name, text } = readObject(frame, 'content');
-    if (typeof name !== 'string' || typeof text !== 'string') return [this.#hide(frame, payload)];
+    if (typeof name !== 'string' || typeof text !== 'string')
+      return [mayHold ? this.#hide(frame, payload) : payload];
     const parent = parentId(frame);
     const key = JSON.stringify([parent, name]);
-    const mayHold = this.#delivered.mayBeIn(bytesOf(payload));
     const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end, mayHold);
     this.#held.delete(key);
     if (end.text !== '') this.#held.set(key, { parent, frame, end });
@@ -134,7 +137,6 @@ export class Redactor {
   #hide(frame: Frame, payload: Payload): Payload;
   #hide(frame: Frame, payload: undefined, content: string): Payload;
   #hide(frame: Frame, payload: Payload | undefined, content?: string): Payload {
-    if (payload && !this.#delivered.mayBeIn(bytesOf(payload))) return payload;
     const parts: Partial<Record<Part, string>> = {};
     for (const part of PARTS) {
       const text = part === 'content' && content !== undefined ? content : frame.text(part);

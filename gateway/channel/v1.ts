@@ -6,6 +6,7 @@ import { channelName, type Frame, malformed, PARTS, type Part, type Payload } fr
  */
 export class V1Frame implements Frame {
   readonly channel: string;
+  readonly objects: Frame['objects'] = {};
   readonly #data: Buffer;
   readonly #count: number;
 
@@ -30,7 +31,8 @@ export class V1Frame implements Frame {
   }
 
   text(part: Part): string {
-    return this.bytes(part).toString('utf8');
+    const index = 1 + PARTS.indexOf(part);
+    return this.#data.toString('utf8', this.#offset(index), this.#offset(index + 1));
   }
 
   bytes(part: Part): Buffer {

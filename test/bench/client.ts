@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { WebSocket } from 'ws';
 import { decode, V1_PROTOCOL } from '../../gateway/channel/codec.js';
-import { parentId, readHeader, readObject } from '../../gateway/channel/messages.js';
+import { readObject } from '../../gateway/channel/frame.js';
+import { parentId, readHeader } from '../../gateway/channel/messages.js';
 import { sizedMessage } from '../support/frames.js';
 import { SMALL } from '../support/synthetic-upstream.js';
 

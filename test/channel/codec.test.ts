@@ -108,6 +108,14 @@ t.test('legacy: locates parts in any order, also where Python wrote NaN', async 
   t.equal(frame.text('content'), '{"n": 1.0, "v": NaN, "s": "a\\"}"}');
 });
 
+t.test('legacy, strictly: what stands beside the parts has to be JSON too', async (t) => {
+  for (const wrong of ['[oops]', '01', '"a\nb"', '{"a" 1}']) {
+    const text = legacyText.replace('"buffers": []', `"buffers": ${wrong}`);
+    t.ok(decode('legacy', Buffer.from(text), false), 'of a kernel it is read as far as it can be');
+    t.throws(() => decodeStrictly('legacy', Buffer.from(text), false), { code: 'MALFORMED_FRAME' }, wrong);
+  }
+});
+
 t.test('legacy: a replaced part leaves all other text as it came', async (t) => {
   const frame = decode('legacy', Buffer.from(legacyText), false);
   const { data } = frame.replace({ metadata: '{"a":1}' });

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import t from 'tap';
-import { keepAlive } from '../../gateway/proxy/legs.js';
+import { keepAlive, sender } from '../../gateway/proxy/legs.js';
 import { closed, open, startSocketServer } from '../support/sockets.js';
+import { until } from '../support/until.js';
 
 const INTERVAL_MS = 60;
 
@@ -69,4 +70,23 @@ t.test('a large message on a slow line is a sign of life', async (t) => {
   clearInterval(trickle);
   t.same(await closed(far), [1006, '']);
   near.terminate();
+});
+
+t.test('a single message that fills its target makes the source wait only until it is taken', async (t) => {
+  const server = await startSocketServer();
+  t.teardown(() => server.close());
+  const accepted = server.accepted();
+  const near = await open(server.upstream.origin);
+  near.pause();
+  const told: string[] = [];
+  const send = sender(await accepted, { pause: () => told.push('pause'), resume: () => told.push('resume') });
+  const size = 32 * 1024 * 1024;
+  send(Buffer.alloc(size), true);
+  t.same(told, ['pause']);
+  const message = once(near, 'message');
+  near.resume();
+  t.equal((await message)[0].length, size);
+  await until(() => told.length > 1);
+  t.same(told, ['pause', 'resume']);
+  near.close();
 });
