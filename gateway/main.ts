@@ -18,7 +18,7 @@ import { JUPYTER_USER } from './jupyter/user.js';
 import type { Log } from './log.js';
 import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
-import { fixedUpstream, probe, type UpstreamSource } from './proxy/upstream.js';
+import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
 import { browserPort, browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
@@ -80,7 +80,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     api,
     proxy,
     channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
-    ready: async () => probe(upstream()),
+    ready: createReadiness(upstream),
     log,
   });
   const listener = await listen(config, certificates, router, log);

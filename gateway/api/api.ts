@@ -11,6 +11,9 @@ import { loginRoutes } from './login.js';
 /** A login form is a few hundred bytes. */
 const BODY_LIMIT = 16 * 1024;
 
+/** How long a request of ours may take to arrive, in milliseconds: anybody may send a login form (invariant S15). */
+const ARRIVAL_LIMIT_MS = 30_000;
+
 /** The gateway's own routes, everything under `/spin/`. */
 export interface Api {
   /** Answers one request; never throws. */
@@ -23,12 +26,19 @@ export function isPublic(path: string): boolean {
   return path === '/spin/login';
 }
 
+export interface ApiOptions {
+  readonly identity: Identity;
+  readonly log: Log;
+  /** How long a request's body may take to arrive, in milliseconds. */
+  readonly arrivalLimit?: number;
+}
+
 /**
  * Fastify is given requests, not a port: what is proxied never passes its body parsing. Its own log stays
  * off, because it would write URLs with login codes in them.
  */
-export async function createApi(options: { identity: Identity; log: Log }): Promise<Api> {
-  const { identity, log } = options;
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const { identity, log, arrivalLimit = ARRIVAL_LIMIT_MS } = options;
   const clients = new WeakMap<IncomingMessage, Client>();
   const clientOf = (req: IncomingMessage): Client => {
     const client = clients.get(req);
@@ -59,6 +69,13 @@ export async function createApi(options: { identity: Identity; log: Log }): Prom
   return {
     handle(req, res, client) {
       clients.set(req, client);
+      const late = setTimeout(() => {
+        const error = new GatewayError('REQUEST_TIMEOUT');
+        logRefusal(log, req, client.address, error);
+        sendRefusal(req, res, error);
+      }, arrivalLimit);
+      req.once('end', () => clearTimeout(late));
+      res.once('close', () => clearTimeout(late));
       app.routing(req, res);
     },
     close: () => app.close(),
