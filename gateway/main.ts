@@ -5,6 +5,7 @@ import type { Processor } from '../processors/processor.js';
 import { createApi } from './api/api.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
+import { createAskLiving } from './channel/living.js';
 import { Sessions } from './channel/sessions.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
@@ -60,7 +61,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const resolve = createResolver(config.runtimeEnv, catalogue);
   const references = createReferences(resolve, config.runtimeEnv, catalogue);
   const processors = createProcessors({ resolve, references, connections: catalogue, addOns });
-  const kernels = new Kernels(createAskLanguage(upstream));
+  const kernels = new Kernels({ language: createAskLanguage(upstream), living: createAskLiving(upstream) });
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );
