@@ -66,7 +66,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );
   const api = await createApi({ identity, log });
-  const addressOf = createAddressOf(createTrust(config.trustedProxies));
+  const addressOf = createAddressOf(createTrust(config));
   const proxy = createHttpProxy({
     upstream,
     refuse(req, res, error) {
