@@ -6,6 +6,7 @@ import { createApi } from './api/api.js';
 import { PageMask } from './channel/broker-mask.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
+import { createAskLiving } from './channel/living.js';
 import { Sessions } from './channel/sessions.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
@@ -22,7 +23,7 @@ import { JUPYTER_USER } from './jupyter/user.js';
 import type { Log } from './log.js';
 import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
-import { fixedUpstream, probe, type UpstreamSource } from './proxy/upstream.js';
+import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
 import { browserPort, browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
@@ -65,14 +66,14 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const resolve = createResolver(config.runtimeEnv, catalogue);
   const references = createReferences(resolve, config.runtimeEnv, catalogue);
   const processors = createProcessors({ resolve, references, connections: catalogue, addOns });
-  const kernels = new Kernels(createAskLanguage(upstream));
+  const kernels = new Kernels({ language: createAskLanguage(upstream), living: createAskLiving(upstream) });
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );
   const tryConnection = createTrial({ kinds, createMask: () => new PageMask() });
   const connections = createDesk(catalogue, tryConnection);
   const api = await createApi({ identity, connections, log });
-  const addressOf = createAddressOf(createTrust(config.trustedProxies));
+  const addressOf = createAddressOf(createTrust(config));
   const proxy = createHttpProxy({
     upstream,
     refuse(req, res, error) {
@@ -87,7 +88,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     api,
     proxy,
     channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
-    ready: async () => probe(upstream()),
+    ready: createReadiness(upstream),
     log,
   });
   const listener = await listen(config, certificates, router, log);

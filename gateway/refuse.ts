@@ -34,7 +34,7 @@ const retries: Partial<Record<Refusal, number>> = {
 };
 
 /** After these nobody knows where the next request on the connection would begin. */
-const UNFRAMED: ReadonlySet<Refusal> = new Set(['BAD_REQUEST', 'HEADERS_TOO_LARGE']);
+const UNFRAMED: ReadonlySet<Refusal> = new Set(['BAD_REQUEST', 'HEADERS_TOO_LARGE', 'REQUEST_TIMEOUT']);
 
 /**
  * Tells a client that its request is refused: a page to people, `{ "code", "message" }` to programs. A

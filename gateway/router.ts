@@ -14,6 +14,7 @@ import { asGatewayError } from './errors.js';
 import type { Log } from './log.js';
 import { isNavigation } from './navigation.js';
 import type { HttpProxy } from './proxy/http.js';
+import { belowBase } from './proxy/paths.js';
 import { connectTunnel } from './proxy/tunnel.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from './refuse.js';
 
@@ -76,7 +77,7 @@ export function createRouter(parts: RouterParts): Handlers {
     const { client, target } = arrival;
     const { principal, query } = await identify(req, arrival);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
-    const kernelId = kernelOf(below(target.path));
+    const kernelId = kernelOf(belowBase(target.path, channel.upstream().basePath));
     if (kernelId === undefined) await connectTunnel(channel, admission, req, socket, head);
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };

@@ -14,6 +14,9 @@ import type { Visitor } from './visitor.js';
 /** A login form is a few hundred bytes. */
 const BODY_LIMIT = 16 * 1024;
 
+/** How long a request of ours may take to arrive, in milliseconds: anybody may send a login form (invariant S15). */
+const ARRIVAL_LIMIT_MS = 30_000;
+
 /** The gateway's own routes, everything under `/spin/`. */
 export interface Api {
   /** Answers one request; never throws. */
@@ -21,15 +24,17 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** True for what needs no identity (invariant S1): how one gets it. */
+export function isPublic(path: string): boolean {
+  return path === '/spin/login';
+}
+
 export interface ApiOptions {
   readonly identity: Identity;
   readonly connections: ConnectionDesk;
   readonly log: Log;
-}
-
-/** True for what needs no identity (invariant S1): how one gets it. */
-export function isPublic(path: string): boolean {
-  return path === '/spin/login';
+  /** How long a request's body may take to arrive, in milliseconds. */
+  readonly arrivalLimit?: number;
 }
 
 /**
@@ -37,7 +42,7 @@ export function isPublic(path: string): boolean {
  * off, because it would write URLs with login codes in them.
  */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { identity, log, connections } = options;
+  const { identity, log, connections, arrivalLimit = ARRIVAL_LIMIT_MS } = options;
   const visitors = new WeakMap<IncomingMessage, Visitor>();
   const visitorOf = (req: IncomingMessage): Visitor => {
     const visitor = visitors.get(req);
@@ -70,6 +75,13 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   return {
     handle(req, res, visitor) {
       visitors.set(req, visitor);
+      const late = setTimeout(() => {
+        const error = new GatewayError('REQUEST_TIMEOUT');
+        logRefusal(log, req, visitor.client.address, error);
+        sendRefusal(req, res, error);
+      }, arrivalLimit);
+      req.once('end', () => clearTimeout(late));
+      res.once('close', () => clearTimeout(late));
       app.routing(req, res);
     },
     close: () => app.close(),

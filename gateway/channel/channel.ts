@@ -16,6 +16,9 @@ import { Lane, type Turn } from './lane.js';
 import { type Header, lifeIn, MessageWriter, parentId, readHeader } from './messages.js';
 import { Redactor } from './redact.js';
 
+/** Clients write UUIDs, with a number behind them at most. */
+const LONGEST_ID = 1024;
+
 export interface ChannelParts {
   readonly wire: Wire;
   readonly kernel: Kernel;
@@ -69,6 +72,9 @@ export class Channel {
   fromClient(data: Buffer, binary: boolean): void {
     const frame = decodeStrictly(this.#parts.wire, data, binary);
     const header = readHeader(frame);
+    // It is kept until the cell's reply, beyond what is counted of waiting messages (invariant S15).
+    if (header.msg_id.length > LONGEST_ID)
+      throw new GatewayError('MALFORMED_FRAME', `A msg_id has at most ${LONGEST_ID} characters.`);
     const payload = { data, binary };
     if (data.length > MAX_MESSAGE && header.msg_type !== 'execute_request')
       throw new GatewayError('MESSAGE_TOO_LARGE');

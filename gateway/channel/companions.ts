@@ -8,9 +8,14 @@ interface Waiting {
   readonly code: string;
   readonly from: Header;
   readonly settle: (status: CompanionStatus) => void;
+  /** How often it has been sent. */
+  readonly sent: number;
   replied: boolean;
   idle: boolean;
 }
+
+/** So often one is sent to kernels that start before they answer: what starts more often is no kernel (invariant S15). */
+const MOST_SENT = 10;
 
 /**
  * The gateway's own silent requests: each runs before a rewritten cell and makes sure that the kernel helper
@@ -28,7 +33,7 @@ export class Companions {
 
   /** Runs `code` silently in the session and subshell of a client's request. */
   run(code: string, from: Header): Promise<CompanionStatus> {
-    return new Promise((settle) => this.#ask({ code, from, settle, replied: false, idle: false }));
+    return new Promise((settle) => this.#ask({ code, from, settle, sent: 1, replied: false, idle: false }));
   }
 
   #ask(waiting: Waiting): void {
@@ -72,8 +77,10 @@ export class Companions {
    */
   again(): void {
     for (const waiting of [...this.#waiting.values()].filter(({ replied }) => !replied)) {
-      this.#ask({ ...waiting, idle: false });
       waiting.replied = true;
+      if (waiting.sent < MOST_SENT)
+        this.#ask({ ...waiting, sent: waiting.sent + 1, replied: false, idle: false });
+      else waiting.settle('aborted');
     }
   }
 

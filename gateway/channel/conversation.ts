@@ -143,9 +143,10 @@ export class Conversation {
   }
 
   #over(): void {
+    // Also when the client is still there: none of its cells goes on.
+    this.#channel.close();
     clearTimeout(this.#end);
     this.#missed = [];
-    if (this.#client === undefined) this.#channel.close();
   }
 
   #miss(payload: Payload): void {

@@ -46,8 +46,7 @@ export function withMembers(text: string, members: Readonly<Record<string, strin
   return `{${texts.join(', ')}}`;
 }
 
-/** Strings are matched too, so that a word in one isn't taken for a number. */
-const STRING_OR_NOT_A_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?Infinity|NaN/gs;
+const NOT_A_NUMBER = /-?Infinity|NaN/g;
 
 /**
  * Reads JSON as Python's parser does: NaN and Infinity too, which become null.
@@ -58,7 +57,20 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return JSON.parse(text.replace(STRING_OR_NOT_A_NUMBER, (found) => (found[0] === '"' ? found : 'null')));
+    return JSON.parse(withNulls(text));
+  }
+}
+
+/** Strings are stepped over, so that a word in one isn't taken for a number; one that has no end ends the work. */
+function withNulls(text: string): string {
+  let result = '';
+  let at = 0;
+  for (;;) {
+    const quote = text.indexOf('"', at);
+    result += text.slice(at, quote === -1 ? text.length : quote).replace(NOT_A_NUMBER, 'null');
+    if (quote === -1) return result;
+    at = stringEnd(text, quote);
+    result += text.slice(quote, at);
   }
 }
 
@@ -100,8 +112,12 @@ function ended(text: string, at: number, spans: Map<string, Span>): Map<string, 
 
 function skipSpace(text: string, at: number): number {
   let next = at;
-  while (text[next] === ' ' || text[next] === '\n' || text[next] === '\r' || text[next] === '\t') next++;
+  while (isSpace(text[next])) next++;
   return next;
+}
+
+function isSpace(character: string | undefined): boolean {
+  return character === ' ' || character === '\n' || character === '\r' || character === '\t';
 }
 
 function expect(text: string, at: number, character: string): number {
@@ -139,7 +155,7 @@ function valueEnd(text: string, start: number): number {
     at++;
   }
   let end = at;
-  while (end > start && skipSpace(text, end - 1) >= at) end--;
+  while (end > start && isSpace(text[end - 1])) end--;
   if (depth !== 0 || end === start || at >= text.length) throw new SyntaxError(`no value at ${start}`);
   return end;
 }

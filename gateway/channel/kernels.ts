@@ -10,30 +10,51 @@ export interface Kernel {
   onRestart(listener: () => void): () => void;
 }
 
-/** `/api/kernels/{id}` and `/api/kernels/{id}/restart`, below the base path. */
-const KERNEL_PATH = /^\/api\/kernels\/([^/]+)(\/restart)?$/;
+/** `/api/kernels/{id}/restart`, and what ends kernels, below the base path. */
+const RESTART_PATH = /^\/api\/kernels\/([^/]+)\/restart$/;
+const ENDING_PATH = /^\/api\/(?:kernels|sessions)\/[^/]+$/;
 
 interface Entry {
   readonly kernel: Kernel;
+  /** One of each channel that is open to this kernel. */
   readonly restartListeners: Set<() => void>;
 }
 
-/** The kernels that clients have connected to since the gateway started. */
+export interface KernelQuestions {
+  /** Asks for a kernel's language. */
+  language(kernelId: string): Promise<string>;
+  /** Asks for the ids of all kernels that live; rejects where that can't be known. */
+  living(): Promise<ReadonlySet<string>>;
+}
+
+/**
+ * The kernels that clients have connected to, as long as they live: a kernel that nobody is connected to may still
+ * hold what it was given, and be connected to again.
+ */
 export class Kernels {
   readonly #entries = new Map<string, Entry>();
-  readonly #askLanguage: (kernelId: string) => Promise<string>;
+  readonly #ask: KernelQuestions;
+  #sweeping = false;
+  #sweepAgain = false;
 
-  constructor(askLanguage: (kernelId: string) => Promise<string>) {
-    this.#askLanguage = askLanguage;
+  constructor(ask: KernelQuestions) {
+    this.#ask = ask;
   }
 
   get(id: string): Kernel {
     const known = this.#entries.get(id);
     if (known) return known.kernel;
+    // Culling says nothing: looked for whenever a kernel comes, the number of entries follows Jupyter's.
+    this.#sweep();
     const restartListeners = new Set<() => void>();
     const kernel = this.#newKernel(id, restartListeners);
     this.#entries.set(id, { kernel, restartListeners });
     return kernel;
+  }
+
+  /** How many kernels are remembered. */
+  get size(): number {
+    return this.#entries.size;
   }
 
   /**
@@ -43,11 +64,36 @@ export class Kernels {
    * @param path below the base path
    */
   answered(method: string | undefined, path: string, status: number): void {
-    const [, id, restart] = KERNEL_PATH.exec(path) ?? [];
-    if (id === undefined || status < 200 || status > 299) return;
-    if (method === 'POST' && restart)
-      for (const listener of this.#entries.get(id)?.restartListeners ?? []) listener();
-    if (method === 'DELETE' && !restart) this.#entries.delete(id);
+    if (status < 200 || status > 299) return;
+    const restarted = method === 'POST' ? RESTART_PATH.exec(path)?.[1] : undefined;
+    if (restarted !== undefined)
+      for (const listener of this.#entries.get(restarted)?.restartListeners ?? []) listener();
+    if (method === 'DELETE' && ENDING_PATH.test(path)) this.#sweep();
+  }
+
+  /** Forgets the kernels that nobody is connected to and that Jupyter doesn't have any more. */
+  #sweep(): void {
+    const unused = [...this.#entries].filter(([, { restartListeners }]) => restartListeners.size === 0);
+    if (unused.length === 0) return;
+    if (this.#sweeping) {
+      this.#sweepAgain = true;
+      return;
+    }
+    this.#sweeping = true;
+    this.#ask
+      .living()
+      .then((living) => {
+        for (const [id, { restartListeners }] of unused)
+          if (!living.has(id) && restartListeners.size === 0) this.#entries.delete(id);
+      })
+      // Unknown: they stay until the next time.
+      .catch(() => {})
+      .finally(() => {
+        this.#sweeping = false;
+        const again = this.#sweepAgain;
+        this.#sweepAgain = false;
+        if (again) this.#sweep();
+      });
   }
 
   #newKernel(id: string, restartListeners: Set<() => void>): Kernel {
@@ -56,15 +102,17 @@ export class Kernels {
       id,
       delivered: new Delivered(),
       language: () => {
-        language ??= this.#askLanguage(id).catch((error: unknown) => {
+        language ??= this.#ask.language(id).catch((error: unknown) => {
           language = undefined;
           throw error;
         });
         return language;
       },
-      onRestart(listener) {
+      onRestart: (listener) => {
         restartListeners.add(listener);
-        return () => restartListeners.delete(listener);
+        return () => {
+          if (restartListeners.delete(listener) && restartListeners.size === 0) this.#sweep();
+        };
       },
     };
   }

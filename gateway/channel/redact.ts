@@ -40,10 +40,15 @@ const BEYOND_CHANCE = 12;
 /** So many streams may wait for their next chunk; beyond it the oldest is shown as it is. */
 const MOST_HELD = 100;
 
+/** And so many bytes of frames: a kernel chooses their size (invariant S15). The newest may be larger. */
+const MOST_HELD_BYTES = 32 * 1024 * 1024;
+
 /** A stream whose end may be the beginning of a value. */
 interface Held {
   readonly parent: string;
   readonly frame: Frame;
+  /** Size of the frame. */
+  readonly bytes: number;
   readonly end: OpenEnd;
 }
 
@@ -98,11 +103,23 @@ export class Redactor {
     const key = JSON.stringify([parent, name]);
     const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end, mayHold);
     this.#held.delete(key);
-    if (end.text !== '') this.#held.set(key, { parent, frame, end });
-    const released = this.#held.size > MOST_HELD ? [...this.#held.keys()].slice(0, 1) : [];
-    const overflow = released.flatMap((oldest) => this.#show(oldest));
+    if (end.text !== '') this.#held.set(key, { parent, frame, bytes: payload.data.length, end });
+    const overflow = this.#overflow();
     if (shown === text) return [...overflow, mayHold ? this.#hide(frame, payload) : payload];
     return shown === '' ? overflow : [...overflow, this.#withText(frame, shown)];
+  }
+
+  /** @returns what has to be shown so that the rest may wait */
+  #overflow(): Payload[] {
+    const shown: Payload[] = [];
+    let bytes = [...this.#held.values()].reduce((sum, held) => sum + held.bytes, 0);
+    for (const [key, held] of this.#held) {
+      const fits = this.#held.size <= MOST_HELD && bytes <= MOST_HELD_BYTES;
+      if (fits || this.#held.size === 1) break;
+      bytes -= held.bytes;
+      shown.push(...this.#show(key));
+    }
+    return shown;
   }
 
   #status(frame: Frame): Payload[] {

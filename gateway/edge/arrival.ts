@@ -28,9 +28,9 @@ export interface Arrivals {
 }
 
 export function createArrivals(
-  config: Pick<Config, 'tls' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>,
+  config: Pick<Config, 'listen' | 'tls' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>,
 ): Arrivals {
-  const trust = createTrust(config.trustedProxies);
+  const trust = createTrust(config);
   const checkHost = createHostCheck(config);
   const clientOf = createClientOf(trust);
   const transport = createTransport(config, trust);

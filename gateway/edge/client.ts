@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import proxyAddr from '@fastify/proxy-addr';
+import type { Config } from '../config.js';
 import type { Client } from './admission.js';
 import { hostHeader, parseAuthority } from './hosts.js';
 import type { ProxySource } from './proxy-protocol.js';
@@ -30,14 +31,14 @@ export function isTls(req: IncomingMessage): boolean {
 export type Trust = (address: string | undefined) => boolean;
 
 /**
- * Reads SPIN_TRUSTED_PROXIES. A peer without an address stands on the gateway's unix socket, which only
- * those can open whom the file's permissions let (the proxy in front): it is trusted as well.
+ * Reads SPIN_TRUSTED_PROXIES: addresses or networks; an IPv4-mapped IPv6 peer counts as its IPv4 address.
  *
- * @param cidrs addresses or networks; an IPv4-mapped IPv6 peer counts as its IPv4 address
+ * On a unix socket no peer has an address, and all are trusted: only those can open it whom the file's
+ * permissions let (the proxy in front). On a port a peer without one has reset its connection and is nobody.
  */
-export function createTrust(cidrs: readonly string[]): Trust {
-  const listed = cidrs.length === 0 ? () => false : proxyAddr.compile([...cidrs]);
-  return (address) => address === undefined || listed(address, 0);
+export function createTrust({ listen, trustedProxies }: Pick<Config, 'listen' | 'trustedProxies'>): Trust {
+  const listed = trustedProxies.length === 0 ? () => false : proxyAddr.compile([...trustedProxies]);
+  return (address) => (address === undefined ? listen.kind === 'unix' : listed(address, 0));
 }
 
 /** @returns what the peer's X-Forwarded-Proto says of the client's own leg; undefined when nothing, or not trusted */
@@ -73,8 +74,8 @@ export function createClientOf(trust: Trust): (req: IncomingMessage) => Client {
 }
 
 /**
- * Makes the function that tells the client's address: an IP address, or `unix` for a peer on the unix socket
- * that forwards none.
+ * Makes the function that tells the client's address: an IP address; `unix` for a peer on the unix socket that
+ * forwards none, `gone` for one that has reset its connection.
  */
 export function createAddressOf(trust: Trust): (req: IncomingMessage) => string {
   return (req) => {
@@ -85,7 +86,7 @@ export function createAddressOf(trust: Trust): (req: IncomingMessage) => string 
         return forwarded;
       }
     }
-    return bareAddress(peer) ?? 'unix';
+    return bareAddress(peer) ?? (trust(peer) ? 'unix' : 'gone');
   };
 }
 

@@ -49,7 +49,7 @@ export async function listen(
   log: Log,
   limits: Limits = defaultLimits,
 ): Promise<Listener> {
-  const trust = createTrust(config.trustedProxies);
+  const trust = createTrust(config);
   const believed = (socket: Socket): boolean =>
     trust(socket.remoteAddress) && (config.listen.kind === 'unix' || config.trustedProxies.length > 0);
   let context = certificates && secureContext(certificates.current());

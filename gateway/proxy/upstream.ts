@@ -109,3 +109,20 @@ export function probe(upstream: Upstream): Promise<boolean> {
       .end();
   });
 }
+
+/**
+ * Makes the function that tells whether Jupyter can be reached. Anybody may ask, so all who ask at the same time share
+ * one question (invariant S15). Never rejects.
+ */
+export function createReadiness(upstream: UpstreamSource): () => Promise<boolean> {
+  let asking: Promise<boolean> | undefined;
+  const ask = async () => probe(upstream());
+  return () => {
+    asking ??= ask()
+      .catch(() => false)
+      .finally(() => {
+        asking = undefined;
+      });
+    return asking;
+  };
+}

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
+import { createAskLiving } from '../../gateway/channel/living.js';
+import { fixedUpstream } from '../../gateway/proxy/upstream.js';
 import { CANARY, ENV, leakIn, REF } from '../support/canary.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
 import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';
@@ -30,8 +32,9 @@ async function twoClients(t: Test): Promise<{ kernel: string; v1: RawClient; leg
   return { kernel, v1, legacy };
 }
 
-async function ask(method: string, path: string): Promise<Response> {
-  return fetch(`${gateway.origin}${path}`, { method, headers: { authorization: `token ${gateway.token}` } });
+async function ask(method: string, path: string, body?: object): Promise<Response> {
+  const headers = { authorization: `token ${gateway.token}` };
+  return fetch(gateway.origin + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
 }
 
 function noLeak(t: Test, ...clients: RawClient[]): void {
@@ -76,6 +79,38 @@ t.test('S10: values come, and stay hidden, when a kernel died and was started ag
   t.match(await v1.execute(SHELL), RIGHT);
   noLeak(t, v1, legacy);
 });
+
+t.test(
+  'S10: what a kernel was given stays hidden while it lives, also when nobody is connected',
+  async (t) => {
+    const { kernel, v1, legacy } = await twoClients(t);
+    t.match(await v1.execute(`v = "${REF}"`), { status: 'ok' });
+    for (const client of [v1, legacy]) client.close();
+    const living = createAskLiving(() => fixedUpstream(upstreamOf(jupyter)));
+    t.ok((await living()).has(kernel));
+
+    // A kernel that ends with its session makes the gateway look which ones are left.
+    const session = await ask('POST', '/api/sessions', {
+      kernel: { name: 'python3' },
+      name: 'x',
+      path: 'x.ipynb',
+      type: 'notebook',
+    });
+    t.equal(session.status, 201);
+    const started = (await session.json()) as { id: string; kernel: { id: string } };
+    const third = await openRawClient(gateway, started.kernel.id, 'v1');
+    t.match(await third.execute(CELL), RIGHT);
+    third.close();
+    t.equal((await ask('DELETE', `/api/sessions/${started.id}`)).status, 204);
+    t.notOk((await living()).has(started.kernel.id));
+    t.ok((await living()).has(kernel));
+
+    const again = await openRawClient(gateway, kernel, 'v1');
+    t.teardown(() => again.close());
+    t.match(await again.execute('print(v)'), { status: 'ok', stdout: '***\n' });
+    noLeak(t, v1, legacy, third, again);
+  },
+);
 
 t.test('S10: behind a failing cell queued cells are aborted, and the next one works', async (t) => {
   const { v1, legacy } = await twoClients(t);

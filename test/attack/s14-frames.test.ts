@@ -301,6 +301,32 @@ t.test(
   },
 );
 
+/** Quotes that close nothing, and space that ends nowhere: each once took a look at all that follows, for every one. */
+const ENDLESS: Readonly<Record<string, string>> = {
+  quotes: `{${'\\"'.repeat(400_000)}`,
+  spaces: `{"a":1${' '.repeat(8_000_000)},}`,
+};
+
+for (const [what, content] of Object.entries(ENDLESS)) {
+  t.test(`S14: a frame full of ${what} is read once, whoever sends it`, async (t) => {
+    const { fake, gateway, livesOn } = await scene(t);
+    for (const encoding of Object.keys(encodings) as Encoding[]) {
+      const { make, binary } = encodings[encoding];
+      for (const from of ['client', 'kernel']) {
+        const accepted = fake.accepted();
+        const socket = await connect(t, gateway, encoding);
+        const closed = once(socket, 'close') as Promise<[number, Buffer]>;
+        const reply = HEADER.replace('execute_request', 'execute_reply');
+        if (from === 'client') socket.send(make([HEADER, '{}', '{}', content]), { binary });
+        else (await accepted).send(make([reply, '{}', '{}', content]), { binary });
+        const [code] = await closed;
+        t.equal(code, 1007, `${encoding}, from the ${from}`);
+      }
+    }
+    await livesOn();
+  });
+}
+
 t.test('S13: of a refused cell neither its expressions nor its size reaches the kernel', async (t) => {
   const { fake, gateway, livesOn } = await scene(t);
   const large = JSON.stringify('y'.repeat(12 * 1024 * 1024));

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import crypto, { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -7,6 +8,8 @@ import { knownToken, matchToken } from '../../gateway/edge/tokens.js';
 import { Secret } from '../../processors/secret.js';
 import { type Answer, ask, askUpgrade, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
 import { startGatehouse, TOKEN } from '../support/gatehouse.js';
+import { startTestGateway } from '../support/gateway.js';
+import { until } from '../support/until.js';
 
 /** Every way to write a token that could turn up in text. */
 function spellings(token: string): string[] {
@@ -161,3 +164,33 @@ t.test('S2: failures from an address get 429; a session cookie from there is nev
   t.equal((await ask(url, { headers: { cookie } })).status, 200);
   t.equal((await askUpgrade(url, { cookie, origin: gatehouse.origin })).status, 101);
 });
+
+/** Sends its request and resets the connection: three times, each over before anybody has accepted it. */
+const HIT_AND_RUN = `
+const [, port, request] = process.argv;
+const once = (left) => {
+  if (left === 0) return;
+  const socket = require('node:net').connect(Number(port), '127.0.0.1', () => {
+    socket.write(request, () => socket.resetAndDestroy());
+  });
+  socket.on('close', () => once(left - 1));
+};
+once(3);
+`;
+
+t.test(
+  'S2: nobody’s failures count for another address, of whoever has left before it was looked at neither',
+  async (t) => {
+    const url = new URL('http://127.0.0.1:9');
+    const gateway = await startTestGateway({
+      upstream: { kind: 'http', url, token: undefined, ca: undefined },
+    });
+    t.teardown(() => gateway.close());
+    const request =
+      'GET /?token=wrong HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 203.0.113.9\r\nx-forwarded-proto: https\r\n\r\n';
+    // Without this process: it accepts nothing until the other has ended.
+    execFileSync(process.execPath, ['-e', HIT_AND_RUN, gateway.gateway.url.port, request]);
+    await until(() => gateway.lines('login failed').length === 3);
+    t.notMatch(gateway.log(), '203.0.113.9');
+  },
+);

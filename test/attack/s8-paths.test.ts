@@ -2,7 +2,10 @@ import { unescape as percentDecode } from 'node:querystring';
 import fc from 'fast-check';
 import t from 'tap';
 import { parseTarget } from '../../gateway/edge/request-target.js';
+import { askUpgrade } from '../support/ask.js';
 import { ask, exchange, parseAnswer, plain, startEdge } from '../support/edge.js';
+import { startTestGateway } from '../support/gateway.js';
+import { startSocketServer } from '../support/sockets.js';
 
 const host = 'localhost:8888';
 
@@ -137,4 +140,24 @@ t.test('S8: over the wire every attack gets 400, and the server goes on', async 
   const { text } = await exchange(plain(edge.port), 'GET /a\0b HTTP/1.1\r\nhost: localhost\r\n\r\n');
   t.equal(parseAnswer(text).status, 400);
   t.equal((await ask(edge, '/lab')).status, 200);
+});
+
+t.test('S8: an upgrade does not leave the base path either, a kernel’s least of all', async (t) => {
+  const jupyter = await startSocketServer();
+  t.teardown(() => jupyter.close());
+  const url = new URL('/user/me/', jupyter.upstream.origin);
+  const gateway = await startTestGateway({
+    upstream: { kind: 'http', url, token: undefined, ca: undefined },
+  });
+  t.teardown(() => gateway.close());
+  const headers = { authorization: `token ${gateway.token}` };
+  for (const path of [
+    '/api/kernels/1/channels',
+    '/user/you/api/kernels/1/channels',
+    '/terminals/websocket/1',
+  ]) {
+    t.equal((await askUpgrade(gateway.origin + path, headers)).status, 404, path);
+  }
+  t.equal(jupyter.requests.length, 0, 'nothing was dialled');
+  t.equal((await askUpgrade(`${gateway.origin}/user/me/api/kernels/1/channels`, headers)).status, 101);
 });

@@ -28,7 +28,7 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
   const upstream = { origin, basePath: '', socketPath: undefined, token: undefined, ca: undefined };
   const options: ConnectOptions = {
     upstream: () => upstream,
-    kernels: new Kernels(async () => 'python'),
+    kernels: new Kernels({ language: async () => 'python', living: async () => new Set() }),
     processors: processorsWith({}),
     log: createLog('silent'),
     sessions: new Sessions(Buffer.from('a key')),

@@ -69,7 +69,10 @@ export function conversation({
   };
   const channel = new Channel({
     wire,
-    kernel: new Kernels(typeof language === 'string' ? async () => language : language).get('kernel-1'),
+    kernel: new Kernels({
+      language: typeof language === 'string' ? async () => language : language,
+      living: async () => new Set(),
+    }).get('kernel-1'),
     processors,
     log,
     who: { address: '192.0.2.1', principal: 'owner' },

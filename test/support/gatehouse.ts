@@ -43,6 +43,8 @@ export interface GatehouseOptions {
   readonly refusal?: () => GatewayError | undefined;
   /** Address that requests seem to come from; default 192.0.2.1. */
   readonly address?: (req: IncomingMessage) => string;
+  /** How long a form may take to arrive, in milliseconds. */
+  readonly arrivalLimit?: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface GatehouseOptions {
  * Jupyter would be: what these parts promise can be seen without starting a Jupyter.
  */
 export async function startGatehouse(options: GatehouseOptions = {}): Promise<Gatehouse> {
-  const { allowedOrigins = [], address = () => '192.0.2.1' } = options;
+  const { allowedOrigins = [], address = () => '192.0.2.1', arrivalLimit } = options;
   const folder = join(await mkdtemp(join(tmpdir(), 'spin-gatehouse-')), 'sessions');
   const lines: string[] = [];
   const log = memoryLog(lines);
@@ -69,7 +71,12 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
       wait: async (ms) => delays.push(ms),
     });
   const identity = await open(TOKEN);
-  const api = await createApi({ identity, connections: noConnections, log });
+  const api = await createApi({
+    identity,
+    connections: noConnections,
+    log,
+    ...(arrivalLimit !== undefined && { arrivalLimit }),
+  });
   const clientOf = (req: IncomingMessage): Client => ({
     address: address(req),
     secure: false,

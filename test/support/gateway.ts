@@ -94,8 +94,8 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
 }
 
 /** The upstream setting of a stock Jupyter that a test started. */
-export function upstreamOf({ url, token }: Pick<StockJupyter, 'url' | 'token'>): Config['upstream'] {
-  return { kind: 'http', url: new URL(url), token: new Secret(token), ca: undefined };
+export function upstreamOf({ url, token }: Pick<StockJupyter, 'url' | 'token'>) {
+  return { kind: 'http' as const, url: new URL(url), token: new Secret(token), ca: undefined };
 }
 
 function runtimeEnvOf(env: Readonly<Record<string, string>>): RuntimeEnv {
