@@ -18,15 +18,17 @@ const SHORTEST_LINE = 12;
 /** A kept end of this length isn't the beginning of a value by chance. */
 const LONG_PIECE = 8;
 
-/** How ESC begins in JSON, whichever way its last digit is written. */
-const ESCAPE = Buffer.from('\\u001');
+/** How ESC begins in JSON, whichever way its last digit is written: colours stand within values and hide their core. */
+const ESCAPE = '\\u001';
+
+/** Up to this size one pattern for all values costs less than a native search for each; beyond it those are faster. */
+const SMALL_BYTES = 2 * 1024;
 
 /** One delivered value in all the ways in which it may stand in a message's strings. */
 interface Value {
   readonly forms: readonly string[];
   /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
   readonly core: string;
-  readonly coreBytes: Buffer;
   readonly raw: Buffer;
 }
 
@@ -44,6 +46,9 @@ export class Delivered {
   readonly #values = new Map<string, Value>();
   /** Every two characters that follow each other in a form, as {@link pair}s; the first one follows nothing. */
   readonly #pairs = new Set<number>();
+  /** What {@link mayBeIn} looks for: as bytes, and as one pattern for all. */
+  #traces: readonly Buffer[] = [];
+  #anyTrace = /(?!)/;
   #reach = 0;
 
   add(secrets: readonly Secret[]): void {
@@ -52,13 +57,17 @@ export class Delivered {
       const lines = value.split(/[\r\n]+/).map((line) => line.trim());
       for (const each of [value, ...lines.filter((line) => line.length >= SHORTEST_LINE)]) this.#add(each);
     }
+    if (this.empty) return;
+    const traces = [...new Set([ESCAPE, ...[...this.#values.values()].map(({ core }) => core)])];
+    this.#traces = traces.map((trace) => Buffer.from(trace));
+    this.#anyTrace = new RegExp(traces.map((trace) => trace.replace(/\W/g, '\\$&')).join('|'));
   }
 
   #add(value: string): void {
     const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
     const forms = formsOf(value);
     const core = runs[0] ?? '';
-    this.#values.set(value, { forms, core, coreBytes: Buffer.from(core), raw: Buffer.from(value) });
+    this.#values.set(value, { forms, core, raw: Buffer.from(value) });
     for (const form of forms) {
       for (let at = 0; at < form.length; at++)
         this.#pairs.add(pair(form.charCodeAt(at - 1), form.charCodeAt(at)));
@@ -94,12 +103,8 @@ export class Delivered {
 
   /** A fast test that never misses: false means that no form of any value is in these bytes. */
   mayBeIn(data: Buffer): boolean {
-    // Colours stand within values: the core wouldn't be found.
-    if (data.includes(ESCAPE)) return !this.empty;
-    for (const { coreBytes } of this.#values.values()) {
-      if (data.includes(coreBytes)) return true;
-    }
-    return false;
+    if (data.length <= SMALL_BYTES) return this.#anyTrace.test(data.toString('latin1'));
+    return this.#traces.some((trace) => data.includes(trace));
   }
 
   /** {@link mayBeIn} for a text without colours. */

@@ -63,6 +63,34 @@ for (const [name, text] of forms) {
   });
 }
 
+for (const [size, rest] of [
+  ['small', ''],
+  ['large', '-'.repeat(64 * 1024)],
+] as const) {
+  t.test(
+    `finds each of many values in a ${size} message, whatever characters they are made of`,
+    async (t) => {
+      const several = ['one*two', '(three)^four', 'five?six+7', CANARY];
+      // None of its characters is written the same way everywhere.
+      const odd = '"$`\'{}\\';
+      for (const values of [several, [odd]]) {
+        const redact = redactor(...values);
+        for (const value of values) {
+          const coloured = `\u001b[1m${value.slice(0, 3)}\u001b[0m${value.slice(3)}`;
+          for (const text of [`${value} ${rest}`, `${rest} ${coloured}`]) {
+            const [content = ''] = redact('iopub', {
+              header: { msg_type: 'error' },
+              content: { evalue: text },
+            });
+            const { evalue } = JSON.parse(content) as { evalue: string };
+            t.ok(evalue.includes(MASK) && !evalue.includes(value.slice(3)), JSON.stringify(value));
+          }
+        }
+      }
+    },
+  );
+}
+
 t.test('hides a non-ASCII value that Python escaped', async (t) => {
   const [content = ''] = redactor('gehéim😀x')('shell', {
     content: { a: 'text "geh\\u00e9im\\ud83d\\ude00x"' },
