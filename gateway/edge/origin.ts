@@ -5,6 +5,12 @@ import type { Carrier, Client } from './admission.js';
 /** Methods that change nothing (RFC 9110 section 9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+const FOREIGN_PAGE =
+  "A page of another origin needs to send the token: the login cookie counts only on this runtime's own pages.";
+
+/** What `Sec-Fetch-Site` says of this runtime's own pages, and of what a person typed or opened from a bookmark. */
+const OWN_SITE = new Set(['same-origin', 'none']);
+
 /**
  * Refuses what another site's page sends (invariant S5). The gateway's own check, because Jupyter skips its
  * Origin and XSRF checks for requests with a token, and behind the gateway all of them have one.
@@ -13,7 +19,10 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
  * for more, since a browser adds it whoever's page it is:
  * - it counts only on this runtime's own pages; a listed origin sends the token,
  * - what changes something or opens a websocket needs an Origin. Every browser sends one with those, so
- *   nothing stands in for it, `Sec-Fetch-Site` neither.
+ *   nothing stands in for it, `Sec-Fetch-Site` neither,
+ * - what a page loads without one (`<script>`, `<img>`: another port's page is of the same site, and gets the
+ *   cookie sent) must be this runtime's own page; a link may be anybody's. Jupyter judges `/files/` by Referer,
+ *   but not where a token comes with it. Source: Fetch Metadata, https://www.w3.org/TR/fetch-metadata/
  *
  * Comparison is exact: no prefix, no suffix, no wildcard; `null` (sandboxed frames, `data:` pages, `file:`)
  * is nobody's origin. Several Origin headers arrive joined and match nothing.
@@ -32,14 +41,19 @@ export function checkOrigin(
     if (carrier === 'cookie' && (upgrade !== undefined || !SAFE_METHODS.has(req.method ?? ''))) {
       throw new GatewayError('ORIGIN_REQUIRED');
     }
+    if (carrier === 'cookie' && isForeignLoad(req))
+      throw new GatewayError('ORIGIN_NOT_ALLOWED', FOREIGN_PAGE);
     return;
   }
   if (origin === client.origin) return;
   if (!allowedOrigins.includes(origin)) throw new GatewayError('ORIGIN_NOT_ALLOWED');
   if (carrier === 'cookie') {
-    throw new GatewayError(
-      'ORIGIN_NOT_ALLOWED',
-      "A page of another origin needs to send the token: the login cookie counts only on this runtime's own pages.",
-    );
+    throw new GatewayError('ORIGIN_NOT_ALLOWED', FOREIGN_PAGE);
   }
+}
+
+/** True when the browser says that another origin's page loads this, other than by leading its reader here. */
+function isForeignLoad({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  return site !== undefined && !OWN_SITE.has(String(site)) && headers['sec-fetch-mode'] !== 'navigate';
 }

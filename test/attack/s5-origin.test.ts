@@ -90,4 +90,18 @@ t.test('S5: Origin', async (t) => {
     t.equal((await ask(url, { headers: { cookie, origin: LISTED } })).status, 403);
     t.equal((await askUpgrade(url, { cookie, origin: LISTED })).status, 403);
   });
+
+  t.test('S5: a cookie does not let the page of another port load a script or an image', async (t) => {
+    const load = (site: string, mode: string, identity: Record<string, string> = { cookie }) =>
+      ask(url, { headers: { ...identity, 'sec-fetch-site': site, 'sec-fetch-mode': mode } });
+    for (const site of ['same-site', 'cross-site', 'same-origin, same-site', '']) {
+      t.match(await load(site, 'no-cors'), { status: 403, body: /ORIGIN_NOT_ALLOWED/ }, site);
+      t.equal((await load(site, 'navigate')).status, 200, 'a link may be anybody’s');
+      t.equal((await load(site, 'no-cors', { authorization })).status, 200, 'a token is no accident');
+    }
+    for (const mode of ['no-cors', 'cors', 'same-origin', 'navigate']) {
+      t.equal((await load('same-origin', mode)).status, 200, mode);
+    }
+    t.equal((await load('none', 'navigate')).status, 200);
+  });
 });
