@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { brokered } from './brokered.js';
-import { fetchGraphql, fetchRest, type GithubSettings, testGithub } from './github-requests.js';
+import { fetchGraphql, fetchRest, type GithubSettings, testGithub } from './github/requests.js';
 import { cellValues } from './http/cell-values.js';
 import { checkQuery } from './http/graphql.js';
 import { startsWithRequest } from './http/http-file.js';
 import { PAGINATE } from './http/pagination.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import { type Cell, CellError } from './processor.js';
-import { readRequest, renderRequest, shown } from './rest-request.js';
+import { readRequest, renderRequest, shown } from './rest/request.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const id = () => z.union([z.int().positive().transform(String), text()]);

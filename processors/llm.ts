@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { brokered, type Job } from './brokered.js';
-import { coalesced } from './coalesce.js';
 import { credentialRefusal } from './http/credential-refusal.js';
-import { piecesOf, refusalOf, type Told } from './llm-answer.js';
-import { renderPrompt } from './llm-prompt.js';
+import { piecesOf, refusalOf, type Told } from './llm/answer.js';
+import { coalesced } from './llm/coalesce.js';
+import { renderPrompt } from './llm/prompt.js';
 import { NoAnswer } from './no-answer.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';

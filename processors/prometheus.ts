@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { brokered, type Job, type Request } from './brokered.js';
 import { completePromql } from './completion/prometheus.js';
-import { readDuration, writeDuration } from './duration.js';
 import { type Patience, usualPatience } from './http/retry.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { type Cell, CellError } from './processor.js';
-import { readAnswer, tableOf } from './prometheus-results.js';
-import { renderPromql } from './promql.js';
+import { readDuration, writeDuration } from './prometheus/duration.js';
+import { renderPromql } from './prometheus/promql.js';
+import { readAnswer, tableOf } from './prometheus/results.js';
 import { variablesIn } from './references.js';
 import { askPatiently, askService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';

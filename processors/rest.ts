@@ -1,7 +1,7 @@
 import { type HttpFile, parseHttpFile } from './http/http-file.js';
 import { type Cell, CellError, type Compiled, type Context, type Processor } from './processor.js';
 import { isProvided, referencesIn } from './references.js';
-import { REST_OPTIONS, restOverConnection } from './rest-connection.js';
+import { REST_OPTIONS, restOverConnection } from './rest/connection.js';
 
 const EXAMPLE = 'GET https://example.com/api';
 

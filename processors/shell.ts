@@ -1,7 +1,7 @@
-import { bindReferences } from './bash/lexer.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import { CellError, type Delivery, type Processor } from './processor.js';
 import { isProvided } from './references.js';
+import { bindReferences } from './shell/lexer.js';
 
 /**
  * A bash script. It goes to bash by standard input; each reference becomes a variable of the script, so that

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { brokered } from './brokered.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import { CellError } from './processor.js';
-import { renderPromql } from './promql.js';
+import { renderPromql } from './prometheus/promql.js';
 import { tableOfRecords } from './records.js';
 import { referencesIn, variablesIn } from './references.js';
 import { shortened } from './refusal.js';

@@ -1,4 +1,4 @@
-import { readAnswer } from '../prometheus-results.js';
+import { readAnswer } from '../prometheus/results.js';
 import { askService, type ServiceSettings } from '../service.js';
 import { PROMQL_FUNCTIONS, type PromqlPlace, promqlPlace } from './promql.js';
 import type { CompletionJob, Suggested, Suggestion } from './suggestion.js';

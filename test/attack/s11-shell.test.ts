@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { bindReferences } from '../../processors/bash/lexer.js';
+import { bindReferences } from '../../processors/shell/lexer.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'spin-s11-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { bindReferences } from '../../processors/bash/lexer.js';
+import { bindReferences } from '../../processors/shell/lexer.js';
 
 /** Expansions of the variable are written ‹v› in this file. */
 const bind = (script: string) => bindReferences(script, () => 'v').replace(/\$\{v\}/g, '‹v›');

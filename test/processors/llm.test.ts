@@ -1,9 +1,9 @@
 import { ReadableStream } from 'node:stream/web';
 import fc from 'fast-check';
 import t from 'tap';
-import { coalesced } from '../../processors/coalesce.js';
-import { eventsIn } from '../../processors/event-stream.js';
-import { renderPrompt } from '../../processors/llm-prompt.js';
+import { coalesced } from '../../processors/llm/coalesce.js';
+import { eventsIn } from '../../processors/llm/event-stream.js';
+import { renderPrompt } from '../../processors/llm/prompt.js';
 import type { Value } from '../../processors/value.js';
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {

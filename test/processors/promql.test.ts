@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { readDuration, writeDuration } from '../../processors/duration.js';
-import { renderPromql } from '../../processors/promql.js';
+import { readDuration, writeDuration } from '../../processors/prometheus/duration.js';
+import { renderPromql } from '../../processors/prometheus/promql.js';
 import type { Value } from '../../processors/value.js';
 
 const text = (value: string): Value => ({ type: 'text', value });

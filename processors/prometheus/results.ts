@@ -1,6 +1,6 @@
-import { credentialRefusal } from './http/credential-refusal.js';
-import type { Column, Page } from './pages.js';
-import { CellError, type Json } from './processor.js';
+import { credentialRefusal } from '../http/credential-refusal.js';
+import type { Column, Page } from '../pages.js';
+import { CellError, type Json } from '../processor.js';
 import { type Labels, type Series, timeSeriesChart } from './time-series.js';
 
 type Sample = readonly [seconds: number, value: string];

@@ -1,4 +1,4 @@
-import { CellError } from './processor.js';
+import { CellError } from '../processor.js';
 
 /** A line that goes on beyond this isn't an event, in characters. */
 const LONGEST = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
+import { CellError } from '../processor.js';
+import { referenceAt } from '../references.js';
+import { compoundName, isPlain, type Value } from '../value.js';
 import { isDuration } from './duration.js';
-import { CellError } from './processor.js';
-import { referenceAt } from './references.js';
-import { compoundName, isPlain, type Value } from './value.js';
 
 /** What may stand outside of quotes: a metric's or label's name. */
 const NAME = /^[A-Za-z_:][\w:]*$/;

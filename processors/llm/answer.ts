@@ -1,10 +1,10 @@
 import { text } from 'node:stream/consumers';
+import { credentialRefusal } from '../http/credential-refusal.js';
+import { retryAfter } from '../http/retry.js';
+import type { OpenAnswer } from '../http/send.js';
+import { CellError } from '../processor.js';
+import { quoted, shortened } from '../refusal.js';
 import { eventsIn } from './event-stream.js';
-import { credentialRefusal } from './http/credential-refusal.js';
-import { retryAfter } from './http/retry.js';
-import type { OpenAnswer } from './http/send.js';
-import { CellError } from './processor.js';
-import { quoted, shortened } from './refusal.js';
 
 /** What a model's answer came with. */
 export interface Told {

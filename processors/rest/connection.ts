@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { brokered, type Job } from './brokered.js';
-import { authenticationFields, authenticationProblem, forgetProof, prove } from './http/authentication.js';
-import { cellValues } from './http/cell-values.js';
-import { credentialRefusal } from './http/credential-refusal.js';
-import { checkQuery, graphqlProblem, pathToResult } from './http/graphql.js';
+import { brokered, type Job } from '../brokered.js';
+import { authenticationFields, authenticationProblem, forgetProof, prove } from '../http/authentication.js';
+import { cellValues } from '../http/cell-values.js';
+import { credentialRefusal } from '../http/credential-refusal.js';
+import { checkQuery, graphqlProblem, pathToResult } from '../http/graphql.js';
 import {
   MOST_PAGES,
   nextPage,
@@ -11,16 +11,16 @@ import {
   type Pagination,
   paginationOf,
   pathToItems,
-} from './http/pagination.js';
-import { sendPatiently } from './http/retry.js';
-import { contentTypeOf, type HttpAnswer, type HttpRequest, send } from './http/send.js';
-import { statusLine } from './http/status-line.js';
-import { percentEncoded } from './http/template.js';
-import { OUT, RAW, TIMEOUT } from './options.js';
-import type { Page } from './pages.js';
-import { CellError } from './processor.js';
-import { readRequest, renderRequest, shown } from './rest-request.js';
-import { httpUrl, tlsFields } from './settings.js';
+} from '../http/pagination.js';
+import { sendPatiently } from '../http/retry.js';
+import { contentTypeOf, type HttpAnswer, type HttpRequest, send } from '../http/send.js';
+import { statusLine } from '../http/status-line.js';
+import { percentEncoded } from '../http/template.js';
+import { OUT, RAW, TIMEOUT } from '../options.js';
+import type { Page } from '../pages.js';
+import { CellError } from '../processor.js';
+import { httpUrl, tlsFields } from '../settings.js';
+import { readRequest, renderRequest, shown } from './request.js';
 
 const settings = z
   .strictObject({ url: httpUrl(), ...authenticationFields, ...tlsFields })

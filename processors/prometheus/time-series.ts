@@ -1,4 +1,4 @@
-import type { Json } from './processor.js';
+import type { Json } from '../processor.js';
 
 export type Labels = Readonly<Record<string, string>>;
 

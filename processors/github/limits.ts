@@ -1,5 +1,5 @@
-import { type Patience, retryAfter, usualPatience } from './http/retry.js';
-import type { HttpAnswer } from './http/send.js';
+import { type Patience, retryAfter, usualPatience } from '../http/retry.js';
+import type { HttpAnswer } from '../http/send.js';
 
 /** How long to wait for a secondary limit that doesn't say, in milliseconds. */
 const SECONDARY_MS = 60_000;

@@ -1,19 +1,19 @@
-import type { Job } from './brokered.js';
-import type { TestJob } from './connection.js';
-import { type App, forgetInstallationToken, installationToken } from './github-app.js';
-import { githubPatience, limitOf, limitSentence } from './github-limits.js';
-import { credentialRefusal } from './http/credential-refusal.js';
-import type { Place } from './http/dispatcher.js';
-import { graphqlProblem, pathToResult } from './http/graphql.js';
-import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from './http/pagination.js';
-import { sendPatiently } from './http/retry.js';
-import { contentTypeOf, type HttpAnswer, type HttpRequest } from './http/send.js';
-import { statusLine } from './http/status-line.js';
-import type { Page } from './pages.js';
-import { CellError } from './processor.js';
-import { tableOfRecords } from './records.js';
-import { shortened } from './refusal.js';
-import type { Secret } from './secret.js';
+import type { Job } from '../brokered.js';
+import type { TestJob } from '../connection.js';
+import { credentialRefusal } from '../http/credential-refusal.js';
+import type { Place } from '../http/dispatcher.js';
+import { graphqlProblem, pathToResult } from '../http/graphql.js';
+import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from '../http/pagination.js';
+import { sendPatiently } from '../http/retry.js';
+import { contentTypeOf, type HttpAnswer, type HttpRequest } from '../http/send.js';
+import { statusLine } from '../http/status-line.js';
+import type { Page } from '../pages.js';
+import { CellError } from '../processor.js';
+import { tableOfRecords } from '../records.js';
+import { shortened } from '../refusal.js';
+import type { Secret } from '../secret.js';
+import { type App, forgetInstallationToken, installationToken } from './app.js';
+import { githubPatience, limitOf, limitSentence } from './limits.js';
 
 /** Source: https://docs.github.com/en/rest/about-the-rest-api/api-versions */
 const API_VERSION = '2022-11-28';
