@@ -2,14 +2,16 @@ import { unescape as percentDecode } from 'node:querystring';
 
 /**
  * A value as programs print it without anybody's doing: raw, as JSON (twice nested too, with and without non-ASCII
- * escapes), as Python's repr writes it into error messages, as HTML tables have it, as shells quote it, and as URLs hold
- * it: services quote the URL that a cell asked.
+ * escapes), as Python's repr writes it into error messages, either within another one, as HTML tables have it, as
+ * shells quote it, and as URLs hold it: services quote the URL that a cell asked.
  * Characters of {@link PLAIN_RUN} stay as they are in all of these.
  */
 export function formsOf(value: string): string[] {
   const json = [jsonEscape(value), asciiEscape(jsonEscape(value))];
   const repr = ["'", '"'].flatMap((quote) => [pythonRepr(value, quote), bytesRepr(value, quote)]);
-  const nested = [...json, ...repr].map(jsonEscape);
+  // `KeyError(f"no {value!r}")` and a debugger's view of it: Python's repr around either.
+  const within = (form: string) => [jsonEscape(form), pythonRepr(form, "'"), pythonRepr(form, '"')];
+  const nested = [...json, ...repr].flatMap(within);
   // pandas writes line breaks and tabs as Python does, and nothing else.
   const cell = value.replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
   const html = [value, cell, ...json].flatMap(htmlForms);

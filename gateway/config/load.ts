@@ -51,14 +51,13 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
 
   const home = problems.try('SPIN_HOME', () => chooseHome(env));
   const paths = homeAt(home?.path ?? '/');
-  const listen = readListen(env, problems);
+  const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);
-  const loopback = listen === undefined || isLoopback(listen);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
   const upstream = readUpstream(env, paths, problems);
   const tls = readTls(env, loopback, problems);
   const several = <T>(name: string, read: (part: string) => T) =>
-    problems.try(name, () => list(env[name]).map(read)) ?? [];
+    list(env[name]).flatMap((part) => problems.try(name, () => read(part)) ?? []);
   const partial = {
     home: paths,
     publicUrl: problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl)),
@@ -78,19 +77,18 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   return { config: { ...partial, listen, upstream, tls, token }, notes: home.note ? [home.note] : [] };
 }
 
-function readListen(env: Env, problems: Problems): Listen | undefined {
+/** A port that isn't one hides no mistake that depends on the address. */
+function readListen(env: Env, problems: Problems): { listen: Listen | undefined; loopback: boolean } {
   const { SPIN_HOST: host = '127.0.0.1', SPIN_PORT: number = '8888' } = env;
   if (host.startsWith('unix:')) {
-    return problems.try('SPIN_HOST', () => ({
-      kind: 'unix' as const,
-      path: socketPath(host.slice('unix:'.length)),
-    }));
+    const path = problems.try('SPIN_HOST', () => socketPath(host.slice('unix:'.length)));
+    return { listen: path === undefined ? undefined : { kind: 'unix', path }, loopback: true };
   }
   const address = problems.try('SPIN_HOST', () => bindHost(host));
   const bound = problems.try('SPIN_PORT', () => port(number));
-  return address === undefined || bound === undefined
-    ? undefined
-    : { kind: 'tcp', host: address, port: bound };
+  if (address === undefined) return { listen: undefined, loopback: true };
+  const tcp = { kind: 'tcp', host: address, port: bound ?? 0 } as const;
+  return { listen: bound === undefined ? undefined : tcp, loopback: isLoopback(tcp) };
 }
 
 /** Before anything is made for a name, above all a certificate authority that may sign for it. */

@@ -147,6 +147,8 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
       socket.destroy();
     }
   };
+  // Node would answer 417 by itself, whoever asks, by whatever Host.
+  http.on('checkExpectation', (req) => malformed.refuse(new Error('Expect'), req.socket));
   // CONNECT is for forward proxies.
   http.on('connect', (_req, socket) => malformed.refuse(new Error('CONNECT'), socket));
   return http;

@@ -124,6 +124,8 @@ export function createHttpProxy({
           redirectToBase(res, to.basePath);
           return;
         }
+        // RFC 9110 section 9.3.8: whoever answers it shows the request, and with it Jupyter's token.
+        if (req.method === 'TRACE') throw new GatewayError('PATH_NOT_ALLOWED', 'TRACE is not allowed here.');
         checkRules(req.method ?? '', belowBase(target.path, to.basePath));
         checkFraming(req);
         const repeatable = idempotent.has(req.method ?? '') && !hasBody(req);

@@ -226,3 +226,12 @@ t.test("S6: the upstream's login is never shown: the gateway says what to mend",
   t.equal(status, 502);
   t.match(body, /SPIN_UPSTREAM_TOKEN/);
 });
+
+t.test('S6: TRACE does not show the client what Jupyter was sent', async (t) => {
+  const echo: RequestListener = (req, res) => res.end(JSON.stringify(req.headers));
+  const { recorder, url } = await through(t, echo);
+  const answer = await ask(url, { method: 'TRACE' });
+  t.equal(answer.status, 403);
+  t.notMatch(answer.body, TOKEN);
+  t.equal(recorder.requests.length, 0);
+});

@@ -102,3 +102,16 @@ t.test('S7: an answer to malformed bytes never lands in the middle of another an
   }
   t.equal((await ask(edge, '/')).status, 200);
 });
+
+t.test('S7: an Expect that nobody knows gets 400, and its body is nobody’s next request', async (t) => {
+  const edge = await startEdge();
+  t.teardown(() => edge.close());
+  const head = 'POST / HTTP/1.1\r\nhost: localhost\r\nexpect: anything\r\ncontent-length: 44\r\n\r\n';
+  const { text, closed } = await exchange(
+    plain(edge.port),
+    `${head}GET /smuggled HTTP/1.1\r\nhost: localhost\r\n\r\n`,
+  );
+  t.match(parseAnswer(text), { status: 400, code: 'BAD_REQUEST' });
+  t.equal(text.split('HTTP/1.1').length, 2);
+  t.ok(closed);
+});

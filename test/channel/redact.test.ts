@@ -51,6 +51,9 @@ const forms: [string, string][] = [
   ['as JSON', JSON.stringify(CANARY)],
   ['as JSON within JSON', JSON.stringify({ inner: JSON.stringify(CANARY) })],
   ["as Python's repr", "ValueError: invalid literal: 'can\"ary\\'\\n$`{{x}}\\\\end-of-it'"],
+  // What Python prints of KeyError(f"no {value!r}"), and of [json.dumps(value)].
+  ["as Python's repr within one", String.raw`KeyError: 'no \'can"ary\\\'\\n$${'`'}{{x}}\\\\end-of-it\''`],
+  ["as JSON within Python's repr", String.raw`['"can\\"ary\'\\n$${'`'}{{x}}\\\\end-of-it"']`],
 ];
 for (const [name, text] of forms) {
   t.test(`hides a value that stands there ${name}`, async (t) => {
@@ -59,6 +62,7 @@ for (const [name, text] of forms) {
       content: { evalue: text },
     });
     t.notMatch(content, 'end-of-it');
+    t.notMatch(content, 'ary', 'nor its first line, which is too short to be hidden alone');
     t.match(content, MASK);
   });
 }

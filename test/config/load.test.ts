@@ -197,3 +197,23 @@ t.test('an allow-list opens the system’s variables, and never the gateway’s 
   t.same(['HOME', 'SPIN_TOKEN', 'API_KEY'].map(runtimeEnv.lists), [true, false, false]);
   t.match(runtimeEnv.explain('API_KEY'), /does not list/);
 });
+
+t.test('one mistake hides no other: a bad port no token, an item of a list not the next', async (t) => {
+  const found = await mistakes({
+    SPIN_HOST: '0.0.0.0',
+    SPIN_PORT: 'abc',
+    SPIN_TLS: 'off',
+    SPIN_TOKEN: 'short',
+    SPIN_ALLOWED_ORIGINS: 'https://app.example/,*,https://right.example',
+    SPIN_TRUSTED_PROXIES: 'foo,10.0.0.0/8,bar',
+  });
+  t.same(found.map(({ variable }) => variable).sort(), [
+    'SPIN_ALLOWED_ORIGINS',
+    'SPIN_ALLOWED_ORIGINS',
+    'SPIN_PORT',
+    'SPIN_TLS',
+    'SPIN_TOKEN',
+    'SPIN_TRUSTED_PROXIES',
+    'SPIN_TRUSTED_PROXIES',
+  ]);
+});
