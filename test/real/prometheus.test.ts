@@ -101,7 +101,7 @@ t.test(
   async (t) => {
     const { kernel } = await startKernel(t);
     const silent = await execute(kernel, '%%prometheus\nup', { allow_stdin: false });
-    t.match(silent, { status: 'ok', shown: [{ 'text/plain': /1 row/ }] });
+    t.match(silent, { status: 'ok', data: [{ 'text/plain': /1 row/ }] });
     const asking = kernel.requestExecute({ code: 'print("got", input("? "))', allow_stdin: true });
     asking.onStdin = (message) => {
       kernel.sendInputReply(
