@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../errors.js';
 import { type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
+import { checkJson } from './json-check.js';
 import { parseJson } from './json-text.js';
 import { LegacyFrame } from './legacy.js';
 import { encodeV1, V1Frame } from './v1.js';
@@ -12,6 +13,9 @@ import { encodeV1, V1Frame } from './v1.js';
  * Source: https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html
  */
 export type Wire = 'v1' | 'legacy';
+
+/** From this many characters on a text is checked without being built: parsing it is faster, and takes its memory. */
+const LARGE = 1024 * 1024;
 
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 
@@ -44,7 +48,7 @@ export function decodeStrictly(wire: Wire, data: Buffer, binary: boolean): Frame
   const frame = decode(wire, data, binary);
   for (const text of frame.texts()) {
     if (!isUtf8(text)) throw malformed('A part of the message is not UTF-8.');
-    checkJson(text.toString('utf8'));
+    checkText(text.toString('utf8'));
   }
   for (const part of PARTS) {
     if (!frame.text(part).trimStart().startsWith('{'))
@@ -53,9 +57,10 @@ export function decodeStrictly(wire: Wire, data: Buffer, binary: boolean): Frame
   return frame;
 }
 
-function checkJson(text: string): void {
+function checkText(text: string): void {
   try {
-    parseJson(text);
+    if (text.length > LARGE) checkJson(text);
+    else parseJson(text);
   } catch {
     throw malformed('A part of the message is not JSON.');
   }

@@ -26,6 +26,14 @@ export interface Frame {
   replace(parts: Partial<Record<Part, string>>, buffers?: readonly Buffer[]): Payload;
 }
 
+/** Widgets send a few; each one takes memory of its own, and a frame has room for millions (invariant S14). */
+const MOST_BUFFERS = 100_000;
+
+/** @throws {GatewayError} MALFORMED_FRAME for more buffers than any message has */
+export function checkBuffers(count: number): void {
+  if (count > MOST_BUFFERS) throw malformed(`A message has at most ${MOST_BUFFERS} buffers.`);
+}
+
 const CHANNELS: readonly unknown[] = ['shell', 'control', 'stdin', 'iopub'];
 
 /** @throws {GatewayError} MALFORMED_FRAME for a channel that kernels don't have */

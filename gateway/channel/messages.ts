@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../errors.js';
 import { encode, type Wire } from './codec.js';
 import type { Frame, Part, Payload } from './frame.js';
-import { parseJson } from './json-text.js';
+import { parseJson, parseSmall } from './json-text.js';
 
 /**
  * The messages that the gateway reads or writes, by the protocol's own names.
@@ -61,11 +61,18 @@ export function lifeIn(frame: Frame): Life | undefined {
   return LIFE.includes(state) ? (state as Life) : undefined;
 }
 
-/** @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object */
+/** What Jupyter takes from a client in one message, in bytes; a kernel's may be larger, and most of one is output. */
+const LARGE = 10 * 1024 * 1024;
+
+/**
+ * @returns all of the part; of one that is larger than any client's, its strings and what is small
+ * @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object
+ */
 export function readObject(frame: Frame, part: Part): Record<string, unknown> {
   let value: unknown;
   try {
-    value = parseJson(frame.text(part));
+    const text = frame.text(part);
+    value = text.length > LARGE ? parseSmall(text, LARGE) : parseJson(text);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
   }
