@@ -205,7 +205,9 @@ t.test('an execute_request larger than Jupyter takes becomes an error in the cel
 
 t.test('a cell whose answer nobody can give asks for the end of its connection', async (t) => {
   const talk = conversation();
-  talk.execute('a', 'x', {}, { username: 'y'.repeat(11 * 1024 * 1024) });
+  const content = { code: 'x' };
+  const parent_header = { username: 'y'.repeat(11 * 1024 * 1024) };
+  talk.client('shell', { header: { msg_type: 'execute_request' }, parent_header, content });
   await talk.settled();
   t.match(talk.faults, [{ code: 'MESSAGE_TOO_LARGE' }]);
   t.same(talk.toKernel, []);
@@ -225,6 +227,8 @@ t.test('any other message larger than Jupyter takes is refused with 1009', async
   const talk = conversation();
   const large = { header: { msg_type: 'comm_msg' }, content: { data: 'y'.repeat(11 * 1024 * 1024) } };
   t.throws(() => talk.client('shell', large), { code: 'MESSAGE_TOO_LARGE' });
+  const username = 'y'.repeat(2 * 1024 * 1024);
+  t.throws(() => talk.execute('a', 'x', {}, { username }), { code: 'MESSAGE_TOO_LARGE' }, 'of a header');
 });
 
 t.test('a value is hidden from the moment it is delivered', async (t) => {
