@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import { pino } from 'pino';
 import t from 'tap';
 import { Secret } from '../../processors/secret.js';
 import { conversation, HELPER, rewriteTo } from '../support/conversation.js';
@@ -220,6 +222,23 @@ t.test('a cell that is too large for a kernel of another language gets an answer
   t.match(
     talk.toClient.find(({ header }) => header.msg_type === 'error')?.content.evalue,
     /larger than 10 MiB/,
+  );
+});
+
+t.test('of cells that share one msg_id, each has its log line', async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const talk = conversation({ log: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }) });
+  talk.execute('a', 'hidden()');
+  talk.execute('a', '1');
+  talk.reply('a', 'ok');
+  talk.reply('a', 'ok');
+  const cells = lines.filter(({ msg }) => msg === 'cell');
+  t.match(
+    cells.map(({ source, status }) => [source, status]),
+    [
+      [hash('sha256', 'hidden()'), 'unseen'],
+      [hash('sha256', '1'), 'ok'],
+    ],
   );
 });
 
