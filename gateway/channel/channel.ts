@@ -89,8 +89,7 @@ export class Channel {
       this.#queue(frame, header, payload, handling);
     else if (handling === 'pass') this.#parts.toKernel(payload);
     else if (handling === 'answer') this.#answer(header, payload);
-    else if (handling === 'refuse')
-      this.#executions.refuse(frame, header, 'Cells run on the shell channel only: send this one there.');
+    else if (handling === 'refuse') this.#executions.refuse(frame, header);
     else if (handling === 'drop') this.#dropped(header);
     else throw new GatewayError('MALFORMED_FRAME', `A client does not send on the ${frame.channel} channel.`);
   }
