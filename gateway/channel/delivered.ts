@@ -26,7 +26,8 @@ interface Value {
   readonly forms: readonly string[];
   /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
   readonly core: string;
-  readonly raw: Buffer;
+  /** The forms as they stand in a binary buffer. */
+  readonly bytes: readonly Buffer[];
 }
 
 /** The end of a stream so far, which the next chunk may turn into a value. */
@@ -54,7 +55,7 @@ export class Delivered {
   #add(value: string): void {
     const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
     const forms = formsOf(value);
-    this.#values.set(value, { forms, core: runs[0] ?? '', raw: Buffer.from(value) });
+    this.#values.set(value, { forms, core: runs[0] ?? '', bytes: forms.map((form) => Buffer.from(form)) });
     this.#reach = Math.max(this.#reach, ...forms.map((form) => form.length));
   }
 
@@ -139,10 +140,13 @@ export class Delivered {
   /** @returns the bytes with every value overwritten in place (a binary buffer must keep its length) */
   hideBytes(data: Buffer): Buffer {
     let copy: Buffer | undefined;
-    for (const { raw } of this.#values.values()) {
-      for (let at = data.indexOf(raw); at !== -1; at = data.indexOf(raw, at + 1)) {
-        copy ??= Buffer.from(data);
-        copy.fill('*', at, at + raw.length);
+    for (const { core, bytes } of this.#values.values()) {
+      if (core !== '' && !data.includes(core, 0, 'latin1')) continue;
+      for (const form of bytes) {
+        for (let at = data.indexOf(form); at !== -1; at = data.indexOf(form, at + 1)) {
+          copy ??= Buffer.from(data);
+          copy.fill('*', at, at + form.length);
+        }
       }
     }
     return copy ?? data;
