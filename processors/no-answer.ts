@@ -25,6 +25,7 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer (a firewall?)',
   UND_ERR_HEADERS_TIMEOUT: 'it took too long',
   UND_ERR_BODY_TIMEOUT: 'it stopped in the middle of its answer',
+  NONSENSE: 'what it sends is not what such a service sends',
   LINK_LOCAL: 'its name leads to a link-local address, where machines get their own credentials',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet: is the clock right? (TLS)',
   CERT_HAS_EXPIRED: 'its certificate has expired (TLS)',

@@ -31,6 +31,9 @@ export class Cells {
    */
   started(id: string, code: string, onError: (() => void) | undefined): void {
     const source = hash('sha256', code);
+    // An id that is used again would take the first cell's line; both are run.
+    const same = this.#running.get(id);
+    if (same) this.#write(same, 'unseen');
     this.#running.set(id, { source, startedAt: performance.now(), onError, processor: 'none' });
     if (this.#running.size <= MOST_RUNNING) return;
     const [oldest] = this.#running;

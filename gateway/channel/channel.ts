@@ -16,6 +16,9 @@ import { Lane, type Turn } from './lane.js';
 import { type Header, lifeIn, MessageWriter, parentId, readHeader } from './messages.js';
 import { Redactor } from './redact.js';
 
+/** Clients write some hundred characters. */
+const LONGEST_HEADER = 1024 * 1024;
+
 /** Clients write UUIDs, with a number behind them at most. */
 const LONGEST_ID = 1024;
 
@@ -71,6 +74,9 @@ export class Channel {
   /** @throws {GatewayError} for what isn't a message that a client may send: the caller closes the socket */
   fromClient(data: Buffer, binary: boolean): void {
     const frame = decodeStrictly(this.#parts.wire, data, binary);
+    // It is built anew in every answer of the gateway's own.
+    if (data.length > LONGEST_HEADER && frame.text('header').length > LONGEST_HEADER)
+      throw new GatewayError('MESSAGE_TOO_LARGE');
     const header = readHeader(frame);
     // It is kept until the cell's reply, beyond what is counted of waiting messages (invariant S15).
     if (header.msg_id.length > LONGEST_ID)
@@ -83,8 +89,7 @@ export class Channel {
       this.#queue(frame, header, payload, handling);
     else if (handling === 'pass') this.#parts.toKernel(payload);
     else if (handling === 'answer') this.#answer(header, payload);
-    else if (handling === 'refuse')
-      this.#executions.refuse(frame, header, 'Cells run on the shell channel only: send this one there.');
+    else if (handling === 'refuse') this.#executions.refuse(frame, header);
     else if (handling === 'drop') this.#dropped(header);
     else throw new GatewayError('MALFORMED_FRAME', `A client does not send on the ${frame.channel} channel.`);
   }

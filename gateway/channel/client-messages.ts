@@ -31,6 +31,8 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   shell: [
     // The only way for code that is rewritten and logged. Its user_expressions are evaluated as they stand.
     { types: ['execute_request'], handling: 'cell' },
+    // ipykernel before 7 unpickles a function and calls it, past rewriting and log (ipyparallel's, with engines of its own).
+    { types: ['apply_request'], handling: 'refuse' },
     // In a SPIN cell the gateway knows what could stand there; all others pass as they are. Nothing of it is run.
     { types: ['complete_request', 'inspect_request'], handling: 'assist' },
     // Widgets: handlers that a cell registered run with a client's data and buffers, byte for byte.
@@ -41,7 +43,7 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   ],
   control: [
     // ipykernel runs cells from here too, past queue, rewriting and log. No client needs it (JEP 47 has only shell).
-    { types: ['execute_request'], handling: 'refuse' },
+    { types: ['execute_request', 'apply_request'], handling: 'refuse' },
     // The debugger: its `evaluate` runs an expression. A user of the kernel may run anything anyway.
     { types: ['debug_request'], handling: 'pass' },
     // Interrupt, shutdown, subshells (JEP 91), and types of kernels' own.

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { GatewayError } from '../errors.js';
 import { type Frame, malformed, PARTS, type Part, type Payload, readObject } from './frame.js';
+import { checkJson } from './json-check.js';
 import { parseJson } from './json-text.js';
 import { LegacyFrame } from './legacy.js';
 import { encodeV1, V1Frame } from './v1.js';
@@ -12,6 +13,9 @@ import { encodeV1, V1Frame } from './v1.js';
  * Source: https://jupyter-server.readthedocs.io/en/latest/developers/websocket-protocols.html
  */
 export type Wire = 'v1' | 'legacy';
+
+/** From this many characters on a text is checked without being built: parsing it is faster, and takes its memory. */
+const LARGE = 1024 * 1024;
 
 export const V1_PROTOCOL = 'v1.kernel.websocket.jupyter.org';
 
@@ -45,15 +49,26 @@ export function decodeStrictly(wire: Wire, data: Buffer, binary: boolean): Frame
   for (const text of frame.texts()) {
     if (!isUtf8(text)) throw malformed('A part of the message is not UTF-8.');
     // In v1 the texts are the parts, which are read below.
-    if (wire === 'legacy') checkJson(text.toString('utf8'));
+    if (wire === 'legacy') checkText(text.toString('utf8'));
   }
-  for (const part of PARTS) readObject(frame, part);
+  for (const part of PARTS) checkPart(wire, frame, part);
   return frame;
 }
 
-function checkJson(text: string): void {
+function checkPart(wire: Wire, frame: Frame, part: Part): void {
+  const text = frame.text(part);
+  if (text.length <= LARGE) {
+    readObject(frame, part);
+    return;
+  }
+  if (wire === 'v1') checkText(text);
+  if (!text.trimStart().startsWith('{')) throw malformed(`The message's ${part} is not a JSON object.`);
+}
+
+function checkText(text: string): void {
   try {
-    parseJson(text);
+    if (text.length > LARGE) checkJson(text);
+    else parseJson(text);
   } catch {
     throw malformed('A part of the message is not JSON.');
   }

@@ -29,7 +29,8 @@ interface Value {
   readonly forms: readonly string[];
   /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
   readonly core: string;
-  readonly raw: Buffer;
+  /** The forms as they stand in a binary buffer. */
+  readonly bytes: readonly Buffer[];
 }
 
 /** The end of a stream so far, which the next chunk may turn into a value. */
@@ -67,7 +68,7 @@ export class Delivered {
     const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
     const forms = formsOf(value);
     const core = runs[0] ?? '';
-    this.#values.set(value, { forms, core, raw: Buffer.from(value) });
+    this.#values.set(value, { forms, core, bytes: forms.map((form) => Buffer.from(form)) });
     for (const form of forms) {
       for (let at = 0; at < form.length; at++)
         this.#pairs.add(pair(form.charCodeAt(at - 1), form.charCodeAt(at)));
@@ -164,10 +165,13 @@ export class Delivered {
   /** @returns the bytes with every value overwritten in place (a binary buffer must keep its length) */
   hideBytes(data: Buffer): Buffer {
     let copy: Buffer | undefined;
-    for (const { raw } of this.#values.values()) {
-      for (let at = data.indexOf(raw); at !== -1; at = data.indexOf(raw, at + 1)) {
-        copy ??= Buffer.from(data);
-        copy.fill('*', at, at + raw.length);
+    for (const { core, bytes } of this.#values.values()) {
+      if (core !== '' && !data.includes(core, 0, 'latin1')) continue;
+      for (const form of bytes) {
+        for (let at = data.indexOf(form); at !== -1; at = data.indexOf(form, at + 1)) {
+          copy ??= Buffer.from(data);
+          copy.fill('*', at, at + form.length);
+        }
       }
     }
     return copy ?? data;

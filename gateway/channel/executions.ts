@@ -78,12 +78,19 @@ export class Executions {
     };
   }
 
-  /** Answers a cell in the kernel's place: where no kernel can, or must, raise the error itself. */
-  refuse(frame: Frame, header: Header, evalue: string): void {
-    const { code } = readExecuteRequest(frame);
+  /** Answers a cell, or another request that would run code, in the kernel's place: where no kernel can, or must, raise the error itself. */
+  refuse(frame: Frame, header: Header, evalue = 'Code runs in cells on the shell channel only.'): void {
+    const { writer } = this.#parts;
     const error = { ename: 'SpinError', evalue };
-    for (const payload of this.#parts.writer.failed(frame, header, code, error))
-      this.#parts.toClient(payload);
+    const answer =
+      header.msg_type === 'execute_request'
+        ? writer.failed(frame, header, readExecuteRequest(frame).code, error)
+        : writer.answered(frame, header, header.msg_type.replace(/request$/, 'reply'), {
+            status: 'error',
+            ...error,
+            traceback: [evalue],
+          });
+    for (const payload of answer) this.#parts.toClient(payload);
   }
 
   async #rewrite(execution: Execution, metadata: Metadata): Promise<void> {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.js';
-import { parseJson } from './json-text.js';
+import { parseJson, parseSmall } from './json-text.js';
 
 /** The JSON parts of a message, in the order in which v1 puts them. */
 export type Part = 'header' | 'parent_header' | 'metadata' | 'content';
@@ -31,6 +31,14 @@ export interface Frame {
   replace(parts: Partial<Record<Part, string>>, buffers?: readonly Buffer[]): Payload;
 }
 
+/** Widgets send a few; each one takes memory of its own, and a frame has room for millions (invariant S14). */
+const MOST_BUFFERS = 100_000;
+
+/** @throws {GatewayError} MALFORMED_FRAME for more buffers than any message has */
+export function checkBuffers(count: number): void {
+  if (count > MOST_BUFFERS) throw malformed(`A message has at most ${MOST_BUFFERS} buffers.`);
+}
+
 const CHANNELS: readonly unknown[] = ['shell', 'control', 'stdin', 'iopub'];
 
 /** @throws {GatewayError} MALFORMED_FRAME for a channel that kernels don't have */
@@ -46,9 +54,13 @@ export function malformed(detail: string): GatewayError {
 /** A part beyond this size isn't kept parsed: a frame may wait long, and as objects JSON takes many times its size. */
 const KEPT_BYTES = 16 * 1024;
 
+/** What Jupyter takes from a client in one message, in bytes; a kernel's may be larger, and most of one is output. */
+const LARGE = 10 * 1024 * 1024;
+
 /**
  * Reads a part, once.
  *
+ * @returns all of the part; of one that is larger than any client's, its strings and what is small
  * @throws {GatewayError} MALFORMED_FRAME when the part isn't a JSON object
  */
 export function readObject(frame: Frame, part: Part): JsonObject {
@@ -64,7 +76,7 @@ export function readObject(frame: Frame, part: Part): JsonObject {
 
 function parsed(text: string): unknown {
   try {
-    return parseJson(text);
+    return text.length > LARGE ? parseSmall(text, LARGE) : parseJson(text);
   } catch {
     return undefined;
   }

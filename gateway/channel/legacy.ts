@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.js';
-import { channelName, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
+import { channelName, checkBuffers, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
 import { memberSpans, type Span } from './json-text.js';
 
 /**
@@ -22,7 +22,8 @@ export class LegacyFrame implements Frame {
     this.#buffers = buffers;
     try {
       this.#spans = memberSpans(json);
-      this.channel = channelName(JSON.parse(this.#member('channel')));
+      const channel = this.#member('channel');
+      this.channel = channelName(channel.startsWith('"') && JSON.parse(channel));
       for (const part of PARTS) this.#member(part);
     } catch (error) {
       throw error instanceof GatewayError
@@ -34,6 +35,7 @@ export class LegacyFrame implements Frame {
   static withBuffers(data: Buffer): LegacyFrame {
     const count = data.length >= 4 ? data.readUInt32BE(0) : 0;
     if (count < 1 || count > data.length / 4 - 1) throw malformed('The number of offsets is wrong.');
+    checkBuffers(count - 1);
     const offsets = Array.from({ length: count }, (_, index) => data.readUInt32BE(4 * (1 + index)));
     const ends = [...offsets.slice(1), data.length];
     const pieces = offsets.map((start, index) => {

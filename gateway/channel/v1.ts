@@ -1,4 +1,4 @@
-import { channelName, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
+import { channelName, checkBuffers, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
 
 /**
  * v1: u64-LE count n, n u64-LE offsets (the last is the end), then channel, header, parent_header, metadata,
@@ -15,6 +15,7 @@ export class V1Frame implements Frame {
     this.#count = data.length >= 8 ? readU64(data, 0) : 0;
     const count = this.#count;
     if (count < 6 || count > data.length / 8 - 1) throw malformed('The number of offsets is wrong.');
+    checkBuffers(count - 6);
     let previous = 8 * (1 + count);
     if (this.#offset(0) !== previous) throw malformed('The first offset is wrong.');
     for (let index = 1; index < count; index++) {

@@ -4,6 +4,8 @@ export interface Limits {
   readonly preamble: number;
   /** Milliseconds until a request's headers are complete. */
   readonly headers: number;
+  /** Milliseconds that the rest of a request's body may take once the request is answered: nobody reads it any more. */
+  readonly leftover: number;
   /** Milliseconds that an idle connection is kept; above the usual 60 s of proxies, so that they close first. */
   readonly keepAlive: number;
   /** How often (ms) node looks for requests that are too slow. */
@@ -19,6 +21,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   preamble: 20_000,
   headers: 30_000,
+  leftover: 30_000,
   keepAlive: 75_000,
   checkEvery: 5_000,
   headerBytes: 32 * 1024,

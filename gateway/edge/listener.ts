@@ -123,6 +123,7 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
   http.on('clientError', malformed.refuse);
   http.on('request', (req, res) => {
     malformed.track(req, res);
+    res.once('finish', () => cutLeftover(req, limits.leftover));
     const wrong = framingFault(req, false, limits.headerCount);
     if (wrong === undefined) {
       guard(req.socket, () => handlers.request(req, res));
@@ -152,6 +153,15 @@ function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server 
   // CONNECT is for forward proxies.
   http.on('connect', (_req, socket) => malformed.refuse(new Error('CONNECT'), socket));
   return http;
+}
+
+/** Whoever is refused may have announced a body; one that never comes would hold its connection for ever. */
+function cutLeftover(req: IncomingMessage, limit: number): void {
+  if (req.complete) return;
+  const cut = () => {
+    if (!req.complete) req.socket.destroy();
+  };
+  setTimeout(cut, limit).unref();
 }
 
 /**

@@ -44,6 +44,8 @@ export function sendResponse(
   upstream: Upstream,
 ): void {
   if (isLogin(response, upstream)) throw new GatewayError('UPSTREAM_REFUSED');
+  // A parser takes any three digits, and what is set before a failure would stand in the refusal.
+  if ((response.statusCode ?? 0) < 100) throw new GatewayError('UPSTREAM_REFUSED');
   const headers = towardsClient(response.headers, client, upstream);
   const filters = hasPage(response, req) && upstream.token ? scrubbing(headers, upstream.token.reveal()) : [];
   setHeaders(res, headers);

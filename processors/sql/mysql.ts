@@ -5,7 +5,7 @@ import { CellError } from '../processor.js';
 import { Answer } from './mysql-answer.js';
 import { optionsOf, refusalOf } from './mysql-login.js';
 import type { Parameter, Rendered } from './parameters.js';
-import { type Done, GuardedSocket, type Session, StatementError } from './session.js';
+import { type Done, GuardedSocket, outliveNonsense, type Session, StatementError } from './session.js';
 import type { Endpoint } from './settings.js';
 import type { Statement } from './statements.js';
 
@@ -29,6 +29,9 @@ export async function openMysql(endpoint: Endpoint): Promise<MysqlSession> {
     await new Promise<void>((resolve, reject) => {
       connection.connect((error) => (error ? reject(error) : resolve()));
     });
+    // Another one than the socket where there is TLS.
+    const { stream } = connection as Connection & { stream: GuardedSocket };
+    if (stream !== socket) outliveNonsense(stream);
     const session = new MysqlSession(connection, endpoint);
     await session.prepare();
     return session;

@@ -9,6 +9,7 @@ import { readerOf } from './postgres-types.js';
 import {
   type Done,
   type GuardedSocket,
+  outliveNonsense,
   PAGE_ROWS,
   PAGE_SIZE,
   type Session,
@@ -28,6 +29,8 @@ export async function openPostgres(endpoint: Endpoint): Promise<PostgresSession>
   const client = new Client(configOf(endpoint));
   // What breaks later shows in the statement that runs then; an idle session that breaks is not given out again.
   client.on('error', () => {});
+  const { connection } = client as unknown as { connection: Connection & { stream: GuardedSocket } };
+  connection.on('sslconnect', () => outliveNonsense(connection.stream));
   try {
     await client.connect();
     const session = new PostgresSession(client, endpoint);

@@ -1,4 +1,5 @@
 import { type NetConnectOpts, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { refusingLinkLocal } from '../link-local.js';
 import type { Page } from '../pages.js';
 import { CellError } from '../processor.js';
@@ -59,8 +60,30 @@ export const PAGE_ROWS = 5_000;
 /** How long a database may take to greet, in milliseconds. */
 export const GREETING_MS = 10_000;
 
+/**
+ * A driver throws at nonsense of a server from where nobody can catch it: that ends the connection, not the process
+ * (invariant S14).
+ */
+export function outliveNonsense(stream: Duplex): void {
+  const emit = stream.emit.bind(stream);
+  stream.emit = (event: string | symbol, ...parts: unknown[]) => {
+    if (event !== 'data') return emit(event, ...parts);
+    try {
+      return emit(event, ...parts);
+    } catch (cause) {
+      stream.destroy(Object.assign(new Error('nonsense', { cause }), { code: 'NONSENSE' }));
+      return true;
+    }
+  };
+}
+
 /** A socket that doesn't follow a name to where machines get their own credentials (invariant S12). */
 export class GuardedSocket extends Socket {
+  constructor() {
+    super();
+    outliveNonsense(this);
+  }
+
   override connect(...args: unknown[]): this {
     const [port, host] = args;
     const where: NetConnectOpts =

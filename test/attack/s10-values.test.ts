@@ -40,7 +40,7 @@ const ways: Readonly<Record<string, string>> = {
   'as an updated display':
     'd = display({"text/plain": "x"}, raw=True, display_id=True); d.update({"text/plain": v, "a/b": v}, raw=True)',
   'in a comm':
-    'from comm import create_comm\nc = create_comm("t", data={"a": v}, metadata={"m": v}, buffers=[v.encode()])\nc.send({v: v}, buffers=[b"..", b"." + v.encode() + b"."])',
+    'import json\nfrom comm import create_comm\nc = create_comm("t", data={"a": v}, metadata={"m": v}, buffers=[v.encode()])\nc.send({v: v}, buffers=[b"..", b"." + v.encode() + b".", json.dumps(v).encode()])',
   'as the next cell': 'get_ipython().set_next_input(v)',
   'in the pager': 'from IPython.core import page; page.page(v)',
   'as a warning': 'import warnings; warnings.warn(v)',

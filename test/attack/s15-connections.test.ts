@@ -97,6 +97,23 @@ t.test('S15: a slow upload is no attack: it takes the time it takes', async (t) 
   t.match(parseAnswer(text).echo, { size: 40 });
 });
 
+t.test('S15: whoever is refused does not hold the connection with a body that never comes', async (t) => {
+  const edge = await edgeFor(t, {}, { ...quick, leftover: 200 });
+  const refused = 'POST / HTTP/1.1\r\nhost: foreign.example\r\n';
+  for (const over of [plain, tls]) {
+    for (const body of ['content-length: 40\r\n\r\nx', 'transfer-encoding: chunked\r\n\r\n1\r\nx\r\n']) {
+      const { text, closed } = await exchange(over(edge.port), refused + body);
+      t.match(parseAnswer(text), { status: 421 });
+      t.ok(closed);
+    }
+  }
+  const { text } = await exchange(
+    plain(edge.port),
+    `${refused}content-length: 1\r\n\r\nx${start}connection: close\r\n\r\n`,
+  );
+  t.match(text, /^HTTP\/1\.1 421 .*HTTP\/1\.1 200 /s, 'a body that has come leaves the connection as it is');
+});
+
 t.test('S15: more connections than allowed are closed at once, and one line says so', async (t) => {
   const edge = await edgeFor(t, {}, { connections: 3 });
   const kept = [plain(edge.port), plain(edge.port), plain(edge.port)];

@@ -78,6 +78,7 @@ const databases: Readonly<Record<string, (socket: Socket) => void>> = {
   'speaks HTTP': (socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
   'sends garbage': (socket) =>
     socket.end(Buffer.from(Array.from({ length: 4096 }, (_, at) => (at * 7) % 251))),
+  'makes up a login': (socket) => socket.end(Buffer.from('5200000008ffffffff', 'hex')),
   'never ends': (socket) => {
     const piece = Buffer.alloc(64 * 1024, 'R');
     const more = () => {

@@ -133,6 +133,7 @@ t.test('S9: what is decided about each message stands in one table', async (t) =
   const decided = {
     shell: {
       execute_request: 'cell',
+      apply_request: 'refuse',
       comm_open: 'pass',
       comm_msg: 'pass',
       complete_request: 'assist',
@@ -140,6 +141,7 @@ t.test('S9: what is decided about each message stands in one table', async (t) =
     },
     control: {
       execute_request: 'refuse',
+      apply_request: 'refuse',
       debug_request: 'pass',
       interrupt_request: 'pass',
       new_request: 'pass',
@@ -151,6 +153,16 @@ t.test('S9: what is decided about each message stands in one table', async (t) =
     for (const [type, handling] of Object.entries(types))
       t.equal(handlingOf(channel, type), handling, `${channel} ${type}`);
   }
+});
+
+t.test('S9: a pickled function is not run on any channel, and its sender is told', async (t) => {
+  const talk = conversation();
+  for (const channel of ['shell', 'control']) {
+    talk.client(channel, { header: { msg_type: 'apply_request' }, content: {} });
+    const reply = talk.toClient.find((said) => said.channel === channel);
+    t.match(reply, { header: { msg_type: 'apply_reply' }, content: { status: 'error', ename: 'SpinError' } });
+  }
+  t.same(talk.toKernel, []);
 });
 
 t.test('S9: an unknown type passes where kernels have extensions, and never as an answer', async (t) => {

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+import { pino } from 'pino';
 import t from 'tap';
 import { Secret } from '../../processors/secret.js';
 import { conversation, HELPER, rewriteTo } from '../support/conversation.js';
@@ -205,7 +207,9 @@ t.test('an execute_request larger than Jupyter takes becomes an error in the cel
 
 t.test('a cell whose answer nobody can give asks for the end of its connection', async (t) => {
   const talk = conversation();
-  talk.execute('a', 'x', {}, { username: 'y'.repeat(11 * 1024 * 1024) });
+  const content = { code: 'x' };
+  const parent_header = { username: 'y'.repeat(11 * 1024 * 1024) };
+  talk.client('shell', { header: { msg_type: 'execute_request' }, parent_header, content });
   await talk.settled();
   t.match(talk.faults, [{ code: 'MESSAGE_TOO_LARGE' }]);
   t.same(talk.toKernel, []);
@@ -221,10 +225,29 @@ t.test('a cell that is too large for a kernel of another language gets an answer
   );
 });
 
+t.test('of cells that share one msg_id, each has its log line', async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const talk = conversation({ log: pino({}, { write: (line) => void lines.push(JSON.parse(line)) }) });
+  talk.execute('a', 'hidden()');
+  talk.execute('a', '1');
+  talk.reply('a', 'ok');
+  talk.reply('a', 'ok');
+  const cells = lines.filter(({ msg }) => msg === 'cell');
+  t.match(
+    cells.map(({ source, status }) => [source, status]),
+    [
+      [hash('sha256', 'hidden()'), 'unseen'],
+      [hash('sha256', '1'), 'ok'],
+    ],
+  );
+});
+
 t.test('any other message larger than Jupyter takes is refused with 1009', async (t) => {
   const talk = conversation();
   const large = { header: { msg_type: 'comm_msg' }, content: { data: 'y'.repeat(11 * 1024 * 1024) } };
   t.throws(() => talk.client('shell', large), { code: 'MESSAGE_TOO_LARGE' });
+  const username = 'y'.repeat(2 * 1024 * 1024);
+  t.throws(() => talk.execute('a', 'x', {}, { username }), { code: 'MESSAGE_TOO_LARGE' }, 'of a header');
 });
 
 t.test('a value is hidden from the moment it is delivered', async (t) => {

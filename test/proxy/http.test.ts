@@ -315,6 +315,15 @@ t.test('statuses and reason phrases pass', async (t) => {
   response.resume();
 });
 
+t.test('a status that is none becomes a 502 with nothing of the answer in it', async (t) => {
+  const odd = 'HTTP/1.1 099 Odd\r\ncontent-encoding: gzip\r\nset-cookie: a=b\r\ncontent-length: 3\r\n\r\nabc';
+  const front = await rawUpstream(t, (socket) => socket.on('data', () => socket.end(odd)));
+  const { status, headers, body } = await ask(`${front.url}/`);
+  t.match([status, JSON.parse(body)], [502, { code: 'UPSTREAM_REFUSED' }]);
+  t.equal(headers['content-encoding'], undefined);
+  t.equal(headers['set-cookie'], undefined);
+});
+
 t.test('answers without a body pass: HEAD, 204, 304', async (t) => {
   const { front } = await through(t, (req, res) => {
     if (req.method === 'HEAD') res.writeHead(200, { 'content-length': 7 }).end();
