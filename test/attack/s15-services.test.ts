@@ -11,18 +11,18 @@ t.setTimeout(120_000);
 
 /** A cell of each processor that speaks HTTP, with the path that it asks for. */
 const cells: Readonly<Record<string, readonly [cell: string, path: string, more: object]>> = {
-  prometheus: ['%%prometheus --timeout 2\nup', '/api/v1/query', {}],
-  rest: ['%%rest it --timeout 2\nGET /things', '/things', {}],
-  github: ['%%github --timeout 2\nGET /user', '/user', {}],
-  llm: ['%%llm --timeout 2\nhi', '/chat/completions', { model: 'm' }],
+  prometheus: ['%%prometheus --timeout 1\nup', '/api/v1/query', {}],
+  rest: ['%%rest it --timeout 1\nGET /things', '/things', {}],
+  github: ['%%github --timeout 1\nGET /user', '/user', {}],
+  llm: ['%%llm --timeout 1\nhi', '/chat/completions', { model: 'm' }],
 };
 
 /** What a service may do instead of answering, and how the cell's sentence begins or goes on. */
 const services: Readonly<Record<string, readonly [(response: ServerResponse) => void, RegExp]>> = {
-  'says nothing at all': [() => {}, /took longer than 2 s.*--timeout/],
+  'says nothing at all': [() => {}, /took longer than 1 s.*--timeout/],
   'sends a head and nothing more': [
     (response) => response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders(),
-    /took longer than 2 s.*--timeout/,
+    /took longer than 1 s.*--timeout/,
   ],
   'closes in the middle': [
     (response) => {
@@ -36,7 +36,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000000000000' });
       response.write('{"a": ');
     },
-    /larger than 256 MiB|took longer than 2 s/,
+    /larger than 256 MiB|took longer than 1 s/,
   ],
   'never ends': [
     (response) => {
@@ -47,7 +47,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more);
       more();
     },
-    /larger than 256 MiB|took longer than 2 s|something else than events/,
+    /larger than 256 MiB|took longer than 1 s|something else than events/,
   ],
   'compresses a bomb': [
     (response) => {
@@ -101,10 +101,10 @@ for (const [what, serve] of Object.entries(databases)) {
         password: new Secret('canary-password'),
       };
       const { error, text } = await performCell(
-        '%%sql --timeout 2\nselect 1',
+        '%%sql --timeout 1\nselect 1',
         oneConnection('sql', settings),
       );
-      t.match(error, /127\.0\.0\.1|took longer than 2 s/);
+      t.match(error, /127\.0\.0\.1|took longer than 1 s/);
       t.notMatch(text, 'canary-password');
       t.notMatch(error, /its log says more/, 'it is no fault of the gateway');
     });
