@@ -28,11 +28,12 @@ export function headName(code: string): string | undefined {
 export function readHead(code: string, isFlag: (processor: string, option: string) => boolean): Draft {
   const match = FIRST_LINE.exec(code);
   if (match === null) throw new CellError('A SPIN cell starts with %%name.');
-  const words = splitWords((match[3] ?? '').trim());
+  // The next one last: to take the first of many moves all others.
+  const words = splitWords((match[3] ?? '').trim()).reverse();
   let name = match[1] ?? '';
   let help = match[2] !== '';
   if (name === 'spin') {
-    name = (words.shift() ?? '').replace(/\?{1,2}$/, () => {
+    name = (words.pop() ?? '').replace(/\?{1,2}$/, () => {
       help = true;
       return '';
     });
@@ -40,7 +41,7 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
   const options: [string, Json | undefined][] = [];
   const plain: string[] = [];
   while (words.length > 0) {
-    const word = words.shift() ?? '';
+    const word = words.pop() ?? '';
     if (!word.startsWith('--')) {
       plain.push(word);
       continue;
@@ -48,7 +49,7 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
     const [option = '', ...value] = word.slice(2).split('=');
     if (value.length > 0) options.push([option, value.join('=')]);
     else if (isFlag(name, option)) options.push([option, true]);
-    else options.push([option, words[0]?.startsWith('--') ? undefined : words.shift()]);
+    else options.push([option, words.at(-1)?.startsWith('--') ? undefined : words.pop()]);
   }
   if (plain.length > 1) {
     throw new CellError(

@@ -1,6 +1,9 @@
 import { declaresEvaluated, isInSubscript, SimpleCommand } from './command.js';
 import { Redirections } from './heredoc.js';
 
+/** In characters: names are shorter, and no longer path can be run (PATH_MAX). */
+const LONGEST_WORD = 4096;
+
 const DECLARED = 'this script declares integer variables or name references (-i, -n), which bash evaluates';
 
 /**
@@ -107,7 +110,7 @@ class Lexer extends Redirections {
       } else {
         const written = word;
         const reader = command;
-        word += this.adds(() => {
+        word += this.#part(word, () => {
           this.within(
             () => reader.refusal(written),
             () => this.unquoted(),
@@ -116,6 +119,15 @@ class Lexer extends Redirections {
       }
     }
     endWord();
+  }
+
+  /**
+   * Reads a piece of a word. How a word begins tells what it is, and it is looked at wherever a reference stands: of a long
+   * one no more is kept.
+   */
+  #part(word: string, read: () => void): string {
+    const added = this.adds(read);
+    return word.length < LONGEST_WORD ? added : '';
   }
 
   /** `[[ … ]]`, after its opening: its words decide whether bash takes their neighbours as arithmetic. */
@@ -132,7 +144,7 @@ class Lexer extends Redirections {
       }
       if (this.here === '#' && word === '') this.unsure('a # inside [[ … ]]');
       const written = word;
-      word += this.adds(() => {
+      word += this.#part(word, () => {
         if (/[()<>&|]/.test(this.here)) this.copy();
         else {
           const why = () => (isInSubscript(written) ? 'bash evaluates a subscript as code' : undefined);
@@ -159,7 +171,7 @@ class Lexer extends Redirections {
         const written = word;
         const why = () =>
           isInSubscript(written) ? 'bash evaluates the subscript of an array as code' : undefined;
-        word += this.adds(() => this.within(why, () => this.unquoted()));
+        word += this.#part(word, () => this.within(why, () => this.unquoted()));
       }
     }
     this.close(')');

@@ -114,6 +114,7 @@ t.test('S15: a long script is read in the time that its length takes', (t) => {
     'one word': 'a'.repeat(300_000),
     'many words': 'a '.repeat(150_000),
     'many references': 'echo {{x}} '.repeat(50_000),
+    'one word of many references': `echo ${'{{x}}'.repeat(200_000)}`,
     'many names': `printf ${'{{x}} '.repeat(50_000)}`,
     'an array': `a=(${'b '.repeat(150_000)})`,
     'a condition': `[[ ${'b == '.repeat(100_000)}]]`,

@@ -348,5 +348,6 @@ t.test('S15: heads and bodies that invite a search without end are read at once'
   t.ok(processors.matches(`%%echo a${blanks}b`, {}));
   t.notOk(processors.matches(`%%echo${blanks}\rb`, {}));
   t.match(await codeOf(`%%echo --label "a${blanks}b"\n${'\\'.repeat(300_000)}`), '__spin__.echo');
+  t.match(await codeOf(`%%echo ${'--label x '.repeat(300_000)}`), '--label is given twice');
   t.match(await codeOf(`%%rest\nPOST http://a/\n\n${'\\'.repeat(300_000)}`), '__spin__.rest');
 });
