@@ -45,7 +45,10 @@ t.test('a kept token that others can read becomes private again', async (t) => {
 t.test('only var/ must be writable, as in an image with a volume', async (t) => {
   // Root writes here too: for root it is test/real/image.test.ts that has a read-only SPIN_HOME.
   const closed = mkdtempSync(join(tmpdir(), 'spin-test-'));
-  t.teardown(() => rmSync(closed, { recursive: true }));
+  t.teardown(() => {
+    chmodSync(closed, 0o755);
+    rmSync(closed, { recursive: true });
+  });
   mkdirSync(join(closed, 'var'));
   chmodSync(closed, 0o555);
   t.match(await load({ SPIN_HOME: closed }), { home: { root: closed } });
