@@ -33,6 +33,12 @@ export async function buildImage(name: string, ...args: string[]): Promise<void>
 /** What the README tells people to run with: nothing that the image doesn't need. */
 export const HARDENED = ['--read-only', '--tmpfs=/tmp', '--cap-drop=all', '--security-opt=no-new-privileges'];
 
+/** All that a container's processes have written. */
+export async function logOf(container: string): Promise<string> {
+  const { stdout, stderr } = await start('podman', ['logs', container]);
+  return stdout + stderr;
+}
+
 /** The port of 127.0.0.1 that a container's 8888 is published at. */
 export async function publishedPort(container: string): Promise<number> {
   return Number((await podman('port', container, '8888')).split(':').at(-1));
