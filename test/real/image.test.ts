@@ -130,7 +130,7 @@ t.test('the image with its Jupyter', async (t) => {
   );
 
   t.test('starts without any network, as any user number', async (t) => {
-    const alone = await start(t, FULL, '--network=none', '--user=1234567');
+    const alone = await start(t, FULL, '--network=none', '--user=1234567', '--passwd=false');
     const asks =
       'fetch("http://127.0.0.1:8888/readyz").then(({ status }) => process.exit(status === 200 ? 0 : 1))';
     await until(
