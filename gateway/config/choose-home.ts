@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { homeAt } from '../home.js';
 import { Mistake } from './problems.js';
 
 const DEFAULT = '/opt/spin';
@@ -21,18 +22,32 @@ export function chooseHome(env: NodeJS.ProcessEnv): ChosenHome {
   if (chosen !== undefined) {
     if (!isAbsolute(chosen))
       throw new Mistake(`"${chosen}" is not an absolute path.`, `An absolute path, e.g. ${DEFAULT}.`);
-    if (!makeWritable(chosen))
-      throw new Mistake(`${chosen} can't be written.`, 'A folder that the gateway may write, or make.');
+    const unwritable = whatCannotBeWritten(chosen);
+    if (unwritable !== undefined)
+      throw new Mistake(
+        `${unwritable} can't be written by user ${process.geteuid?.()}.`,
+        'A folder that the gateway may write, or make; or one in which it may write var/.',
+      );
     return { path: chosen, note: undefined };
   }
-  if (makeWritable(DEFAULT)) return { path: DEFAULT, note: undefined };
+  if (whatCannotBeWritten(DEFAULT) === undefined) return { path: DEFAULT, note: undefined };
   const path = join(data && isAbsolute(data) ? data : join(homedir(), '.local', 'share'), 'spin-runtime');
-  if (!makeWritable(path))
+  if (whatCannotBeWritten(path) !== undefined)
     throw new Mistake(
       `Neither ${DEFAULT} nor ${path} can be written.`,
       'The path of a folder that the gateway may write.',
     );
   return { path, note: `SPIN_HOME is ${path}, because ${DEFAULT} can't be written` };
+}
+
+/**
+ * All that a running gateway writes is below `var/`: the rest may be read-only, as in an image whose volume
+ * is mounted there.
+ */
+function whatCannotBeWritten(home: string): string | undefined {
+  const state = homeAt(home).var;
+  const needed = existsSync(state) ? state : home;
+  return makeWritable(needed) ? undefined : needed;
 }
 
 function makeWritable(path: string): boolean {

@@ -15,7 +15,7 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export function cleanEnvironment(
   home: Home,
   folder: RunFolder,
-  userName = userInfo().username,
+  userName = ownName(),
   gateway: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
   const kept = Object.entries(gateway).filter(
@@ -42,6 +42,15 @@ export function cleanEnvironment(
     JUPYTER_RUNTIME_DIR: join(folder.scratch, 'runtime'),
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
   };
+}
+
+/** A container platform may choose a user number that has no name (OpenShift); then the number stands for it. */
+function ownName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.geteuid?.());
+  }
 }
 
 function shell(): string {

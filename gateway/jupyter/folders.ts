@@ -17,7 +17,9 @@ export function jupyterFolders(home: Home): readonly string[] {
 export async function prepareFolders(home: Home, user: UserId | undefined): Promise<void> {
   await mkdir(home.var, { recursive: true, mode: 0o700 });
   if (user !== undefined) {
-    await chmod(home.root, ((await lstat(home.root)).mode & 0o777) | 0o011);
+    const mode = (await lstat(home.root)).mode & 0o777;
+    // An image's SPIN_HOME is open enough, and read-only.
+    if ((mode & 0o011) !== 0o011) await chmod(home.root, mode | 0o011);
     await chown(home.var, process.geteuid?.() ?? 0, user.gid);
     await chmod(home.var, 0o710);
   }

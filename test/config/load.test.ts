@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -40,6 +40,18 @@ t.test('a kept token that others can read becomes private again', async (t) => {
   writeFileSync(file, 'kept-token-0123456789\n', { mode: 0o644 });
   t.equal((await load({})).token.reveal(), 'kept-token-0123456789');
   t.equal(statSync(file).mode & 0o777, 0o600);
+});
+
+t.test('only var/ must be writable, as in an image with a volume', async (t) => {
+  // Root writes here too: for root it is test/real/image.test.ts that has a read-only SPIN_HOME.
+  const closed = mkdtempSync(join(tmpdir(), 'spin-test-'));
+  t.teardown(() => {
+    chmodSync(closed, 0o755);
+    rmSync(closed, { recursive: true });
+  });
+  mkdirSync(join(closed, 'var'));
+  chmodSync(closed, 0o555);
+  t.match(await load({ SPIN_HOME: closed }), { home: { root: closed } });
 });
 
 t.test('all settings together', async (t) => {

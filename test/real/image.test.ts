@@ -1,0 +1,186 @@
+import t, { type Test } from 'tap';
+import { ask, cookieFrom, postForm } from '../support/ask.js';
+import { connect, execute } from '../support/client.js';
+import { freePort } from '../support/free-port.js';
+import { startStockJupyter } from '../support/jupyter.js';
+import { buildImage, HARDENED, isHealthy, logOf, podman, publishedPort } from '../support/podman.js';
+import { until } from '../support/until.js';
+
+t.setTimeout(900_000);
+
+const FULL = 'spin-runtime';
+const GATEWAY = 'spin-runtime-gateway';
+const TOKEN = 'image-test-token-0123456789';
+const START_MS = 120_000;
+const SPIN = [`--env=SPIN_TOKEN=${TOKEN}`, '--env=API_KEY=canary-value-5512'];
+
+/** Starts a container that is removed, with the volumes that have no name, after the test. */
+async function start(t: Test, image: string, ...args: string[]) {
+  const id = await podman('run', '--detach', ...HARDENED, ...SPIN, ...args, image);
+  t.teardown(() => podman('rm', '--force', '--volumes', id));
+  return id;
+}
+
+async function isReady(origin: string): Promise<boolean> {
+  return ask(`${origin}/readyz`).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+}
+
+/** Waits until its Jupyter answers; gives where. */
+async function started(id: string): Promise<string> {
+  const origin = `http://127.0.0.1:${await publishedPort(id)}`;
+  await until(() => isReady(origin), START_MS).catch(async (error) => {
+    throw new Error(`${error.message}\n${await logOf(id)}`);
+  });
+  return origin;
+}
+
+/** The authority that people have told their browsers to trust; a certificate for a new host name is another. */
+function authority(id: string): Promise<string> {
+  return podman('exec', id, 'cat', '/opt/spin/var/tls/ca.pem');
+}
+
+/** `NoNewPrivs`, `CapEff` … of the gateway's process. */
+async function processStatus(id: string): Promise<Record<string, string>> {
+  const text = await podman('exec', id, 'node', '-p', 'fs.readFileSync("/proc/1/status", "utf8")');
+  return Object.fromEntries(text.split('\n').map((line) => line.split(/:\s+/) as [string, string]));
+}
+
+/** @returns the exit status: 137 when it had to be killed after the ten seconds that `docker stop` gives */
+async function stop(id: string): Promise<string> {
+  await podman('stop', '--time=10', id);
+  return podman('inspect', '--format', '{{.State.ExitCode}}', id);
+}
+
+t.test('the image with its Jupyter', async (t) => {
+  await buildImage(FULL);
+  const volume = `spin-test-${process.pid}`;
+  await podman('volume', 'create', volume);
+  t.teardown(() => podman('volume', 'rm', '--force', volume));
+  const id = await start(t, FULL, '--publish=127.0.0.1::8888', `--volume=${volume}:/opt/spin/var`);
+  const origin = await started(id);
+
+  t.test('is healthy, and runs as nobody in particular with nothing that it could do', async (t) => {
+    t.ok(await isHealthy(id));
+    const status = await processStatus(id);
+    t.match(status, { Name: 'tini', Uid: /^10001\s/, CapEff: '0000000000000000', NoNewPrivs: '1' });
+    const search = ['/', '-xdev', '-path', '/opt/spin/var', '-prune', '-o', '-perm', '/6000', '-print'];
+    t.equal(await podman('exec', '--user=0', id, 'find', ...search), '', 'nothing gets other rights');
+  });
+
+  t.test('says at start that notebook code can read the credentials (S18)', async (t) => {
+    t.match(await logOf(id), /Notebook code can read the credentials of the gateway/);
+  });
+
+  let cookie = '';
+  const trusted = await authority(id);
+
+  t.test('runs cells, and installs packages, for whoever logs in', async (t) => {
+    t.equal((await ask(`${origin}/api/status`)).status, 401);
+    cookie = cookieFrom(await postForm(`${origin}/spin/login`, { token: TOKEN }));
+    t.equal((await ask(`${origin}/api/status`, { headers: { cookie } })).status, 200);
+    const client = connect({ origin, token: TOKEN });
+    t.teardown(() => client.close());
+    const kernel = await client.kernels.startNew();
+    t.match(await execute(kernel, '%%shell\nid -u; echo {{runtime_env:API_KEY}} | tee /dev/stderr | wc -c'), {
+      status: 'ok',
+      stdout: '10001\n18\n',
+      stderr: '***\n',
+    });
+    t.match(await execute(kernel, 'open("kept.txt", "w").write("kept")'), { status: 'ok' });
+    await execute(kernel, WHEEL);
+    const { stdout } = await execute(kernel, '%pip install --no-index ./spinprobe-1.0-py3-none-any.whl');
+    t.match(stdout, /Successfully installed spinprobe-1\.0/);
+    await kernel.shutdown();
+  });
+
+  t.test('stops in time while a cell runs that will not end', async (t) => {
+    const client = connect({ origin, token: TOKEN });
+    t.teardown(() => client.close());
+    const kernel = await client.kernels.startNew();
+    const future = kernel.requestExecute({
+      code: 'import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint("busy", flush=True)\nwhile True: time.sleep(1)',
+    });
+    future.done.catch(() => {});
+    await new Promise<void>((resolve) => {
+      future.onIOPub = ({ header }) => {
+        if (header.msg_type === 'stream') resolve();
+      };
+    });
+    t.equal(await stop(id), '0');
+  });
+
+  t.test(
+    'a new container with the same volume keeps authority, sessions, notebooks and packages',
+    async (t) => {
+      const next = await start(t, FULL, '--publish=127.0.0.1::8888', `--volume=${volume}:/opt/spin/var`);
+      const origin = await started(next);
+      t.equal(await authority(next), trusted);
+      t.equal((await ask(`${origin}/api/contents/kept.txt`, { headers: { cookie } })).status, 200);
+      const client = connect({ origin, token: TOKEN });
+      t.teardown(() => client.close());
+      const kernel = await client.kernels.startNew();
+      t.match(await execute(kernel, 'import spinprobe; print(spinprobe.__version__)'), { stdout: '1.0\n' });
+    },
+  );
+
+  t.test('starts without any network, as any user number', async (t) => {
+    const alone = await start(t, FULL, '--network=none', '--user=1234567', '--passwd=false');
+    const asks =
+      'fetch("http://127.0.0.1:8888/readyz").then(({ status }) => process.exit(status === 200 ? 0 : 1))';
+    await until(
+      () =>
+        podman('exec', alone, 'node', '-e', asks).then(
+          () => true,
+          () => false,
+        ),
+      START_MS,
+    );
+    t.match(await processStatus(alone), { Uid: /^1234567\s/, Gid: /^0\s/ });
+    t.ok(await isHealthy(alone));
+  });
+});
+
+t.test('the gateway-only image in front of a Jupyter that runs already', async (t) => {
+  await buildImage(GATEWAY, '--target=gateway');
+  const jupyter = await startStockJupyter();
+  t.teardown(() => jupyter.close());
+  const port = await freePort();
+  const id = await start(
+    t,
+    GATEWAY,
+    '--network=host',
+    '--env=SPIN_HOST=127.0.0.1',
+    `--env=SPIN_PORT=${port}`,
+    `--env=SPIN_UPSTREAM=${jupyter.url}`,
+    `--env=SPIN_UPSTREAM_TOKEN=${jupyter.token}`,
+  );
+  const origin = `http://127.0.0.1:${port}`;
+  await until(() => isReady(origin), START_MS);
+
+  t.ok(await isHealthy(id));
+  const client = connect({ origin, token: TOKEN });
+  t.teardown(() => client.close());
+  const kernel = await client.kernels.startNew();
+  t.match(await execute(kernel, '%%shell\necho {{runtime_env:API_KEY}}'), { status: 'ok', stdout: '***\n' });
+  t.match(await execute(kernel, 'import os; print("SPIN_TOKEN" in os.environ)'), { stdout: 'False\n' });
+  for (const program of ['python3', 'sh', 'bash']) {
+    await t.rejects(podman('exec', id, program, '-c', ''), /not found|no such file/i, `no ${program}`);
+  }
+  const bytes = Number(await podman('image', 'inspect', '--format', '{{.Size}}', GATEWAY));
+  t.ok(bytes < 200_000_000, `${Math.round(bytes / 1e6)} MB`);
+  t.equal(await stop(id), '0');
+});
+
+/** Writes a wheel with one module: no index is needed. */
+const WHEEL = `
+import zipfile
+info = "spinprobe-1.0.dist-info"
+with zipfile.ZipFile("spinprobe-1.0-py3-none-any.whl", "w") as wheel:
+    wheel.writestr("spinprobe.py", "__version__ = '1.0'\\n")
+    wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: spinprobe\\nVersion: 1.0\\n")
+    wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    wheel.writestr(f"{info}/RECORD", "")
+`;
