@@ -2,7 +2,7 @@ import type { Locator, Page } from 'playwright-core';
 import type { TestGateway } from './gateway.js';
 
 /** How long a kernel's start or a page of JupyterLab's may take on a small, busy machine, in milliseconds. */
-export const PATIENCE = 60_000;
+export const PATIENCE = 120_000;
 
 /** The notebook that a page of JupyterLab or Notebook 7 shows, used as a person uses it. */
 export class LabNotebook {
