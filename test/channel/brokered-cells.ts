@@ -68,6 +68,20 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     t.match(await client.execute('6 * 7'), { status: 'ok' }, 'and the kernel goes on');
   });
 
+  await t.test('a kernel that dies ends the request at the service', async (t) => {
+    const id = await startKernel(gateway);
+    t.teardown(() => kernel('DELETE', id));
+    const client = await openRawClient(gateway, id, 'v1');
+    t.teardown(() => client.close());
+    const pid = Number((await client.execute('import os; print(os.getpid())')).stdout);
+    const asked = service.asked();
+    client.send('execute_request', { code: CELL, silent: false });
+    const { left } = await asked;
+    process.kill(pid, 'SIGKILL');
+    await left;
+    t.pass('without waiting for the service');
+  });
+
   await t.test('a cell whose client left ends, and the client that returns gets the rest', async (t) => {
     const { id, client, cell, response } = await begun(t);
     client.socket.close();
