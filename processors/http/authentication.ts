@@ -68,9 +68,6 @@ export async function prove(
   if (api_key !== undefined) {
     const value = api_key.reveal();
     if (api_key_header !== undefined) return header(api_key_header.toLowerCase(), value);
-    // Services quote the URL that they were asked.
-    hide(new Secret(percentEncoded(value, '')));
-    hide(new Secret(new URLSearchParams({ '': value }).toString().slice(1)));
     return { headers: {}, query: [[api_key_query ?? '', value]] };
   }
   if (token_url === undefined) return { headers: {}, query: [] };

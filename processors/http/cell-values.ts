@@ -1,8 +1,7 @@
 import type { Job } from '../brokered.js';
 import type { Context } from '../processor.js';
 import { isProvided, referencesIn } from '../references.js';
-import { Secret } from '../secret.js';
-import { percentEncoded, type Values } from './template.js';
+import type { Values } from './template.js';
 
 /** The values that a cell with a connection refers to. */
 export interface CellValues {
@@ -26,10 +25,7 @@ export function cellValues(
   return {
     variables: [...references.filter((name) => !isProvided(name)), ...(dict === undefined ? [] : [dict])],
     of({ values, hide }) {
-      for (const [, secret] of given) {
-        hide(secret);
-        hide(new Secret(percentEncoded(secret.reveal(), '')));
-      }
+      for (const [, secret] of given) hide(secret);
       const provided = given.map(
         ([name, secret]) => [name, { type: 'text', value: secret.reveal() }] as const,
       );
