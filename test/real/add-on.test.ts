@@ -1,21 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { startAlertmanager } from '../support/alertmanager.js';
 import { complete } from '../support/completion.js';
+import { blocksOf } from '../support/page.js';
 import { PASSWORD, USER } from '../support/prometheus.js';
 import { startRuntime } from '../support/runtime.js';
 
 t.setTimeout(180_000);
 
-/** The integration that CONTRIBUTING.md shows. */
-async function shownIntegration(): Promise<string> {
-  const [, section = ''] = (await readFile('CONTRIBUTING.md', 'utf8')).split('### One with connections');
-  const [, source = ''] = /^```js\n(.*?)^```$/ms.exec(section) ?? [];
-  return source;
-}
-
 t.test('the integration that CONTRIBUTING.md shows works as it says', async (t) => {
-  const source = await shownIntegration();
+  const [{ text: source } = { text: '' }] = await blocksOf('CONTRIBUTING.md', 'One with connections');
   t.ok(source.split('\n').length <= 60, 'in at most 60 lines');
   const labels = { alertname: 'Disk "full"', severity: 'critical' };
   const alertmanager = await startAlertmanager([
