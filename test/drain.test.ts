@@ -92,10 +92,11 @@ t.test('brokered cells get their results, also one whose client has left', async
   await until(
     () => gateway.lines('a client left in the middle of a brokered cell, which goes on').length > 0,
   );
+  const goodbye = closed(stays.socket);
   const ended = gateway.close();
   service.answer(seen.response);
   t.match(await stays.answer(seen.cell), { status: 'ok' });
-  t.same(await closed(stays.socket), GOODBYE);
+  t.same(await goodbye, GOODBYE);
   service.answer(unseen.response);
   await ended;
   const asked = await fetch(`${jupyter.url}/api/kernels/${other}?token=${jupyter.token}`);
