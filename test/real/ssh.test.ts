@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ask, askUpgrade, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
 import { connect, execute } from '../support/client.js';
-import { freePort } from '../support/free-port.js';
+import { accepts, freePort } from '../support/free-port.js';
 import { startStockJupyter } from '../support/jupyter.js';
 import { blocksOf, runBlock } from '../support/page.js';
-import { accepts, type Sshd, startSshd } from '../support/sshd.js';
+import { type Sshd, startSshd } from '../support/sshd.js';
 import { until } from '../support/until.js';
 
 const PAGE = 'docker/ssh.md';
