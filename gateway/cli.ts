@@ -11,6 +11,7 @@ import { listConnections, testConnections } from './connections/command.js';
 import { type ConnectionDesk, createDesk } from './connections/desk.js';
 import { CatalogueError } from './connections/problem.js';
 import { createTrial } from './connections/trial.js';
+import { examine, show } from './doctor/doctor.js';
 import { CertificateError } from './edge/certificate-files.js';
 import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
@@ -93,6 +94,18 @@ async function tryConnections(name: string | undefined): Promise<void> {
   if (!works) process.exit(EX_UNAVAILABLE);
 }
 
+/** Says what is wrong, and what to do about it; ends with a failure where something doesn't work. */
+async function printFindings(): Promise<void> {
+  const { config } = await loadConfig(process.env);
+  let works = true;
+  const url = browserUrl({ ...config, publicUrl: undefined }, config.listen);
+  for await (const finding of examine({ config, url, openDesk: () => openDesk(config) })) {
+    process.stdout.write(show(finding));
+    if (finding.state === 'failed') works = false;
+  }
+  if (!works) process.exit(EX_UNAVAILABLE);
+}
+
 function print(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
@@ -124,6 +137,11 @@ connections
   .argument('[name]', 'default: all')
   .description('reach each service with its credentials and say what failed')
   .action(tryConnections);
+
+program
+  .command('doctor')
+  .description('look at everything that the gateway needs, and say what to do about what is wrong')
+  .action(printFindings);
 
 /** What a person reads of a failure, and the exit status for whatever started the gateway. */
 function explain(error: unknown): [message: string, status: number] {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -50,6 +51,26 @@ t.test('every wrong setting is told at once, with exit status 78 and no secret',
   for (const name of ['SPIN_PORT', 'SPIN_TOKN', 'SPIN_TOKEN']) t.match(stderr, `${name}: `);
   t.notMatch(stderr, TOKEN);
   t.notMatch(stderr, /\n {4}at /, 'no stack');
+});
+
+t.test('the doctor says what is wrong, and what to do about it', async (t) => {
+  const connections = `connections: {prod: {type: prometheus, url: "http://127.0.0.1:9"}}\n`;
+  const home = t.testdir({ 'connections.yaml': connections, 'bad.yaml': 'connections: {prod: {type: x}}\n' });
+  const env = {
+    SPIN_HOME: home,
+    SPIN_TOKEN: TOKEN,
+    SPIN_PORT: '0',
+    SPIN_UPSTREAM: 'http://127.0.0.1:9',
+    SPIN_CONNECTIONS: join(home, 'connections.yaml'),
+  };
+  const sick = await run(['doctor'], env);
+  t.match(sick, { status: 69, stderr: '' });
+  t.match(sick.stdout, /^ok {7}Node\.js {6}\d/);
+  t.match(sick.stdout, /^failed {3}Jupyter .*nothing listens there\.\n {22}→ .*SPIN_UPSTREAM/m);
+  t.match(sick.stdout, /^failed {3}connection prod .*\n {22}→ .*SPIN_CONNECTIONS/m);
+  t.notMatch(sick.stdout, TOKEN);
+  const bad = await run(['doctor'], { ...env, SPIN_CONNECTIONS: join(home, 'bad.yaml') });
+  t.match(bad, { status: 69, stdout: /^failed {3}connections  .*bad\.yaml:1: /m });
 });
 
 t.test('an add-on that can not be loaded is a wrong setting too', async (t) => {

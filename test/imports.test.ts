@@ -17,6 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/jupyter': ['gateway/proxy'],
   'gateway/config': [],
   'gateway/connections': ['processors'],
+  'gateway/doctor': ['gateway/connections', 'gateway/edge', 'gateway/jupyter', 'gateway/proxy', 'processors'],
   processors: [],
 };
 /** Only these put the stages together. */
