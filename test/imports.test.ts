@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/edge': [],
+  'gateway/acme': ['gateway/edge', 'processors'],
   'gateway/api': ['gateway/edge'],
   'gateway/proxy': ['gateway/edge'],
   'gateway/channel': ['gateway/edge', 'gateway/proxy', 'processors'],
