@@ -98,6 +98,7 @@ export async function openAcmeCertificates(
   };
 
   const look = async (): Promise<void> => {
+    clearTimeout(timer);
     try {
       take(await store.load(Date.now()));
       if (isDue()) {
@@ -112,7 +113,14 @@ export async function openAcmeCertificates(
     }
     if (ending.signal.aborted) return;
     const next = Math.max(due, retryAt) - Date.now();
-    timer = setTimeout(look, Math.min(Math.max(next, shortest), lookEvery)).unref();
+    timer = setTimeout(lookAlone, Math.min(Math.max(next, shortest), lookEvery)).unref();
+  };
+  let looking: Promise<void> | undefined;
+  const lookAlone = (): Promise<void> => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 
   local.onChange((pair) => {
@@ -123,7 +131,12 @@ export async function openAcmeCertificates(
     current: () => current ?? local.current(),
     onChange: (listener) => listeners.push(listener),
     challenges,
-    start: () => void look(),
+    start: () => void lookAlone(),
+    look() {
+      // Whoever asks has perhaps mended what was wrong: no need to wait for hours then.
+      retryAt = 0;
+      return lookAlone();
+    },
     close() {
       ending.abort();
       clearTimeout(timer);

@@ -15,6 +15,8 @@ export interface Certificates {
   onChange(listener: (pair: KeyPair) => void): void;
   /** Proofs for a certificate authority; undefined where none ever asks for one. */
   readonly challenges?: Challenges;
+  /** Looks for a new pair now, as it is done every few seconds. Never rejects. */
+  look(): Promise<void>;
   /** Ends the watching or renewing. */
   close(): void;
 }

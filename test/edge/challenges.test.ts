@@ -13,7 +13,13 @@ const NAME = 'jupyter.example.com';
 /** A listener with this runtime's own certificate; its HTTP says whether the challenges answered. */
 async function serve(t: Test, challenges: Challenges) {
   const pair = selfSigned(['own.example']);
-  const certificates = { current: () => pair, onChange: () => undefined, challenges, close: () => undefined };
+  const certificates = {
+    current: () => pair,
+    onChange: () => undefined,
+    challenges,
+    look: async () => undefined,
+    close: () => undefined,
+  };
   const listener = await listen(
     { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, trustedProxies: [] },
     certificates,
