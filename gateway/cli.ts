@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { builtIn, kindsOf } from '../processors/index.js';
@@ -13,6 +14,7 @@ import { CatalogueError } from './connections/problem.js';
 import { createTrial } from './connections/trial.js';
 import { examine, show } from './doctor/doctor.js';
 import { CertificateError } from './edge/certificate-files.js';
+import { readLocalAuthority } from './edge/local-ca.js';
 import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
 import { createLog, type Log } from './log.js';
@@ -106,6 +108,28 @@ async function printFindings(): Promise<void> {
   if (!works) process.exit(EX_UNAVAILABLE);
 }
 
+/** The local CA's certificate on stdout; what it is, and what to do with it, on stderr. */
+async function printLocalAuthority(): Promise<void> {
+  const { config } = await loadConfig(process.env);
+  if (config.tls.mode === 'off' || config.tls.files !== undefined) {
+    const why = config.tls.mode === 'off' ? 'SPIN_TLS is off' : 'SPIN_TLS_CERT brings a certificate';
+    process.stderr.write(`spin-runtime: there is no local CA to trust: ${why}.\n`);
+    process.exit(EX_CONFIG);
+  }
+  const pem = await readLocalAuthority(config.home.tls);
+  if (pem === undefined) {
+    process.stderr.write(
+      'spin-runtime: there is no local CA yet. The first start of the gateway makes it.\n',
+    );
+    process.exit(EX_UNAVAILABLE);
+  }
+  const { fingerprint256, validTo } = new X509Certificate(pem);
+  process.stdout.write(pem);
+  process.stderr.write(
+    `SHA-256 ${fingerprint256}, valid to ${validTo}.\nHow each system learns to trust it: docker/certificates.md\n`,
+  );
+}
+
 function print(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
@@ -129,6 +153,13 @@ program
   .command('login-url')
   .description('print a link that logs in once, within ten minutes')
   .action(printLoginUrl);
+
+program
+  .command('cert')
+  .description('certificates')
+  .command('ca')
+  .description("print the local CA's certificate (PEM), to be trusted by browsers and systems")
+  .action(printLocalAuthority);
 
 const connections = program.command('connections').description('the connection catalogue (SPIN_CONNECTIONS)');
 connections.command('list').description('print name, type and default').action(printConnections);

@@ -2,6 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { loadAddOns } from '../processors/add-ons.js';
 import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
 import type { Processor } from '../processors/processor.js';
+import { openAcmeCertificates } from './acme/certificates.js';
 import { createApi } from './api/api.js';
 import { PageMask } from './channel/broker-mask.js';
 import { Kernels } from './channel/kernels.js';
@@ -58,7 +59,8 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     port: browserPort(config),
     log,
   });
-  const certificates = await openCertificates(config, log);
+  const acme = config.acme && (await openAcmeCertificates(config, config.acme, log));
+  const certificates = acme ?? (await openCertificates(config, log));
   const addOns = await openAddOns(config);
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
@@ -92,9 +94,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     proxy,
     channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
     ready: createReadiness(upstream),
+    challenges: certificates?.challenges,
     log,
   });
   const listener = await listen(config, certificates, router, log);
+  acme?.start();
   const url = browserUrl(config, listener.address);
   return {
     url,

@@ -6,6 +6,7 @@ import { type ConnectOptions, connectChannel, kernelOf } from './channel/connect
 import type { Config } from './config.js';
 import type { Admission } from './edge/admission.js';
 import { type Arrival, createArrivals } from './edge/arrival.js';
+import type { Challenges } from './edge/challenges.js';
 import { answerPreflight, corsHeaders } from './edge/cors.js';
 import type { Identified, Identity } from './edge/identity.js';
 import type { Handlers } from './edge/listener.js';
@@ -26,6 +27,8 @@ export interface RouterParts {
   readonly channel: ConnectOptions;
   /** Asks the upstream whether it answers. */
   readonly ready: () => Promise<boolean>;
+  /** Proofs for a certificate authority; undefined where none ever asks for one. */
+  readonly challenges: Challenges | undefined;
   readonly log: Log;
 }
 
@@ -47,6 +50,8 @@ export function createRouter(parts: RouterParts): Handlers {
   };
 
   const request = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    // Before the transport's policy, which would send the authority from port 80 to a certificate that isn't there yet.
+    if (parts.challenges?.answer(req, res)) return;
     const arrival = arrivals.receive(req, false);
     const { client, target, redirect: https, hsts } = arrival;
     if (target.path === '/healthz') return sendHealth(res);

@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import { Secret } from '../../processors/secret.js';
 import type { Config, Listen, TlsSetting, UpstreamSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
+import { readAcme } from './acme.js';
 import { chooseHome } from './choose-home.js';
 import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
@@ -67,10 +68,13 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   );
   const several = <T>(name: string, read: (part: string) => T) =>
     list(env[name]).flatMap((part) => problems.try(name, () => read(part)) ?? []);
+  const url = problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl));
+  const allowedHosts = several('SPIN_ALLOWED_HOSTS', allowedHost);
   const partial = {
     home: paths,
-    publicUrl: problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl)),
-    allowedHosts: several('SPIN_ALLOWED_HOSTS', allowedHost),
+    publicUrl: url,
+    allowedHosts,
+    acme: readAcme(env, { publicUrl: url, allowedHosts }, problems),
     allowedOrigins: several('SPIN_ALLOWED_ORIGINS', origin),
     trustedProxies: several('SPIN_TRUSTED_PROXIES', cidr),
     connections: {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
+import { openStore } from '../acme/store.js';
 import type { Config } from '../config.js';
 import { isLoopbackName } from '../edge/hosts.js';
 import { type Finding, failed, ok, warning } from './finding.js';
@@ -16,16 +17,22 @@ const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 export async function checkCertificate(config: Config, now = Date.now()): Promise<Finding[]> {
   const { mode, files } = config.tls;
   if (mode === 'off') return [ok('TLS', 'SPIN_TLS is off: only this machine can connect.')];
-  const path = files?.cert ?? join(config.home.tls, 'server.pem');
-  const chain = await readChain(path);
+  const isLocal = files === undefined && config.acme === undefined;
+  const chain = chainIn(await shownCertificate(config, now));
   const [leaf] = chain;
-  if (leaf === undefined)
-    return [
-      files === undefined
-        ? ok('TLS', 'The first start makes a local certificate authority.')
-        : failed('TLS', `${path} holds no certificate that can be read.`, 'Set SPIN_TLS_CERT to a PEM file.'),
-    ];
-  if (files === undefined)
+  if (leaf === undefined) {
+    if (files !== undefined)
+      return [
+        failed(
+          'TLS',
+          `${files.cert} holds no certificate that can be read.`,
+          'Set SPIN_TLS_CERT to a PEM file.',
+        ),
+      ];
+    const from = config.acme?.directory.host ?? 'a local certificate authority';
+    return [ok('TLS', `The first start has a certificate from ${from}.`)];
+  }
+  if (isLocal)
     return [
       warning(
         'TLS',
@@ -36,9 +43,15 @@ export async function checkCertificate(config: Config, now = Date.now()): Promis
   return [checkTime(leaf, now), ...checkNames(leaf, config), checkChain(chain)];
 }
 
-async function readChain(path: string): Promise<X509Certificate[]> {
+/** @returns PEM; empty while there is none */
+async function shownCertificate({ tls, acme, home }: Config, now: number): Promise<string> {
+  if (acme !== undefined) return (await openStore(home.acme, acme.directory).load(now))?.cert ?? '';
+  return readFile(tls.files?.cert ?? join(home.tls, 'server.pem'), 'utf8').catch(() => '');
+}
+
+function chainIn(text: string): X509Certificate[] {
   try {
-    return ((await readFile(path, 'utf8')).match(PEM) ?? []).map((pem) => new X509Certificate(pem));
+    return (text.match(PEM) ?? []).map((pem) => new X509Certificate(pem));
   } catch {
     return [];
   }

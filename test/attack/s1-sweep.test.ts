@@ -42,6 +42,7 @@ const PATHS = [
   '/healthz/x',
   '/HEALTHZ',
   '/readyz/',
+  '/.well-known/acme-challenge/token',
 ];
 const SOCKETS = [
   '/api/kernels/1/channels?session_id=1',

@@ -58,6 +58,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     upstream: { kind: 'embedded', environment: home.jupyter },
     tls: { mode: 'auto', files: undefined },
+    acme: undefined,
     publicUrl: undefined,
     allowedHosts: [],
     allowedOrigins: [],
