@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { builtIn, kindsOf } from '../processors/index.js';
 import { PageMask } from './channel/broker-mask.js';
@@ -18,6 +17,7 @@ import { createLog, type Log } from './log.js';
 import { openAddOns, startGateway } from './main.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
 import { browserUrl } from './public-url.js';
+import { version } from './version.js';
 
 /** Exit statuses of sysexits.h. */
 const EX_USAGE = 64;
@@ -84,13 +84,6 @@ async function tryConnections(name: string | undefined): Promise<void> {
 
 function print(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }
 
 const program = new Command('spin-runtime')

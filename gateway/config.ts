@@ -41,6 +41,8 @@ export interface RuntimeEnv {
 export interface Config {
   readonly home: Home;
   readonly token: Secret;
+  /** Opens the gateway's own metrics and nothing else; undefined: SPIN_TOKEN alone does. */
+  readonly metricsToken: Secret | undefined;
   readonly listen: Listen;
   readonly upstream: UpstreamSetting;
   readonly tls: TlsSetting;

@@ -6,17 +6,20 @@ import { type ConnectOptions, connectChannel, kernelOf } from './channel/connect
 import type { Config } from './config.js';
 import type { Admission } from './edge/admission.js';
 import { type Arrival, createArrivals } from './edge/arrival.js';
+import { createTrust } from './edge/client.js';
 import { answerPreflight, corsHeaders } from './edge/cors.js';
 import type { Identified, Identity } from './edge/identity.js';
 import type { Handlers } from './edge/listener.js';
 import { checkOrigin } from './edge/origin.js';
 import { asGatewayError } from './errors.js';
 import type { Log } from './log.js';
+import type { Metrics, Route } from './metrics.js';
 import { isNavigation } from './navigation.js';
 import type { HttpProxy } from './proxy/http.js';
 import { belowBase } from './proxy/paths.js';
 import { connectTunnel } from './proxy/tunnel.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from './refuse.js';
+import { adoptRequestId, REQUEST_ID, requestIdOf } from './request-id.js';
 
 export interface RouterParts {
   readonly config: Config;
@@ -27,6 +30,7 @@ export interface RouterParts {
   /** Asks the upstream whether it answers. */
   readonly ready: () => Promise<boolean>;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /**
@@ -34,9 +38,13 @@ export interface RouterParts {
  * identity; and then to the one part that serves it.
  */
 export function createRouter(parts: RouterParts): Handlers {
-  const { config, identity, api, proxy, channel, log } = parts;
+  const { config, identity, api, proxy, channel, log, metrics } = parts;
   const { allowedOrigins } = config;
   const arrivals = createArrivals(config);
+  const trust = createTrust(config);
+  const adopt = (req: IncomingMessage) => {
+    if (trust(req.socket.remoteAddress)) adoptRequestId(req);
+  };
 
   const identify = async (req: IncomingMessage, { client, target }: Arrival): Promise<Identified> => {
     checkOrigin(req, client, undefined, allowedOrigins);
@@ -91,23 +99,38 @@ export function createRouter(parts: RouterParts): Handlers {
     request(req, res) {
       // http-proxy, node's pipelines and the gateway each watch a response's end: a few more than ten.
       res.setMaxListeners(20);
+      adopt(req);
+      res.setHeader(REQUEST_ID, requestIdOf(req));
+      const route = routeOf(req.url ?? '');
+      res.once('finish', () => metrics.answered(route, res.statusCode));
       res.on('error', (error) => log.debug({ err: error.message }, 'a response failed'));
       request(req, res).catch((caught: unknown) => {
         const error = asGatewayError(caught);
+        metrics.refused(error.code);
         logRefusal(log, req, arrivals.addressOf(req), error);
         sendRefusal(req, res, error);
       });
     },
     upgrade(req, socket, head) {
-      upgrade(req, socket, head).catch((caught: unknown) => {
+      adopt(req);
+      const opened = () => metrics.answered('websocket', 101);
+      upgrade(req, socket, head).then(opened, (caught: unknown) => {
         // Nobody is left to be told.
         if (socket.destroyed) return;
         const error = asGatewayError(caught);
+        metrics.refused(error.code);
+        metrics.answered('websocket', error.status);
         logRefusal(log, req, arrivals.addressOf(req), error);
-        refuseUpgrade(socket, error);
+        refuseUpgrade(req, socket, error);
       });
     },
   };
+}
+
+/** Whose business a path is; whether it was answered there, the status says. */
+function routeOf(url: string): Route {
+  if (/^\/(?:healthz|readyz)(?:\?|$)/.test(url)) return 'health';
+  return /^\/spin(?:[/?]|$)/.test(url) ? 'spin' : 'jupyter';
 }
 
 function rawQuery({ url = '' }: IncomingMessage): string {

@@ -1,6 +1,7 @@
 import type { Offer } from '../../processors/index.js';
 import type { Value } from '../../processors/value.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { BrokerJob } from './broker-job.js';
 import { cutToFit } from './broker-pages.js';
 import { readValues } from './broker-values.js';
@@ -31,6 +32,7 @@ interface Running {
 export interface BrokerParts {
   readonly writer: MessageWriter;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, 'brokered' | 'retried'>;
   toKernel(payload: Payload): void;
   /** Told when the last brokered cell has ended. */
   onBrokered(): void;
@@ -57,9 +59,12 @@ export class Broker {
 
   /** The cell is on its way to the kernel: it may ask now. */
   expect(executeRequestId: string, { nonce, work }: Offer): void {
-    const job = new BrokerJob(work, (fault) =>
-      this.#parts.log.error({ fault, processor: work.name }, 'a brokered request failed'),
-    );
+    const { log, metrics } = this.#parts;
+    const job = new BrokerJob(work, {
+      fault: (fault) => log.error({ fault, processor: work.name }, 'a brokered request failed'),
+      retry: () => metrics.retried(work.name),
+      end: (outcome, rows) => metrics.brokered(work.name, outcome, rows),
+    });
     this.#running.set(executeRequestId, { job, nonce, page: 0, isAsked: false, rest: [] });
   }
 

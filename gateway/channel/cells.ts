@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import type { CellRecord, Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 
-type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
+type Who = Pick<CellRecord, 'request' | 'address' | 'principal' | 'kernel'>;
 
 interface Running {
   readonly source: string;
@@ -10,17 +11,22 @@ interface Running {
   processor: string;
 }
 
+export interface CellsParts {
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'cell'>;
+}
+
 /** Cells whose reply is awaited, per client; the record of one that is over the limit is written without it. */
 const MOST_RUNNING = 10_000;
 
 /** The cells that one client has sent and whose reply is still to come; writes a log line for each that ends. */
 export class Cells {
   readonly #running = new Map<string, Running>();
-  readonly #log: Log;
+  readonly #parts: CellsParts;
   readonly #who: Who;
 
-  constructor(log: Log, who: Who) {
-    this.#log = log;
+  constructor(parts: CellsParts, who: Who) {
+    this.#parts = parts;
     this.#who = who;
   }
 
@@ -70,8 +76,10 @@ export class Cells {
   }
 
   #write({ source, startedAt, processor }: Running, status: string): void {
-    const duration_ms = Math.round(performance.now() - startedAt);
+    const duration = performance.now() - startedAt;
+    const duration_ms = Math.round(duration);
+    this.#parts.metrics.cell(processor, status, duration / 1000);
     const record: CellRecord = { ...this.#who, processor, source, status, duration_ms };
-    this.#log.info(record, 'cell');
+    this.#parts.log.info(record, 'cell');
   }
 }

@@ -7,6 +7,7 @@ import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
 import { upgradeTowardsUpstream } from '../proxy/headers.js';
 import type { UpstreamSource } from '../proxy/upstream.js';
+import { REQUEST_ID, requestIdOf } from '../request-id.js';
 import { V1_PROTOCOL } from './codec.js';
 import { Conversation, type ConversationOptions } from './conversation.js';
 import { MAX_MESSAGE } from './executions.js';
@@ -54,7 +55,7 @@ export async function connectChannel(
   if (left !== undefined && (left.protocol === '' || offered.some((name) => name === left.protocol))) {
     const client = accept(req, socket, head, acceptedAs(left.protocol));
     if (client) {
-      options.open.add(client);
+      options.open.add(client, 'kernel');
       left.attach(client);
     }
     return;
@@ -66,7 +67,10 @@ export async function connectChannel(
     if (claim) parameters.set('session_id', claim.id);
     const path = claim ? `${target.path}?${parameters}` : withQuery(target);
     const server = options.upstream();
-    const headers = upgradeTowardsUpstream(req.headers, who, server);
+    const headers = {
+      ...upgradeTowardsUpstream(req.headers, who, server),
+      [REQUEST_ID]: requestIdOf(req),
+    };
     const { handshakeTimeout } = options;
     return dial(server, path, offered, headers, {
       signal: leaving.signal,
@@ -79,8 +83,8 @@ export async function connectChannel(
     const upstream = await open().finally(() => leaving.stop());
     client = accept(req, socket, head, acceptedAs(upstream.protocol));
     if (client) {
-      options.open.add(client);
-      const conversation = new Conversation(options, kernelId, admission, upstream);
+      options.open.add(client, 'kernel');
+      const conversation = new Conversation(options, kernelId, admission, upstream, requestIdOf(req));
       claim?.hold(conversation);
       conversation.attach(client);
     } else upstream.terminate();

@@ -4,6 +4,7 @@ import type { Admission } from '../edge/admission.js';
 import { asGatewayError, type GatewayError } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { closeLike, sender } from '../proxy/legs.js';
 import type { OpenSockets } from '../proxy/open-sockets.js';
 import { Channel } from './channel.js';
@@ -32,6 +33,7 @@ export interface ConversationOptions {
   readonly processors: Processors;
   readonly log: Log;
   readonly open: OpenSockets;
+  readonly metrics: Metrics;
 }
 
 /**
@@ -43,7 +45,7 @@ export class Conversation {
   readonly #upstream: WebSocket;
   readonly #channel: Channel;
   readonly #options: ConversationOptions;
-  readonly #who: { readonly address: string; readonly kernel: string };
+  readonly #who: { readonly request: string; readonly address: string; readonly kernel: string };
   #client: WebSocket | undefined;
   #queue: ReturnType<SharedPause['holder']> | undefined;
   #toClient: Send;
@@ -54,13 +56,22 @@ export class Conversation {
   #failed = false;
   #end: NodeJS.Timeout | undefined;
 
-  /** @param upstream open, and paused until a client is attached */
-  constructor(options: ConversationOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
-    const { kernels, processors, log } = options;
+  /**
+   * @param upstream open, and paused until a client is attached
+   * @param request id of the upgrade, for log lines
+   */
+  constructor(
+    options: ConversationOptions,
+    kernelId: string,
+    admission: Admission,
+    upstream: WebSocket,
+    request: string,
+  ) {
+    const { kernels, processors, log, metrics } = options;
     const { address } = admission.client;
     this.#options = options;
     this.#upstream = upstream;
-    this.#who = { address, kernel: kernelId };
+    this.#who = { request, address, kernel: kernelId };
     this.#toKernel = ({ data, binary }) => upstream.send(data, { binary, compress: false });
     this.#toClient = (payload) => this.#miss(payload);
     this.#channel = new Channel({
@@ -68,7 +79,8 @@ export class Conversation {
       kernel: kernels.get(kernelId),
       processors,
       log,
-      who: { address, principal: admission.principal.name },
+      metrics,
+      who: { request, address, principal: admission.principal.name },
       toKernel: (payload) => this.#toKernel(payload),
       toClient: (payload) => this.#toClient(payload),
       onHeld: (change) => this.#onHeld(change),
@@ -133,7 +145,7 @@ export class Conversation {
       return;
     }
     this.#options.log.info(this.#who, 'a client left in the middle of a brokered cell, which goes on');
-    this.#options.open.add(this.#upstream);
+    this.#options.open.add(this.#upstream, 'left');
     this.#upstream.resume();
   }
 

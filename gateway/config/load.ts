@@ -54,12 +54,14 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
+  const metricsToken = problems.try('SPIN_METRICS_TOKEN', () => readMetricsToken(env, loopback));
   const upstream = readUpstream(env, paths, problems);
   const tls = readTls(env, loopback, problems);
   const several = <T>(name: string, read: (part: string) => T) =>
     list(env[name]).flatMap((part) => problems.try(name, () => read(part)) ?? []);
   const partial = {
     home: paths,
+    metricsToken,
     publicUrl: problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl)),
     allowedHosts: several('SPIN_ALLOWED_HOSTS', allowedHost),
     allowedOrigins: several('SPIN_ALLOWED_ORIGINS', origin),
@@ -110,6 +112,18 @@ function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret | unde
     'It is not set, and this runtime can be reached from other machines.',
     'A secret of 16 characters or more, e.g. from: openssl rand -hex 24',
   );
+}
+
+/** Whoever has it must not have the other. */
+function readMetricsToken(env: Env, loopback: boolean): Secret | undefined {
+  const { SPIN_METRICS_TOKEN: token } = env;
+  if (token === undefined) return undefined;
+  if (token === env.SPIN_TOKEN)
+    throw new Mistake(
+      'It is the same as SPIN_TOKEN.',
+      'A secret of its own, which reads metrics and nothing else.',
+    );
+  return checkToken(token, loopback);
 }
 
 async function generated(paths: Home, problems: Problems): Promise<Secret> {

@@ -30,6 +30,8 @@ export interface Catalogue extends Connections {
   stores(): Stores;
   /** What is wrong in the file as it is now, where that version is not in use; empty when it is. */
   problems(): readonly CatalogueProblem[];
+  /** When the version in use was read, in milliseconds since 1970. */
+  loadedAt(): number;
   /** Ends the following of changes. */
   close(): void;
 }
@@ -65,6 +67,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   /** The content that was last judged; undefined when there was none. */
   let seen: string | undefined = version.content;
   let problems: readonly CatalogueProblem[] = [];
+  let loadedAt = Date.now();
 
   const look = async () => {
     try {
@@ -74,6 +77,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       if (seen === before) return;
       version = read(seen, options);
       problems = [];
+      loadedAt = Date.now();
       log.info({ connections: version.document.connections.length }, 'the connection catalogue was reloaded');
     } catch (error) {
       const found = error instanceof CatalogueError ? error.problems : [UNFORESEEN];
@@ -110,6 +114,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       );
     },
     problems: () => problems,
+    loadedAt: () => loadedAt,
     close: () => clearInterval(timer),
   };
 }

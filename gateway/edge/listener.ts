@@ -6,6 +6,7 @@ import { TLSSocket } from 'node:tls';
 import type { Config, Listen } from '../config.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { announce, createTrust } from './client.js';
 import { framingFault } from './framing.js';
 import { defaultLimits, type Limits } from './limits.js';
@@ -47,6 +48,7 @@ export async function listen(
   certificates: Certificates | undefined,
   handlers: Handlers,
   log: Log,
+  metrics: Pick<Metrics, 'refused'>,
   limits: Limits = defaultLimits,
 ): Promise<Listener> {
   const trust = createTrust(config);
@@ -57,7 +59,7 @@ export async function listen(
     context = secureContext(pair);
   });
 
-  const http = createHttpServer(handlers, log, limits);
+  const http = createHttpServer(handlers, log, metrics, limits);
   const serve = takeConnectionListener(http);
   const sockets = new Set<Socket>();
   http.on('connection', (socket: Socket) => {
@@ -95,8 +97,13 @@ export async function listen(
   return { address, close: (graceMs) => close(http, sockets, graceMs) };
 }
 
-function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server {
-  const malformed = createMalformed(log);
+function createHttpServer(
+  handlers: Handlers,
+  log: Log,
+  metrics: Pick<Metrics, 'refused'>,
+  limits: Limits,
+): Server {
+  const malformed = createMalformed(log, metrics);
   const http = createServer({
     headersTimeout: limits.headers,
     // An upload takes as long as it takes.

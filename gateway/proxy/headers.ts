@@ -25,9 +25,9 @@ const hopByHop: ReadonlySet<string> = new Set([
 const forgeable =
   /^(?:authorization|host|forwarded|x-forwarded(?:-.*)?|x-(?:real|client|cluster-client|original|envoy-external)-.*|x-scheme|true-client-ip|cf-connecting-ip|fastly-client-ip|via|x-rewrite-url|x-http-method-override)$/;
 
-/** What Jupyter may not tell a client: its make, its own CORS and TLS policy, and to forget the session. */
+/** What Jupyter may not tell a client: its make, another id than the gateway's, its own CORS and TLS policy, and to forget the session. */
 const withheld =
-  /^(?:server|x-powered-by|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
+  /^(?:server|x-powered-by|x-request-id|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
 
 /** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
 const gatewayCookie = /^__host-spin-/i;

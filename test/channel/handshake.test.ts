@@ -8,6 +8,7 @@ import { Kernels } from '../../gateway/channel/kernels.js';
 import { Sessions } from '../../gateway/channel/sessions.js';
 import { asGatewayError } from '../../gateway/errors.js';
 import { createLog } from '../../gateway/log.js';
+import { Metrics } from '../../gateway/metrics.js';
 import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
 import { refuseUpgrade } from '../../gateway/refuse.js';
 import { processorsWith } from '../processors/kernel.js';
@@ -33,6 +34,7 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
     log: createLog('silent'),
     sessions: new Sessions(Buffer.from('a key')),
     open: new OpenSockets(),
+    metrics: new Metrics('0.0.0'),
     ...more,
   };
   const front = createServer().on('upgrade', (req, socket, head) => {
@@ -45,7 +47,7 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
       principal: { name: 'owner', carrier: 'header' as const },
     };
     connectChannel(options, KERNEL, admission, req, socket, head).catch((error: unknown) => {
-      if (!socket.destroyed) refuseUpgrade(socket, asGatewayError(error));
+      if (!socket.destroyed) refuseUpgrade(req, socket, asGatewayError(error));
     });
   });
   front.listen(0, '127.0.0.1');

@@ -46,7 +46,7 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
     connectTunnel({ upstream, open: new OpenSockets() }, admit(req), req, socket, head).catch((error) => {
-      if (!socket.destroyed) refuseUpgrade(socket, note(error));
+      if (!socket.destroyed) refuseUpgrade(req, socket, note(error));
     });
   });
   server.on('connection', (socket) => {
