@@ -22,8 +22,6 @@ export function createLog(level = 'info'): Log {
 
 /** What an audit line says of one executed cell: enough to answer "who ran what", nothing that was in it. */
 export interface CellRecord {
-  /** Id of the upgrade that the cell's websocket began with. */
-  readonly request: string;
   readonly address: string;
   readonly principal: string;
   readonly kernel: string;

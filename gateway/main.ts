@@ -30,6 +30,7 @@ import { browserPort, browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
 import { createRouter } from './router.js';
+import { NO_TRACING } from './tracing.js';
 import { version } from './version.js';
 
 /** How long requests may go on once the gateway was told to end, in milliseconds. */
@@ -53,6 +54,8 @@ export interface Gateway {
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
   const metrics = new Metrics(version());
+  // The SDK is loaded only where it is used.
+  const tracing = config.tracing ? (await import('./otlp.js')).openOtlp(version(), log) : NO_TRACING;
   const identity = await openIdentity({
     token: config.token,
     metricsToken: config.metricsToken,
@@ -102,10 +105,20 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     identity,
     api,
     proxy,
-    channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open, metrics },
+    channel: {
+      upstream,
+      kernels,
+      processors,
+      log,
+      sessions: new Sessions(sessionKey),
+      open,
+      metrics,
+      tracing,
+    },
     ready,
     log,
     metrics,
+    tracing,
   });
   const listener = await listen(config, certificates, router, log, metrics);
   const url = browserUrl(config, listener.address);
@@ -119,6 +132,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       await api.close();
       certificates?.close();
       catalogue.close();
+      await tracing.close();
     },
   };
 }

@@ -9,7 +9,7 @@ export type Route = 'health' | 'spin' | 'jupyter' | 'websocket';
 export type BrokeredOutcome = 'ok' | 'error' | 'cancelled';
 
 /** An execute_reply's status is the kernel's word, and so anything: these become labels. */
-const CELL_OUTCOMES: ReadonlySet<string> = new Set(['ok', 'error', 'aborted', 'unseen']);
+export const CELL_OUTCOMES: ReadonlySet<string> = new Set(['ok', 'error', 'aborted', 'unseen']);
 
 /** From a print to a long query, in seconds. */
 const CELL_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800];

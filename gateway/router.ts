@@ -20,6 +20,7 @@ import { belowBase } from './proxy/paths.js';
 import { connectTunnel } from './proxy/tunnel.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from './refuse.js';
 import { adoptRequestId, REQUEST_ID, requestIdOf } from './request-id.js';
+import { type Span, type Tracing, traceparentOf } from './tracing.js';
 
 export interface RouterParts {
   readonly config: Config;
@@ -31,6 +32,7 @@ export interface RouterParts {
   readonly ready: () => Promise<boolean>;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
 }
 
 /**
@@ -38,12 +40,20 @@ export interface RouterParts {
  * identity; and then to the one part that serves it.
  */
 export function createRouter(parts: RouterParts): Handlers {
-  const { config, identity, api, proxy, channel, log, metrics } = parts;
+  const { config, identity, api, proxy, channel, log, metrics, tracing } = parts;
   const { allowedOrigins } = config;
   const arrivals = createArrivals(config);
   const trust = createTrust(config);
-  const adopt = (req: IncomingMessage) => {
-    if (trust(req.socket.remoteAddress)) adoptRequestId(req);
+  /** What a trusted proxy says of a request is believed; its span begins. */
+  const enter = (req: IncomingMessage, route: Route): Span => {
+    const believed = trust(req.socket.remoteAddress);
+    if (believed) adoptRequestId(req);
+    const attributes = {
+      'http.request.method': METHODS.has(req.method ?? '') ? (req.method ?? '') : '_OTHER',
+      'spin.route': route,
+      'spin.request': requestIdOf(req),
+    };
+    return tracing.begin('request', attributes, believed ? traceparentOf(req) : undefined);
   };
 
   const identify = async (req: IncomingMessage, { client, target }: Arrival): Promise<Identified> => {
@@ -99,9 +109,11 @@ export function createRouter(parts: RouterParts): Handlers {
     request(req, res) {
       // http-proxy, node's pipelines and the gateway each watch a response's end: a few more than ten.
       res.setMaxListeners(20);
-      adopt(req);
-      res.setHeader(REQUEST_ID, requestIdOf(req));
       const route = routeOf(req.url ?? '');
+      const span = enter(req, route);
+      res.setHeader(REQUEST_ID, requestIdOf(req));
+      // Not `finish`: a client may leave before.
+      res.once('close', () => endSpan(span, res.statusCode));
       res.once('finish', () => metrics.answered(route, res.statusCode));
       res.on('error', (error) => log.debug({ err: error.message }, 'a response failed'));
       request(req, res).catch((caught: unknown) => {
@@ -112,19 +124,32 @@ export function createRouter(parts: RouterParts): Handlers {
       });
     },
     upgrade(req, socket, head) {
-      adopt(req);
-      const opened = () => metrics.answered('websocket', 101);
-      upgrade(req, socket, head).then(opened, (caught: unknown) => {
-        // Nobody is left to be told.
-        if (socket.destroyed) return;
-        const error = asGatewayError(caught);
-        metrics.refused(error.code);
-        metrics.answered('websocket', error.status);
-        logRefusal(log, req, arrivals.addressOf(req), error);
-        refuseUpgrade(req, socket, error);
-      });
+      const span = enter(req, 'websocket');
+      const answered = (status: number) => {
+        metrics.answered('websocket', status);
+        endSpan(span, status);
+      };
+      upgrade(req, socket, head).then(
+        () => answered(101),
+        (caught: unknown) => {
+          // Nobody is left to be told.
+          if (socket.destroyed) return span.end();
+          const error = asGatewayError(caught);
+          metrics.refused(error.code);
+          answered(error.status);
+          logRefusal(log, req, arrivals.addressOf(req), error);
+          refuseUpgrade(req, socket, error);
+        },
+      );
     },
   };
+}
+
+/** https://opentelemetry.io/docs/specs/semconv/http/http-spans/: others are `_OTHER`. */
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+function endSpan(span: Span, status: number): void {
+  span.end({ 'http.response.status_code': status }, status >= 500);
 }
 
 /** Whose business a path is; whether it was answered there, the status says. */

@@ -2,6 +2,7 @@ import type { Processors } from '../../processors/index.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
+import type { Tracing } from '../tracing.js';
 import { Broker } from './broker.js';
 import { Cells } from './cells.js';
 import { type Handling, handlingOf } from './client-messages.js';
@@ -29,8 +30,11 @@ export interface ChannelParts {
   readonly processors: Processors;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   /** Who the cells of this channel are logged for. */
-  readonly who: { readonly request: string; readonly address: string; readonly principal: string };
+  readonly who: { readonly address: string; readonly principal: string };
+  /** Id of the upgrade that the client's websocket began with. */
+  readonly request: string;
   toKernel(payload: Payload): void;
   toClient(payload: Payload): void;
   /** Told by how many bytes the requests that wait for a rewrite grew or shrank. */
@@ -63,7 +67,7 @@ export class Channel {
     this.#parts = parts;
     this.#companions = new Companions(writer, (payload) => parts.toKernel(payload));
     this.#cells = new Cells(parts, { ...parts.who, kernel: parts.kernel.id });
-    this.#broker = new Broker({ ...parts, writer });
+    this.#broker = new Broker({ ...parts, writer, spanOf: (id) => this.#cells.spanOf(id) });
     const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
     this.#executions = new Executions({ ...parts, broker, companions, cells, writer });
     const kernelCompletions = new KernelCompletions(writer, (payload) => parts.toKernel(payload));

@@ -7,7 +7,6 @@ import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
 import { upgradeTowardsUpstream } from '../proxy/headers.js';
 import type { UpstreamSource } from '../proxy/upstream.js';
-import { REQUEST_ID, requestIdOf } from '../request-id.js';
 import { V1_PROTOCOL } from './codec.js';
 import { Conversation, type ConversationOptions } from './conversation.js';
 import { MAX_MESSAGE } from './executions.js';
@@ -67,10 +66,7 @@ export async function connectChannel(
     if (claim) parameters.set('session_id', claim.id);
     const path = claim ? `${target.path}?${parameters}` : withQuery(target);
     const server = options.upstream();
-    const headers = {
-      ...upgradeTowardsUpstream(req.headers, who, server),
-      [REQUEST_ID]: requestIdOf(req),
-    };
+    const headers = upgradeTowardsUpstream(req.headers, who, server);
     const { handshakeTimeout } = options;
     return dial(server, path, offered, headers, {
       signal: leaving.signal,
@@ -84,7 +80,7 @@ export async function connectChannel(
     client = accept(req, socket, head, acceptedAs(upstream.protocol));
     if (client) {
       options.open.add(client, 'kernel');
-      const conversation = new Conversation(options, kernelId, admission, upstream, requestIdOf(req));
+      const conversation = new Conversation(options, kernelId, admission, upstream);
       claim?.hold(conversation);
       conversation.attach(client);
     } else upstream.terminate();

@@ -7,6 +7,7 @@ import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { closeLike, sender } from '../proxy/legs.js';
 import type { OpenSockets } from '../proxy/open-sockets.js';
+import type { Tracing } from '../tracing.js';
 import { Channel } from './channel.js';
 import { V1_PROTOCOL } from './codec.js';
 import { MAX_MESSAGE } from './executions.js';
@@ -34,6 +35,7 @@ export interface ConversationOptions {
   readonly log: Log;
   readonly open: OpenSockets;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
 }
 
 /**
@@ -56,19 +58,10 @@ export class Conversation {
   #failed = false;
   #end: NodeJS.Timeout | undefined;
 
-  /**
-   * @param upstream open, and paused until a client is attached
-   * @param request id of the upgrade, for log lines
-   */
-  constructor(
-    options: ConversationOptions,
-    kernelId: string,
-    admission: Admission,
-    upstream: WebSocket,
-    request: string,
-  ) {
-    const { kernels, processors, log, metrics } = options;
-    const { address } = admission.client;
+  /** @param upstream open, and paused until a client is attached */
+  constructor(options: ConversationOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
+    const { kernels, processors, log, metrics, tracing } = options;
+    const { address, request } = admission.client;
     this.#options = options;
     this.#upstream = upstream;
     this.#who = { request, address, kernel: kernelId };
@@ -78,9 +71,12 @@ export class Conversation {
       wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
       kernel: kernels.get(kernelId),
       processors,
-      log,
+      // Whatever is logged of its cells says by which request they came.
+      log: log.child({ request }),
       metrics,
-      who: { request, address, principal: admission.principal.name },
+      tracing,
+      request,
+      who: { address, principal: admission.principal.name },
       toKernel: (payload) => this.#toKernel(payload),
       toClient: (payload) => this.#toClient(payload),
       onHeld: (change) => this.#onHeld(change),

@@ -9,6 +9,7 @@ import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
 import { checkToken, generatedToken } from './token.js';
+import { readTracing } from './tracing.js';
 import {
   allowedHost,
   bindHost,
@@ -62,6 +63,7 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   const partial = {
     home: paths,
     metricsToken,
+    tracing: readTracing(env, problems),
     publicUrl: problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl)),
     allowedHosts: several('SPIN_ALLOWED_HOSTS', allowedHost),
     allowedOrigins: several('SPIN_ALLOWED_ORIGINS', origin),

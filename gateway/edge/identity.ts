@@ -92,7 +92,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const sessionCookie = (jwt: string) => setCookie(cookieName, jwt, lifetime('session'));
   const cookieOf = (req: IncomingMessage) => readCookie(req.headers.cookie, cookieName);
   const logged = (client: Client, carrier: string, failure?: string) => {
-    const line = { event: 'login', address: client.address, carrier };
+    const line = { event: 'login', request: client.request, address: client.address, carrier };
     metrics.login(
       carrier,
       failure === undefined ? 'success' : failure === THROTTLED ? 'throttled' : 'failure',

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../edge/admission.js';
+import { REQUEST_ID } from '../request-id.js';
 import { UNMISTAKABLE } from './scrub.js';
 import type { Upstream } from './upstream.js';
 
@@ -67,6 +68,7 @@ export function towardsUpstream(
   kept.host = new URL(upstream.origin).host;
   if (kept.origin !== undefined) kept.origin = upstream.origin;
   if (kept.referer !== undefined) kept.referer = refererFor(kept.referer, client, upstream);
+  kept[REQUEST_ID] = client.request;
   kept['x-forwarded-for'] = client.address;
   kept['x-forwarded-proto'] = client.secure ? 'https' : 'http';
   kept['x-forwarded-host'] = client.authority;

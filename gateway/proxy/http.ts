@@ -3,7 +3,6 @@ import { Readable } from 'node:stream';
 import { createProxyServer } from 'http-proxy';
 import type { Admission } from '../edge/admission.js';
 import { asGatewayError, GatewayError } from '../errors.js';
-import { REQUEST_ID, requestIdOf } from '../request-id.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { belowBase, redirectToBase } from './paths.js';
@@ -131,10 +130,7 @@ export function createHttpProxy({
         checkFraming(req);
         const repeatable = idempotent.has(req.method ?? '') && !hasBody(req);
         req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
-        req.headers = answersAcceptable(
-          { ...towardsUpstream(req.headers, client, to), [REQUEST_ID]: requestIdOf(req) },
-          to,
-        );
+        req.headers = answersAcceptable(towardsUpstream(req.headers, client, to), to);
         const exchange = {
           admission,
           upstream: to,

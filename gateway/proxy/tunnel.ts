@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Admission } from '../edge/admission.js';
 import { GatewayError } from '../errors.js';
-import { REQUEST_ID, requestIdOf } from '../request-id.js';
 import { accept, departure, offerOf } from './accept.js';
 import { dial } from './dial.js';
 import { upgradeTowardsUpstream } from './headers.js';
@@ -65,10 +64,7 @@ export async function connectTunnel(
   }
   const path = target.query === '' ? target.path : `${target.path}?${target.query}`;
   const { protocols } = offerOf(req);
-  const headers = {
-    ...upgradeTowardsUpstream(req.headers, who, upstream),
-    [REQUEST_ID]: requestIdOf(req),
-  };
+  const headers = upgradeTowardsUpstream(req.headers, who, upstream);
   const leaving = departure(socket);
   const upper = await dial(upstream, path, protocols, headers, {
     signal: leaving.signal,

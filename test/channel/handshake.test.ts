@@ -11,6 +11,7 @@ import { createLog } from '../../gateway/log.js';
 import { Metrics } from '../../gateway/metrics.js';
 import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
 import { refuseUpgrade } from '../../gateway/refuse.js';
+import { NO_TRACING } from '../../gateway/tracing.js';
 import { processorsWith } from '../processors/kernel.js';
 import { KERNEL } from '../support/fake-kernel.js';
 import { until } from '../support/until.js';
@@ -35,12 +36,19 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
     sessions: new Sessions(Buffer.from('a key')),
     open: new OpenSockets(),
     metrics: new Metrics('0.0.0'),
+    tracing: NO_TRACING,
     ...more,
   };
   const front = createServer().on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
     const [path = '', query = ''] = (req.url ?? '').split('?');
-    const client = { address: '192.0.2.7', secure: true, authority: 'x', origin: 'https://x' };
+    const client = {
+      address: '192.0.2.7',
+      request: 'request-1',
+      secure: true,
+      authority: 'x',
+      origin: 'https://x',
+    };
     const admission = {
       target: { path, query },
       client,

@@ -4,6 +4,7 @@ import type { Payload } from '../../gateway/channel/frame.js';
 import { Kernels } from '../../gateway/channel/kernels.js';
 import { createLog, type Log } from '../../gateway/log.js';
 import { Metrics } from '../../gateway/metrics.js';
+import { NO_TRACING } from '../../gateway/tracing.js';
 import type { Processors, Rewrite } from '../../processors/index.js';
 import { bytesOf, frameOf, type Parts, payloadOf } from './frames.js';
 
@@ -79,7 +80,9 @@ export function conversation({
     processors,
     log,
     metrics,
-    who: { request: 'request-1', address: '192.0.2.1', principal: 'owner' },
+    tracing: NO_TRACING,
+    request: 'request-1',
+    who: { address: '192.0.2.1', principal: 'owner' },
     toKernel(payload) {
       raw.toKernel.push(payload);
       toKernel.push(read(payload));

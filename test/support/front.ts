@@ -75,7 +75,13 @@ function admit(req: IncomingMessage): Admission {
   const authority = req.headers.host ?? '';
   return {
     target: { path, query },
-    client: { address: '192.0.2.7', secure: true, authority, origin: `https://${authority}` },
+    client: {
+      address: '192.0.2.7',
+      request: 'request-1',
+      secure: true,
+      authority,
+      origin: `https://${authority}`,
+    },
     principal: { name: 'owner', carrier: 'header' },
   };
 }

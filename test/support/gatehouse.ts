@@ -83,6 +83,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   });
   const clientOf = (req: IncomingMessage): Client => ({
     address: address(req),
+    request: 'request-1',
     secure: false,
     authority: req.headers.host ?? '',
     origin: `http://${req.headers.host}`,
