@@ -37,12 +37,12 @@ function spansIn(printed: string): Span[] {
 }
 
 t.test('spans reach an OpenTelemetry Collector, and hold nothing of a cell', async (t) => {
-  const [collector, prometheus, jupyter] = await Promise.all([
-    startCollector(),
-    startPrometheus(),
-    startStockJupyter(),
-  ]);
-  t.teardown(() => Promise.all([collector.close(), prometheus.close(), jupyter.close()]));
+  const collector = await startCollector();
+  t.teardown(() => collector.close());
+  const prometheus = await startPrometheus();
+  t.teardown(() => prometheus.close());
+  const jupyter = await startStockJupyter();
+  t.teardown(() => jupyter.close());
   const file = join(t.testdir({}), 'connections.yaml');
   const at = `url: "${prometheus.url}", username: ${prometheus.user}, password: "{{runtime_env:PROM}}"`;
   await writeFile(file, `connections:\n  prod: {type: prometheus, ${at}}\n`);
