@@ -32,6 +32,8 @@ export interface Catalogue extends Connections {
   problems(): readonly CatalogueProblem[];
   /** When the version in use was read, in milliseconds since 1970. */
   loadedAt(): number;
+  /** Looks at the file now, as it is done every few seconds. Never rejects. */
+  look(): Promise<void>;
   /** Ends the following of changes. */
   close(): void;
 }
@@ -88,9 +90,11 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     }
   };
   let looking = Promise.resolve();
-  const timer = setInterval(() => {
+  const lookNext = () => {
     looking = looking.then(look);
-  }, lookEveryMs).unref();
+    return looking;
+  };
+  const timer = setInterval(lookNext, lookEveryMs).unref();
 
   const connectionOf = (draft: Draft) => ({
     name: draft.name,
@@ -115,6 +119,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     },
     problems: () => problems,
     loadedAt: () => loadedAt,
+    look: lookNext,
     close: () => clearInterval(timer),
   };
 }
