@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { builtIn, kindsOf } from '../processors/index.js';
 import { PageMask } from './channel/broker-mask.js';
@@ -21,6 +20,7 @@ import { createLog, type Log } from './log.js';
 import { openAddOns, startGateway } from './main.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
 import { browserUrl } from './public-url.js';
+import { version } from './version.js';
 
 /** Exit statuses of sysexits.h. */
 const EX_USAGE = 64;
@@ -132,13 +132,6 @@ async function printLocalAuthority(): Promise<void> {
 
 function print(lines: readonly string[]): void {
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }
 
 const program = new Command('spin-runtime')

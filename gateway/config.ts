@@ -53,6 +53,10 @@ export interface RuntimeEnv {
 export interface Config {
   readonly home: Home;
   readonly token: Secret;
+  /** Whether spans are sent to where OpenTelemetry's own variables say. */
+  readonly tracing: boolean;
+  /** Opens the gateway's own metrics and nothing else; undefined: SPIN_TOKEN alone does. */
+  readonly metricsToken: Secret | undefined;
   readonly listen: Listen;
   readonly upstream: UpstreamSetting;
   readonly tls: TlsSetting;

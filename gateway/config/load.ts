@@ -10,6 +10,7 @@ import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
 import { checkToken, generatedToken } from './token.js';
+import { readTracing } from './tracing.js';
 import {
   allowedHost,
   bindHost,
@@ -61,6 +62,7 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
+  const metricsToken = problems.try('SPIN_METRICS_TOKEN', () => readMetricsToken(env, loopback));
   const upstream = readUpstream(env, paths, problems);
   const tls = readTls(env, loopback, problems);
   const drainMs = problems.try('SPIN_DRAIN_SECONDS', () =>
@@ -72,6 +74,8 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   const allowedHosts = several('SPIN_ALLOWED_HOSTS', allowedHost);
   const partial = {
     home: paths,
+    metricsToken,
+    tracing: readTracing(env, problems),
     publicUrl: url,
     allowedHosts,
     acme: readAcme(env, { publicUrl: url, allowedHosts }, problems),
@@ -127,6 +131,18 @@ function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret | unde
     'It is not set, and this runtime can be reached from other machines.',
     'A secret of 16 characters or more, e.g. from: openssl rand -hex 24',
   );
+}
+
+/** Whoever has it must not have the other. */
+function readMetricsToken(env: Env, loopback: boolean): Secret | undefined {
+  const { SPIN_METRICS_TOKEN: token } = env;
+  if (token === undefined) return undefined;
+  if (token === env.SPIN_TOKEN)
+    throw new Mistake(
+      'It is the same as SPIN_TOKEN.',
+      'A secret of its own, which reads metrics and nothing else.',
+    );
+  return checkToken(token, loopback);
 }
 
 async function generated(paths: Home, problems: Problems): Promise<Secret> {

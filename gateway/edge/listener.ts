@@ -6,6 +6,7 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Config, Listen } from '../config.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { acmeProtocol, type Challenges } from './challenges.js';
 import { announce, createTrust } from './client.js';
 import { readClientHello } from './client-hello.js';
@@ -49,6 +50,7 @@ export async function listen(
   certificates: Certificates | undefined,
   handlers: Handlers,
   log: Log,
+  metrics: Pick<Metrics, 'refused'>,
   limits: Limits = defaultLimits,
 ): Promise<Listener> {
   const trust = createTrust(config);
@@ -59,7 +61,7 @@ export async function listen(
     context = secureContext(pair);
   });
 
-  const http = createHttpServer(handlers, log, limits);
+  const http = createHttpServer(handlers, log, metrics, limits);
   const serve = takeConnectionListener(http);
   const sockets = new Set<Socket>();
   http.on('connection', (socket: Socket) => {
@@ -100,8 +102,13 @@ export async function listen(
   return { address, close: (graceMs) => close(http, sockets, graceMs) };
 }
 
-function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server {
-  const malformed = createMalformed(log);
+function createHttpServer(
+  handlers: Handlers,
+  log: Log,
+  metrics: Pick<Metrics, 'refused'>,
+  limits: Limits,
+): Server {
+  const malformed = createMalformed(log, metrics);
   const http = createServer({
     headersTimeout: limits.headers,
     // An upload takes as long as it takes.

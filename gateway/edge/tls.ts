@@ -1,4 +1,4 @@
-import { constants } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { Challenges } from './challenges.js';
 
@@ -19,6 +19,11 @@ export interface Certificates {
   look(): Promise<void>;
   /** Ends the watching or renewing. */
   close(): void;
+}
+
+/** When the leaf ends, in seconds since 1970. */
+export function expiryOf({ cert }: KeyPair): number {
+  return Date.parse(new X509Certificate(cert).validTo) / 1000;
 }
 
 /** ECDHE with AEAD only, as Mozilla's "intermediate" set without its finite-field Diffie-Hellman. */

@@ -36,6 +36,7 @@ const PATHS = [
   '/spin',
   '/spin/',
   '/spin/logout',
+  '/spin/metrics',
   '/spin/login/x',
   '/spin/api/connections',
   '/spin/api/connections/prod/test',

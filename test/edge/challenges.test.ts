@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { Challenges } from '../../gateway/edge/challenges.js';
 import { parseClientHello } from '../../gateway/edge/client-hello.js';
 import { listen } from '../../gateway/edge/listener.js';
+import { Metrics } from '../../gateway/metrics.js';
 import { selfSigned } from '../support/certificate.js';
 import { closing, exchange, memoryLog, plain } from '../support/edge.js';
 
@@ -30,6 +31,7 @@ async function serve(t: Test, challenges: Challenges) {
       upgrade: (_req, socket) => socket.destroy(),
     },
     memoryLog([]),
+    new Metrics('test'),
   );
   t.teardown(() => listener.close(0));
   return listener.address.kind === 'tcp' ? listener.address.port : 0;

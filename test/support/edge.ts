@@ -83,11 +83,12 @@ export async function startEdge(
           socket.write(head);
           socket.pipe(socket);
         } catch (error) {
-          refuseUpgrade(socket, asGatewayError(error));
+          refuseUpgrade(req, socket, asGatewayError(error));
         }
       },
     },
     log,
+    { refused() {} },
     { ...defaultLimits, ...limits },
   );
   return {
