@@ -2,9 +2,10 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import { createAuthority } from './authority.js';
@@ -31,8 +32,8 @@ export interface Node {
   readonly name: string;
   /** Its IPv4 address on the tailnet. */
   readonly address: string;
-  /** A connection of this node's to a port of another one. */
-  dial(host: string, port: number): Duplex;
+  /** @returns a port of 127.0.0.1 that leads over the tailnet, from this node, to the port of another one */
+  forward(host: string, port: number): Promise<number>;
   /**
    * Applies a serve configuration, as the container image's `TS_SERVE_CONFIG` does, with a certificate of the tailnet's
    * authority where tailscaled keeps the ones that it got. It uses a kept one only for a name that the control server
@@ -104,11 +105,18 @@ export async function startTailnet(t: Test, on: readonly string[]): Promise<Tail
       return {
         name: `${name}.${domain}`,
         address: stdout.trim(),
-        dial(host, port) {
-          const { stdin, stdout } = spawn(tailscale, [...command, 'nc', host, String(port)], {
-            stdio: ['pipe', 'pipe', 'ignore'],
-          });
-          return Duplex.from({ writable: stdin, readable: stdout });
+        async forward(host, port) {
+          const server = createServer((socket) => {
+            const { stdin, stdout } = spawn(tailscale, [...command, 'nc', host, String(port)], {
+              stdio: ['pipe', 'pipe', 'ignore'],
+            });
+            // Whichever side ends first, the other one is told.
+            pipeline(socket, stdin, () => {});
+            pipeline(stdout, socket, () => {});
+          }).listen(0, '127.0.0.1');
+          await once(server, 'listening');
+          t.teardown(() => server.close());
+          return (server.address() as AddressInfo).port;
         },
         async serve(config) {
           const served = `${name}.${domain}`;
