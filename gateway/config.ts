@@ -57,3 +57,23 @@ export interface Config {
   readonly environment: ReadonlyMap<string, Secret>;
   readonly runtimeEnv: RuntimeEnv;
 }
+
+/** Where a notebook that is run once comes from. */
+export type NotebookPlace =
+  | {
+      readonly kind: 'file';
+      /** Absolute. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: 'web';
+      /** `http:` or `https:`; may hold a credential. */
+      readonly url: URL;
+    };
+
+/** One run of one notebook. */
+export interface RunSetting {
+  readonly notebook: NotebookPlace;
+  /** Milliseconds from the program's start; undefined: as long as it takes. */
+  readonly limit: number | undefined;
+}

@@ -36,6 +36,8 @@ const GRACE_MS = 5_000;
 export interface Gateway {
   /** Where browsers find it, e.g. `https://localhost:8888/`. */
   readonly url: URL;
+  /** Resolves when its own Jupyter answers for the first time, or at once in front of another one's. */
+  readonly ready: Promise<void>;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
   close(): Promise<void>;
@@ -95,6 +97,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const url = browserUrl(config, listener.address);
   return {
     url,
+    ready: jupyter.ready,
     failed: jupyter.failed,
     async close() {
       open.closeAll();
@@ -118,6 +121,7 @@ export async function openAddOns({ home }: Config): Promise<readonly Processor[]
 
 interface OpenUpstream {
   readonly source: UpstreamSource;
+  readonly ready: Promise<void>;
   readonly failed: Promise<never>;
   close(): Promise<void>;
 }
@@ -125,9 +129,11 @@ interface OpenUpstream {
 function openUpstream({ upstream, home }: Config, log: Log, progress: (line: string) => void): OpenUpstream {
   if (upstream.kind !== 'embedded') {
     const fixed = fixedUpstream(upstream);
-    return { source: () => fixed, failed: new Promise(() => {}), close: async () => {} };
+    const ready = Promise.resolve();
+    return { source: () => fixed, ready, failed: new Promise(() => {}), close: async () => {} };
   }
   const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
-  return { source: jupyter.source, failed, close: () => jupyter.stop() };
+  const { source, ready } = jupyter;
+  return { source, ready, failed, close: () => jupyter.stop() };
 }
