@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type WebSocket from 'ws';
 import { z } from 'zod';
 import { decode, encode } from '../channel/codec.js';
@@ -101,9 +102,19 @@ export class Kernel {
     return kernel;
   }
 
-  /** @returns the `language_info` that notebooks keep. @throws {KernelLost} */
+  /**
+   * Waits until the kernel answers.
+   * @returns the `language_info` that notebooks keep
+   * @throws {RunProblem} when it doesn't, or died
+   */
   async languageInfo(): Promise<unknown> {
-    const { language_info } = await this.#ask('kernel_info_request', {}, {}, () => {});
+    const silence = sleep(START_LIMIT, undefined, { ref: false }).then(() => {
+      throw new KernelLost(`The kernel did not answer within ${START_LIMIT / 1000} s.`);
+    });
+    const asked = this.#ask('kernel_info_request', {}, {}, () => {});
+    const { language_info } = await Promise.race([asked, silence]).catch((cause: Error) => {
+      throw new RunProblem('jupyter', `The kernel did not start. ${cause.message}`, { cause });
+    });
     return language_info;
   }
 

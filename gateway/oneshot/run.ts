@@ -49,10 +49,11 @@ export interface Run {
 export async function runOnce(run: Run): Promise<RunEnd> {
   const { notebook, output, signal, printer, tell } = run;
   clearOutputs(notebook);
-  const kernel = await orStopped(begin(run), signal);
+  tell('waiting for Jupyter');
+  await orStopped(run.ready, signal);
+  const kernel = signal.aborted ? undefined : await startKernel(run);
   try {
-    const watcher = createWatcher(run);
-    const good = kernel !== undefined && (await runCells(notebook, kernel, { ...run, watcher }));
+    const good = kernel !== undefined && (await execute(run, kernel));
     await save(run);
     tell(`notebook: ${output}`);
     const end: RunEnd = signal.aborted ? (signal.reason as Stop) : good ? 'ok' : 'failed';
@@ -66,18 +67,22 @@ export async function runOnce(run: Run): Promise<RunEnd> {
   }
 }
 
-/** @returns the kernel, ready, for a notebook that has its parameters */
-async function begin({ client, ready, notebook, parameters, folder, signal, tell }: Run): Promise<Kernel> {
-  tell('starting the kernel');
-  await ready;
-  const wanted = await findKernel(client, notebook.metadata.kernelspec?.name);
-  injectParameters(notebook, parameters, wanted.language);
-  signal.throwIfAborted();
-  const kernel = await Kernel.start(client, wanted, folder);
-  const languageInfo = await kernel.languageInfo();
-  notebook.metadata.kernelspec = { ...notebook.metadata.kernelspec, ...wanted };
-  notebook.metadata.language_info = languageInfo;
+/** The notebook gets its parameters, when it is known what language they have to be in. */
+async function startKernel({ client, notebook, parameters, folder }: Run): Promise<Kernel> {
+  const found = await findKernel(client, notebook.metadata.kernelspec?.name);
+  injectParameters(notebook, parameters, found.language);
+  const kernel = await Kernel.start(client, found, folder);
+  notebook.metadata.kernelspec = { ...notebook.metadata.kernelspec, ...found };
   return kernel;
+}
+
+/** @returns whether every cell that ran did what it should */
+async function execute(run: Run, kernel: Kernel): Promise<boolean> {
+  const { notebook, signal } = run;
+  const languageInfo = await orStopped(kernel.languageInfo(), signal);
+  if (languageInfo === undefined) return false;
+  notebook.metadata.language_info = languageInfo;
+  return runCells(notebook, kernel, { ...run, watcher: createWatcher(run) });
 }
 
 /** @returns undefined when the run is stopped first */
