@@ -122,7 +122,7 @@ t.test('RUNTIME_MODE=oneshot runs NOTEBOOK_URL beside its data, and SIGTERM inte
   run.kill('SIGTERM');
   const { status, stdout, stderr } = await run.ended;
   t.equal(status, 143, stderr);
-  t.match(stdout, /^beside it\nslow\n-+\nKeyboardInterrupt/);
+  t.match(stdout, /^beside it\nslow\n[-\s]*KeyboardInterrupt/);
   t.notMatch(stdout, /never|\x1b/);
   const file = join(folder, 'slow.executed.ipynb');
   t.equal(await nbformatComplains(environment, file), '');
