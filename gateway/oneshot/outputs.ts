@@ -31,16 +31,18 @@ export class CellOutputs {
         this.#stream(output);
         return output;
       }
-      case 'display_data':
-        return this.#display({ output_type: type, data: content.data, metadata: content.metadata }, content);
+      case 'display_data': {
+        const { data = {}, metadata = {} } = content;
+        return this.#display({ output_type: type, data, metadata }, content);
+      }
       case 'execute_result': {
-        const { execution_count, data, metadata } = content;
+        const { execution_count, data = {}, metadata = {} } = content;
         return this.#display({ output_type: type, execution_count, data, metadata }, content);
       }
       case 'update_display_data':
         return this.#update(content);
       case 'error': {
-        const { ename, evalue, traceback } = content;
+        const { ename, evalue, traceback = [] } = content;
         return this.#push({ output_type: type, ename, evalue, traceback });
       }
       case 'clear_output':
@@ -71,7 +73,7 @@ export class CellOutputs {
     return this.#push(output);
   }
 
-  #update({ data, metadata, transient }: Content): Output | undefined {
+  #update({ data = {}, metadata = {}, transient }: Content): Output | undefined {
     const shown = this.#displays.get(displayId(transient) ?? '') ?? [];
     for (const output of shown) Object.assign(output, { data, metadata });
     return shown[0];

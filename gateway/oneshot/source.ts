@@ -2,9 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import { dispatcherFor } from '../../processors/http/dispatcher.js';
 import { isLinkLocal } from '../../processors/link-local.js';
+import { CellError } from '../../processors/processor.js';
 import type { NotebookPlace } from '../config.js';
 import { RunProblem } from './problem.js';
 
@@ -54,16 +55,7 @@ async function download(first: URL): Promise<string> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   let url = first;
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-    refuseLinkLocal(url);
-    const target = new URL(url);
-    target.username = target.password = '';
-    const answer = await request(target, {
-      dispatcher: dispatcherFor({ url: target.href }).dispatcher,
-      headers: { 'user-agent': 'spin-runtime', ...credentialOf(url) },
-      signal,
-    }).catch((cause: unknown) => {
-      throw failed(url, reasonOf(cause), cause);
-    });
+    const answer = await ask(url, signal);
     const { location } = answer.headers;
     if (REDIRECTS.has(answer.statusCode) && typeof location === 'string') {
       answer.body.on('error', () => {}).destroy();
@@ -81,6 +73,21 @@ async function download(first: URL): Promise<string> {
     ).toString('utf8');
   }
   throw failed(first, `it redirects more than ${MOST_REDIRECTS} times`);
+}
+
+async function ask(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  refuseLinkLocal(url);
+  const target = new URL(url);
+  target.username = target.password = '';
+  try {
+    const { dispatcher } = dispatcherFor({ url: target.href });
+    const headers = { 'user-agent': 'spin-runtime', ...credentialOf(url) };
+    return await request(target, { dispatcher, headers, signal });
+  } catch (cause) {
+    // The environment's proxy settings are wrong.
+    if (cause instanceof CellError) throw new RunProblem('settings', cause.message, { cause });
+    throw failed(url, reasonOf(cause), cause);
+  }
 }
 
 /** @throws {RunProblem} for a step from https to http, which would give up what https had promised */

@@ -62,6 +62,20 @@ t.test('what can not be had is said without the URL’s secrets', async (t) => {
     await t.rejects(get(`http://${host}/`), { message: /link-local/ }, host);
 });
 
+t.test('it is asked through the proxies of the environment, whose mistakes are told', async (t) => {
+  const asked: (string | undefined)[] = [];
+  const proxy = await serve(t, (req, res) => {
+    asked.push(req.url);
+    res.end('{}');
+  });
+  process.env.HTTP_PROXY = proxy;
+  t.teardown(() => delete process.env.HTTP_PROXY);
+  t.equal(await get('http://notebooks.invalid/a.ipynb'), '{}');
+  t.same(asked, ['http://notebooks.invalid/a.ipynb']);
+  process.env.HTTP_PROXY = 'socks://canary@host';
+  await t.rejects(get('http://notebooks.invalid/a.ipynb'), { ...fails, message: /HTTP_PROXY/ });
+});
+
 t.test('a file, and where its results go', async (t) => {
   const folder = t.testdir({ 'a.ipynb': '{}' });
   const path = join(folder, 'a.ipynb');
