@@ -122,15 +122,20 @@ async function endOf(
   kernel: Kernel,
   signal: AbortSignal,
 ): Promise<KernelMessage['content'] | undefined> {
-  const stopped = new Promise<undefined>((resolve) => {
-    const stop = () => {
+  let stop = () => {};
+  const gaveUp = new Promise<undefined>((resolve) => {
+    stop = () => {
       void kernel.interrupt();
-      void sleep(GRACE_MS, undefined).then(resolve);
+      void sleep(GRACE_MS).then(() => resolve(undefined));
     };
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
   });
-  return Promise.race([running, stopped]);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([running, gaveUp]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 /** A UI of its own keeps in a cell's metadata what kind of SPIN cell it is; any other says so in its first line. */
