@@ -15,6 +15,7 @@ import {
   allowedHost,
   bindHost,
   cidr,
+  drainTime,
   isLoopback,
   list,
   origin,
@@ -24,6 +25,11 @@ import {
   socketPath,
   upstreamUrl,
 } from './values.js';
+
+/**
+ * `docker stop` gives ten seconds, and the embedded Jupyter takes up to five of them to end what runs in its kernels.
+ */
+const DRAIN_SECONDS = '4';
 
 export interface Loaded {
   readonly config: Config;
@@ -78,6 +84,9 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
   const upstream = readUpstream(env, paths, problems);
   const tls = readTls(env, loopback, problems);
+  const drainMs = problems.try('SPIN_DRAIN_SECONDS', () =>
+    drainTime(env.SPIN_DRAIN_SECONDS ?? DRAIN_SECONDS),
+  );
   const several = <T>(name: string, read: (part: string) => T) =>
     list(env[name]).flatMap((part) => problems.try(name, () => read(part)) ?? []);
   const partial = {
@@ -94,9 +103,13 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
     runtimeEnv: createRuntimeEnv(environment, optional(env.SPIN_RUNTIME_ENV, list)),
   };
   problems.check();
-  if (!listen || !upstream || !tls || !home) throw new Error('a mistake was not reported');
+  if (!listen || !upstream || !tls || !home || drainMs === undefined)
+    throw new Error('a mistake was not reported');
   const token = given ?? (await generated(paths, problems));
-  return { config: { ...partial, listen, upstream, tls, token }, notes: home.note ? [home.note] : [] };
+  return {
+    config: { ...partial, listen, upstream, tls, token, drainMs },
+    notes: home.note ? [home.note] : [],
+  };
 }
 
 /** A port that isn't one hides no mistake that depends on the address. */
