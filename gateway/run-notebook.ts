@@ -49,12 +49,9 @@ export async function runNotebook(request: RunRequest, environment: NodeJS.Proce
       timer = setTimeout(() => stop.abort('time' satisfies Stop), left);
     }
     notes.forEach(tell);
-    return await runBehindGateway(
-      request,
-      { ...config, home: { ...config.home, sessions: folder } },
-      run.notebook,
-      stop.signal,
-    );
+    // The only client knows when its cells are done: nothing is left to wait for.
+    const own = { ...config, home: { ...config.home, sessions: folder }, drainMs: 0 };
+    return await runBehindGateway(request, own, run.notebook, stop.signal);
   } finally {
     clearTimeout(timer);
     for (const [name, handler] of handlers) process.off(name, handler);
