@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
 import { constants } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
 import { builtIn, kindsOf } from '../processors/index.js';
@@ -13,7 +13,9 @@ import { listConnections, testConnections } from './connections/command.js';
 import { type ConnectionDesk, createDesk } from './connections/desk.js';
 import { CatalogueError } from './connections/problem.js';
 import { createTrial } from './connections/trial.js';
+import { examine, show } from './doctor/doctor.js';
 import { CertificateError } from './edge/certificate-files.js';
+import { readLocalAuthority } from './edge/local-ca.js';
 import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
 import { createLog, type Log } from './log.js';
@@ -24,6 +26,7 @@ import type { RunEnd } from './oneshot/run.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
 import { browserUrl } from './public-url.js';
 import { type RunRequest, runNotebook } from './run-notebook.js';
+import { version } from './version.js';
 
 /** Exit statuses of sysexits.h. */
 const EX_USAGE = 64;
@@ -103,8 +106,16 @@ async function tryConnections(name: string | undefined): Promise<void> {
   if (!works) process.exit(EX_UNAVAILABLE);
 }
 
-function print(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+/** Says what is wrong, and what to do about it; ends with a failure where something doesn't work. */
+async function printFindings(): Promise<void> {
+  const { config } = await loadConfig(process.env);
+  let works = true;
+  const url = browserUrl({ ...config, publicUrl: undefined }, config.listen);
+  for await (const finding of examine({ config, url, openDesk: () => openDesk(config) })) {
+    process.stdout.write(show(finding));
+    if (finding.state === 'failed') works = false;
+  }
+  if (!works) process.exit(EX_UNAVAILABLE);
 }
 
 interface RunFlags {
@@ -128,11 +139,30 @@ function statusOf(end: RunEnd): number {
   return end === 'time' ? TIMED_OUT : 128 + constants.signals[end];
 }
 
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
+/** The local CA's certificate on stdout; what it is, and what to do with it, on stderr. */
+async function printLocalAuthority(): Promise<void> {
+  const { config } = await loadConfig(process.env);
+  if (config.tls.mode === 'off' || config.tls.files !== undefined) {
+    const why = config.tls.mode === 'off' ? 'SPIN_TLS is off' : 'SPIN_TLS_CERT brings a certificate';
+    process.stderr.write(`spin-runtime: there is no local CA to trust: ${why}.\n`);
+    process.exit(EX_CONFIG);
+  }
+  const pem = await readLocalAuthority(config.home.tls);
+  if (pem === undefined) {
+    process.stderr.write(
+      'spin-runtime: there is no local CA yet. The first start of the gateway makes it.\n',
+    );
+    process.exit(EX_UNAVAILABLE);
+  }
+  const { fingerprint256, validTo } = new X509Certificate(pem);
+  process.stdout.write(pem);
+  process.stderr.write(
+    `SHA-256 ${fingerprint256}, valid to ${validTo}.\nHow each system learns to trust it: docker/certificates.md\n`,
+  );
+}
+
+function print(lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
 }
 
 const program = new Command('spin-runtime')
@@ -167,6 +197,13 @@ program
   )
   .action((notebook: string, flags: RunFlags) => run(notebook, flags));
 
+program
+  .command('cert')
+  .description('certificates')
+  .command('ca')
+  .description("print the local CA's certificate (PEM), to be trusted by browsers and systems")
+  .action(printLocalAuthority);
+
 const connections = program.command('connections').description('the connection catalogue (SPIN_CONNECTIONS)');
 connections.command('list').description('print name, type and default').action(printConnections);
 connections
@@ -174,6 +211,11 @@ connections
   .argument('[name]', 'default: all')
   .description('reach each service with its credentials and say what failed')
   .action(tryConnections);
+
+program
+  .command('doctor')
+  .description('look at everything that the gateway needs, and say what to do about what is wrong')
+  .action(printFindings);
 
 /** What a person reads of a failure, and the exit status for whatever started the gateway. */
 function explain(error: unknown): [message: string, status: number] {

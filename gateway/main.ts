@@ -2,6 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { loadAddOns } from '../processors/add-ons.js';
 import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
 import type { Processor } from '../processors/processor.js';
+import { openAcmeCertificates } from './acme/certificates.js';
 import { createApi } from './api/api.js';
 import { PageMask } from './channel/broker-mask.js';
 import { Kernels } from './channel/kernels.js';
@@ -18,9 +19,11 @@ import { openCertificates } from './edge/certificates.js';
 import { createAddressOf, createTrust } from './edge/client.js';
 import { openIdentity } from './edge/identity.js';
 import { listen } from './edge/listener.js';
+import { expiryOf } from './edge/tls.js';
 import { createEmbeddedJupyter } from './jupyter/embedded.js';
 import { JUPYTER_USER } from './jupyter/user.js';
 import type { Log } from './log.js';
+import { Metrics } from './metrics.js';
 import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
@@ -28,6 +31,8 @@ import { browserPort, browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
 import { createRouter } from './router.js';
+import { NO_TRACING } from './tracing.js';
+import { version } from './version.js';
 
 /** How long clients have to answer a websocket's close frame, in milliseconds. */
 const GOODBYE_MS = 500;
@@ -54,13 +59,19 @@ export interface Gateway {
  */
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
+  const metrics = new Metrics(version());
+  // The SDK is loaded only where it is used.
+  const tracing = config.tracing ? (await import('./otlp.js')).openOtlp(version(), log) : NO_TRACING;
   const identity = await openIdentity({
     token: config.token,
+    metricsToken: config.metricsToken,
+    metrics,
     folder: config.home.sessions,
     port: browserPort(config),
     log,
   });
-  const certificates = await openCertificates(config, log);
+  const acme = config.acme && (await openAcmeCertificates(config, config.acme, log));
+  const certificates = acme ?? (await openCertificates(config, log));
   const addOns = await openAddOns(config);
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
@@ -77,26 +88,48 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   );
   const tryConnection = createTrial({ kinds, createMask: () => new PageMask() });
   const connections = createDesk(catalogue, tryConnection);
-  const api = await createApi({ identity, connections, log });
+  const api = await createApi({ identity, connections, log, metrics });
   const addressOf = createAddressOf(createTrust(config));
   const proxy = createHttpProxy({
     upstream,
     refuse(req, res, error) {
+      metrics.refused(error.code);
       logRefusal(log, req, addressOf(req), error);
       sendRefusal(req, res, error);
     },
   });
   const open = new OpenSockets();
+  const ready = createReadiness(upstream);
+  metrics.watch({
+    openSockets: () => open.counts(),
+    certificateExpiry: () => certificates && expiryOf(certificates.current()),
+    catalogue: () => ({ ok: catalogue.problems().length === 0, loadedAt: catalogue.loadedAt() / 1000 }),
+    jupyterRestarts: jupyter.restarts,
+    upstreamUp: ready,
+  });
   const router = createRouter({
     config,
     identity,
     api,
     proxy,
-    channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
-    ready: createReadiness(upstream),
+    channel: {
+      upstream,
+      kernels,
+      processors,
+      log,
+      sessions: new Sessions(sessionKey),
+      open,
+      metrics,
+      tracing,
+    },
+    ready,
+    challenges: certificates?.challenges,
     log,
+    metrics,
+    tracing,
   });
-  const listener = await listen(config, certificates, router, log);
+  const listener = await listen(config, certificates, router, log, metrics);
+  acme?.start();
   const url = browserUrl(config, listener.address);
   return {
     url,
@@ -113,6 +146,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       await api.close();
       certificates?.close();
       catalogue.close();
+      await tracing.close();
     },
   };
 }
@@ -130,6 +164,8 @@ interface OpenUpstream {
   readonly source: UpstreamSource;
   readonly ready: Promise<void>;
   readonly failed: Promise<never>;
+  /** How often it was started again. */
+  restarts(): number;
   close(): Promise<void>;
 }
 
@@ -137,10 +173,16 @@ function openUpstream({ upstream, home }: Config, log: Log, progress: (line: str
   if (upstream.kind !== 'embedded') {
     const fixed = fixedUpstream(upstream);
     const ready = Promise.resolve();
-    return { source: () => fixed, ready, failed: new Promise(() => {}), close: async () => {} };
+    const failed = new Promise<never>(() => {});
+    return { source: () => fixed, ready, failed, restarts: () => 0, close: async () => {} };
   }
   const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
-  const { source, ready } = jupyter;
-  return { source, ready, failed, close: () => jupyter.stop() };
+  return {
+    source: jupyter.source,
+    ready: jupyter.ready,
+    failed,
+    restarts: () => jupyter.restarts,
+    close: () => jupyter.stop(),
+  };
 }

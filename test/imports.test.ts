@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/edge': [],
+  'gateway/acme': ['gateway/edge', 'processors'],
   'gateway/api': ['gateway/edge'],
   'gateway/proxy': ['gateway/edge'],
   'gateway/channel': ['gateway/edge', 'gateway/proxy', 'processors'],
@@ -19,6 +20,14 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/oneshot': ['gateway/channel', 'processors'],
   'gateway/config': [],
   'gateway/connections': ['processors'],
+  'gateway/doctor': [
+    'gateway/acme',
+    'gateway/connections',
+    'gateway/edge',
+    'gateway/jupyter',
+    'gateway/proxy',
+    'processors',
+  ],
   processors: [],
 };
 /** Only these put the stages together. */

@@ -5,12 +5,14 @@ import { isAbsolute, join } from 'node:path';
 import { Secret } from '../../processors/secret.js';
 import type { Config, Listen, RunSetting, TlsSetting, UpstreamSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
+import { readAcme } from './acme.js';
 import { chooseHome } from './choose-home.js';
 import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
 import { checkMode, readRun } from './run.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
 import { checkToken, generatedToken } from './token.js';
+import { readTracing } from './tracing.js';
 import {
   allowedHost,
   bindHost,
@@ -30,6 +32,9 @@ import {
  * `docker stop` gives ten seconds, and the embedded Jupyter takes up to five of them to end what runs in its kernels.
  */
 const DRAIN_SECONDS = '4';
+
+/** What a gateway needs that others connect to. */
+const ONLY_SERVING = /^SPIN_(?:HOST|PORT|TOKEN|METRICS_TOKEN|(?:TLS|ACME)\w*)$/;
 
 export interface Loaded {
   readonly config: Config;
@@ -64,10 +69,10 @@ export async function loadRun(
 ): Promise<Loaded & { readonly run: RunSetting }> {
   const problems = new Problems();
   const run = readRun(environment, notebook, problems);
-  const { SPIN_HOST, SPIN_PORT, SPIN_TOKEN, SPIN_TLS, SPIN_TLS_CERT, SPIN_TLS_KEY, ...others } = environment;
+  const others = Object.entries(environment).filter(([name]) => !ONLY_SERVING.test(name));
   const token = randomBytes(24).toString('base64url');
-  const own = { ...others, SPIN_HOST: `unix:${socket}`, SPIN_TLS: 'off', SPIN_TOKEN: token };
-  const loaded = await load(own, problems);
+  const own = { SPIN_HOST: `unix:${socket}`, SPIN_TLS: 'off', SPIN_TOKEN: token };
+  const loaded = await load({ ...Object.fromEntries(others), ...own }, problems);
   if (!run) throw new Error('a mistake was not reported');
   return { ...loaded, run };
 }
@@ -82,6 +87,7 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
   const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
+  const metricsToken = problems.try('SPIN_METRICS_TOKEN', () => readMetricsToken(env, loopback));
   const upstream = readUpstream(env, paths, problems);
   const tls = readTls(env, loopback, problems);
   const drainMs = problems.try('SPIN_DRAIN_SECONDS', () =>
@@ -89,10 +95,15 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
   );
   const several = <T>(name: string, read: (part: string) => T) =>
     list(env[name]).flatMap((part) => problems.try(name, () => read(part)) ?? []);
+  const url = problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl));
+  const allowedHosts = several('SPIN_ALLOWED_HOSTS', allowedHost);
   const partial = {
     home: paths,
-    publicUrl: problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl)),
-    allowedHosts: several('SPIN_ALLOWED_HOSTS', allowedHost),
+    metricsToken,
+    tracing: readTracing(env, problems),
+    publicUrl: url,
+    allowedHosts,
+    acme: readAcme(env, { publicUrl: url, allowedHosts }, problems),
     allowedOrigins: several('SPIN_ALLOWED_ORIGINS', origin),
     trustedProxies: several('SPIN_TRUSTED_PROXIES', cidr),
     connections: {
@@ -145,6 +156,18 @@ function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret | unde
     'It is not set, and this runtime can be reached from other machines.',
     'A secret of 16 characters or more, e.g. from: openssl rand -hex 24',
   );
+}
+
+/** Whoever has it must not have the other. */
+function readMetricsToken(env: Env, loopback: boolean): Secret | undefined {
+  const { SPIN_METRICS_TOKEN: token } = env;
+  if (token === undefined) return undefined;
+  if (token === env.SPIN_TOKEN)
+    throw new Mistake(
+      'It is the same as SPIN_TOKEN.',
+      'A secret of its own, which reads metrics and nothing else.',
+    );
+  return checkToken(token, loopback);
 }
 
 async function generated(paths: Home, problems: Problems): Promise<Secret> {

@@ -6,6 +6,8 @@ import type { RuntimeEnv } from '../config.js';
 const SYSTEM = picomatch([
   ...'PATH HOME USER LOGNAME SHELL PWD OLDPWD TERM LANG TZ TMPDIR HOSTNAME'.split(' '),
   ...'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy'.split(' '),
+  // Where spans go, and by which credential (OTEL_EXPORTER_OTLP_HEADERS).
+  'OTEL_*',
   ...'LC_* XDG_* NODE_* npm_* PYTHON* SSH_* LD_*'.split(' '),
 ]);
 /** The gateway's own settings, its token among them (a URL may hold one): no allow-list opens these. */

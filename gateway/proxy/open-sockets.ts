@@ -6,20 +6,34 @@ export type Settled = () => Promise<void>;
 
 const AT_ONCE: Settled = async () => {};
 
+/** Whose: a client's with a kernel, a client's that passes unread, or a kernel's whose client has left. */
+export type SocketKind = 'kernel' | 'tunnel' | 'left';
+
 /** The websockets that are open: what a gateway that ends says goodbye to. */
 export class OpenSockets {
-  readonly #open = new Map<WebSocket, Settled>();
+  readonly #open = new Map<WebSocket, { readonly kind: SocketKind; readonly settled: Settled }>();
   #ending = false;
 
   /** @param settled default: it may be closed at any time */
-  add(socket: WebSocket, settled: Settled = AT_ONCE): void {
+  add(socket: WebSocket, kind: SocketKind, settled: Settled = AT_ONCE): void {
     // Whoever asked on a connection that was there already comes too late.
     if (this.#ending) {
       bye(socket);
       return;
     }
-    this.#open.set(socket, settled);
+    this.#open.set(socket, { kind, settled });
     socket.once('close', () => this.#open.delete(socket));
+  }
+
+  /** How many there are of each kind. */
+  counts(): ReadonlyMap<SocketKind, number> {
+    const counts = new Map<SocketKind, number>([
+      ['kernel', 0],
+      ['tunnel', 0],
+      ['left', 0],
+    ]);
+    for (const { kind } of this.#open.values()) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return counts;
   }
 
   /**
@@ -31,7 +45,9 @@ export class OpenSockets {
     const over = new AbortController();
     const limit = sleep(limitMs, undefined, { signal: over.signal }).catch(() => {});
     await Promise.all(
-      [...this.#open].map(([socket, settled]) => Promise.race([settled(), limit]).then(() => bye(socket))),
+      [...this.#open].map(([socket, { settled }]) =>
+        Promise.race([settled(), limit]).then(() => bye(socket)),
+      ),
     );
     over.abort();
   }

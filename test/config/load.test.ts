@@ -116,6 +116,28 @@ t.test('every mistake is reported at once, each with its name and what would be 
   t.ok(found.every(({ wrong, right }) => wrong.length > 5 && right.length > 5));
 });
 
+const acme = {
+  SPIN_ACME: 'letsencrypt',
+  SPIN_ACME_TERMS: 'agreed',
+  SPIN_PUBLIC_URL: 'https://jupyter.example.com',
+};
+
+t.test('a certificate authority, for the public ones of the names', async (t) => {
+  const config = await load({
+    ...acme,
+    SPIN_ALLOWED_HOSTS: 'other.example.com, gateway, 192.0.2.7, a.localhost',
+    SPIN_ACME_EAB_KID: 'kid-1',
+    SPIN_ACME_EAB_HMAC: 'c2VjcmV0_-',
+    SPIN_ACME_EMAIL: 'me@example.com',
+    SPIN_ACME_CA: pem,
+  });
+  t.same(config.acme?.names, ['jupyter.example.com', 'other.example.com']);
+  t.equal(config.acme?.directory.host, 'acme-v02.api.letsencrypt.org');
+  t.match(config.acme, { email: 'me@example.com', caFile: pem, binding: { keyId: 'kid-1' } });
+  t.equal(config.acme?.binding?.hmac.reveal(), 'c2VjcmV0_-');
+  t.equal((await load({})).acme, undefined);
+});
+
 const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: RegExp][] = [
   ['a misspelt setting', 'SPIN_TOKN', { SPIN_TOKN: 'x' }, /Did you mean SPIN_TOKEN\?/],
   ['no token on a public bind', 'SPIN_TOKEN', { SPIN_HOST: '0.0.0.0' }],
@@ -160,6 +182,22 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ['a public URL with a path', 'SPIN_PUBLIC_URL', { SPIN_PUBLIC_URL: 'https://h/path' }],
   ['a wildcard host', 'SPIN_ALLOWED_HOSTS', { SPIN_ALLOWED_HOSTS: '*.example.com' }],
   ['a host with a port', 'SPIN_ALLOWED_HOSTS', { SPIN_ALLOWED_HOSTS: 'a.example.com:80' }],
+  ['an authority that is none', 'SPIN_ACME', { ...acme, SPIN_ACME: 'letsencript' }, /letsencrypt/],
+  ['an authority over http', 'SPIN_ACME', { ...acme, SPIN_ACME: 'http://acme.example.com/dir' }],
+  ['terms that nobody agreed to', 'SPIN_ACME_TERMS', { ...acme, SPIN_ACME_TERMS: 'yes' }, /=agreed/],
+  ['an authority without a name', 'SPIN_PUBLIC_URL', { ...acme, SPIN_PUBLIC_URL: '' }],
+  ['an authority for an address', 'SPIN_PUBLIC_URL', { ...acme, SPIN_PUBLIC_URL: 'https://192.0.2.7' }],
+  ['an authority for this machine', 'SPIN_PUBLIC_URL', { ...acme, SPIN_PUBLIC_URL: 'https://a.localhost' }],
+  ['half a binding', 'SPIN_ACME_EAB_HMAC', { ...acme, SPIN_ACME_EAB_KID: 'k' }],
+  [
+    'a binding that is not base64url',
+    'SPIN_ACME_EAB_HMAC',
+    { ...acme, SPIN_ACME_EAB_KID: 'k', SPIN_ACME_EAB_HMAC: 'canary+/' },
+  ],
+  ['two addresses', 'SPIN_ACME_EMAIL', { ...acme, SPIN_ACME_EMAIL: 'a@example.com,b@example.com' }],
+  ['an authority without TLS', 'SPIN_ACME', { ...acme, SPIN_TLS: 'off' }],
+  ['an address for no authority', 'SPIN_ACME_EMAIL', { SPIN_ACME_EMAIL: 'me@example.com' }],
+  ['a CA file for an authority that is not there', 'SPIN_ACME_CA', { ...acme, SPIN_ACME_CA: '/none' }],
   ['any origin', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: '*' }],
   ['the null origin', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: 'null' }],
   [
@@ -238,8 +276,9 @@ t.test('a run of one notebook needs no token, and listens on its private socket 
     t.match(config.token.reveal(), /^[\w-]{32}$/);
     return { ...run, cells: config.runtimeEnv };
   };
-  const public_ = { SPIN_HOST: '0.0.0.0', SPIN_TLS: 'required', SPIN_TLS_CERT: pem, SPIN_TLS_KEY: pem };
-  t.match(await read(public_, 'a.ipynb'), {
+  const tls = { SPIN_TLS: 'required', SPIN_TLS_CERT: pem, SPIN_TLS_KEY: pem };
+  const serving = { SPIN_HOST: '0.0.0.0', SPIN_PORT: 'x', SPIN_METRICS_TOKEN: 'x', SPIN_ACME: 'x', ...tls };
+  t.match(await read(serving, 'a.ipynb'), {
     notebook: { kind: 'file', path: join(process.cwd(), 'a.ipynb') },
     limit: undefined,
   });
