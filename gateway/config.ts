@@ -77,3 +77,23 @@ export interface Config {
   /** How long cells and requests may go on once the gateway was told to end, in milliseconds. */
   readonly drainMs: number;
 }
+
+/** Where a notebook that is run once comes from. */
+export type NotebookPlace =
+  | {
+      readonly kind: 'file';
+      /** Absolute. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: 'web';
+      /** `http:` or `https:`; may hold a credential. */
+      readonly url: URL;
+    };
+
+/** One run of one notebook. */
+export interface RunSetting {
+  readonly notebook: NotebookPlace;
+  /** Milliseconds from the program's start; undefined: as long as it takes. */
+  readonly limit: number | undefined;
+}

@@ -41,6 +41,8 @@ const GOODBYE_MS = 500;
 export interface Gateway {
   /** Where browsers find it, e.g. `https://localhost:8888/`. */
   readonly url: URL;
+  /** Resolves when its own Jupyter answers for the first time, or at once in front of another one's. */
+  readonly ready: Promise<void>;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
   /** Reads the catalogue and the certificate again now, rather than within seconds; logs what came of it. */
@@ -131,6 +133,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const url = browserUrl(config, listener.address);
   return {
     url,
+    ready: jupyter.ready,
     failed: jupyter.failed,
     async reload() {
       await Promise.all([catalogue.look(), certificates?.look()]);
@@ -159,6 +162,7 @@ export async function openAddOns({ home }: Config): Promise<readonly Processor[]
 
 interface OpenUpstream {
   readonly source: UpstreamSource;
+  readonly ready: Promise<void>;
   readonly failed: Promise<never>;
   /** How often it was started again. */
   restarts(): number;
@@ -168,12 +172,15 @@ interface OpenUpstream {
 function openUpstream({ upstream, home }: Config, log: Log, progress: (line: string) => void): OpenUpstream {
   if (upstream.kind !== 'embedded') {
     const fixed = fixedUpstream(upstream);
-    return { source: () => fixed, failed: new Promise(() => {}), restarts: () => 0, close: async () => {} };
+    const ready = Promise.resolve();
+    const failed = new Promise<never>(() => {});
+    return { source: () => fixed, ready, failed, restarts: () => 0, close: async () => {} };
   }
   const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
   return {
     source: jupyter.source,
+    ready: jupyter.ready,
     failed,
     restarts: () => jupyter.restarts,
     close: () => jupyter.stop(),

@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { Secret } from '../../processors/secret.js';
-import type { Config, Listen, TlsSetting, UpstreamSetting } from '../config.js';
+import type { Config, Listen, RunSetting, TlsSetting, UpstreamSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
 import { readAcme } from './acme.js';
 import { chooseHome } from './choose-home.js';
 import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
+import { checkMode, readRun } from './run.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
 import { checkToken, generatedToken } from './token.js';
 import { readTracing } from './tracing.js';
@@ -31,6 +33,9 @@ import {
  */
 const DRAIN_SECONDS = '4';
 
+/** What a gateway needs that others connect to. */
+const ONLY_SERVING = /^SPIN_(?:HOST|PORT|TOKEN|METRICS_TOKEN|(?:TLS|ACME)\w*)$/;
+
 export interface Loaded {
   readonly config: Config;
   /** What whoever started the gateway should know, a log line each. */
@@ -46,16 +51,36 @@ type Env = Readonly<Record<string, string>>;
  * @throws {ConfigError} with every mistake at once
  */
 export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded> {
-  const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value)) as Env;
+  return load(environment, new Problems());
+}
+
+/**
+ * The same for one run of one notebook: the gateway listens on a private socket and nowhere else, so that neither
+ * SPIN_TOKEN nor an address is needed.
+ *
+ * @param socket where it listens
+ * @param notebook path or URL; undefined: NOTEBOOK_URL
+ * @throws {ConfigError} with every mistake at once
+ */
+export async function loadRun(
+  environment: NodeJS.ProcessEnv,
+  socket: string,
+  notebook: string | undefined,
+): Promise<Loaded & { readonly run: RunSetting }> {
   const problems = new Problems();
+  const run = readRun(environment, notebook, problems);
+  const others = Object.entries(environment).filter(([name]) => !ONLY_SERVING.test(name));
+  const token = randomBytes(24).toString('base64url');
+  const own = { SPIN_HOST: `unix:${socket}`, SPIN_TLS: 'off', SPIN_TOKEN: token };
+  const loaded = await load({ ...Object.fromEntries(others), ...own }, problems);
+  if (!run) throw new Error('a mistake was not reported');
+  return { ...loaded, run };
+}
+
+async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise<Loaded> {
+  const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value)) as Env;
   refuseUnknownNames(env, problems);
-  if (env.RUNTIME_MODE === 'oneshot') {
-    problems.add(
-      'RUNTIME_MODE',
-      'This version has no one-shot mode.',
-      'Leave it unset to start the gateway.',
-    );
-  }
+  checkMode(env.RUNTIME_MODE, problems);
 
   const home = problems.try('SPIN_HOME', () => chooseHome(env));
   const paths = homeAt(home?.path ?? '/');
