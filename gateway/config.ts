@@ -41,6 +41,8 @@ export interface RuntimeEnv {
 export interface Config {
   readonly home: Home;
   readonly token: Secret;
+  /** The folder that all replicas of this gateway share, absolute. */
+  readonly shared: string | undefined;
   readonly listen: Listen;
   readonly upstream: UpstreamSetting;
   readonly tls: TlsSetting;

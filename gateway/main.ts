@@ -52,6 +52,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const identity = await openIdentity({
     token: config.token,
     folder: config.home.sessions,
+    shared: config.shared,
     port: browserPort(config),
     log,
   });
@@ -81,14 +82,16 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       sendRefusal(req, res, error);
     },
   });
-  const open = new OpenSockets();
+  const open = new OpenSockets((session) => identity.isEnded(session));
+  identity.onEnded((session) => open.closeSession(session));
+  const upstreamReady = createReadiness(upstream);
   const router = createRouter({
     config,
     identity,
     api,
     proxy,
     channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
-    ready: createReadiness(upstream),
+    ready: async () => identity.isReady() && upstreamReady(),
     log,
   });
   const listener = await listen(config, certificates, router, log);
@@ -98,6 +101,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     failed: jupyter.failed,
     async close() {
       open.closeAll();
+      identity.close();
       await Promise.all([listener.close(GRACE_MS), jupyter.close()]);
       proxy.close();
       await api.close();

@@ -55,6 +55,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const config: Config = {
     home,
     token: new Secret(TOKEN),
+    shared: undefined,
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     upstream: { kind: 'embedded', environment: home.jupyter },
     tls: { mode: 'auto', files: undefined },
