@@ -66,7 +66,7 @@ async function synthetic(channels: number, scale: number): Promise<Row[]> {
       row('processor time for each 1 KB message of a stream (µs)', each),
       row(`– the same, with ${references.length} values to hide (µs)`, hiding),
       row('processor time for each MB in 1 MB messages (µs)', large),
-      row('processor time for each small GET on a kept connection (µs)', request),
+      row('processor time for each small GET on a TLS connection of its own (µs)', request),
     ];
   } finally {
     await processes.close();
