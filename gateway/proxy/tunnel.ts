@@ -77,7 +77,7 @@ export async function connectTunnel(
     skipUTF8Validation: true,
   });
   if (client) {
-    open.add(client, principal.session);
+    open.add(client, 'tunnel', { session: principal.session });
     join(client, upper);
   } else upper.terminate();
 }
