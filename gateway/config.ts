@@ -57,6 +57,8 @@ export interface Config {
   readonly tracing: boolean;
   /** Opens the gateway's own metrics and nothing else; undefined: SPIN_TOKEN alone does. */
   readonly metricsToken: Secret | undefined;
+  /** The folder that all replicas of this gateway share, absolute. */
+  readonly shared: string | undefined;
   readonly listen: Listen;
   readonly upstream: UpstreamSetting;
   readonly tls: TlsSetting;

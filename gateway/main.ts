@@ -67,6 +67,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     metricsToken: config.metricsToken,
     metrics,
     folder: config.home.sessions,
+    shared: config.shared,
     port: browserPort(config),
     log,
   });
@@ -98,7 +99,8 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       sendRefusal(req, res, error);
     },
   });
-  const open = new OpenSockets();
+  const open = new OpenSockets((session) => identity.isEnded(session));
+  identity.onEnded((session) => open.closeSession(session));
   const ready = createReadiness(upstream);
   metrics.watch({
     openSockets: () => open.counts(),
@@ -122,7 +124,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       metrics,
       tracing,
     },
-    ready,
+    ready: async () => identity.isReady() && ready(),
     challenges: certificates?.challenges,
     log,
     metrics,
@@ -142,6 +144,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       await Promise.all([open.drain(config.drainMs), listener.close(config.drainMs + GOODBYE_MS)]);
       // Not before: cells run in it, and notebooks are saved to it.
       await jupyter.close();
+      identity.close();
       proxy.close();
       await api.close();
       certificates?.close();

@@ -99,6 +99,7 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
   const allowedHosts = several('SPIN_ALLOWED_HOSTS', allowedHost);
   const partial = {
     home: paths,
+    shared: problems.try('SPIN_SHARED', () => optional(env.SPIN_SHARED, (path) => sharedFolder(path, env))),
     metricsToken,
     tracing: readTracing(env, problems),
     publicUrl: url,
@@ -246,6 +247,23 @@ function readTls(env: Env, loopback: boolean, problems: Problems): TlsSetting | 
   problems.try('SPIN_TLS_CERT', () => pemFile(cert, /-----BEGIN CERTIFICATE-----/));
   problems.try('SPIN_TLS_KEY', () => pemFile(key, /-----BEGIN [A-Z ]*PRIVATE KEY-----/));
   return { mode, files: { cert, key } };
+}
+
+/** Replicas that don't have all of this in common would each be a runtime of its own. */
+function sharedFolder(path: string, { SPIN_TOKEN, SPIN_UPSTREAM, SPIN_PUBLIC_URL }: Env): string {
+  if (!isAbsolute(path) || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Mistake(
+      `"${path}" is not a folder that exists.`,
+      'The absolute path of a folder that all replicas mount; it is never made, so that a missing mount is seen.',
+    );
+  }
+  if (SPIN_TOKEN === undefined || SPIN_UPSTREAM === undefined || SPIN_PUBLIC_URL === undefined) {
+    throw new Mistake(
+      'Replicas share more than a folder.',
+      'Set SPIN_TOKEN, SPIN_UPSTREAM and SPIN_PUBLIC_URL too, to the same on all replicas.',
+    );
+  }
+  return path;
 }
 
 function jupyterFolder(path: string): string {

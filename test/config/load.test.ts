@@ -208,6 +208,13 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ],
   ['everybody as a proxy', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '0.0.0.0/0' }],
   ['a CIDR with too many bits', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '10.0.0.0/33' }],
+  ['a shared folder that is not there', 'SPIN_SHARED', { SPIN_SHARED: '/nonexistent' }, /never made/],
+  [
+    'a shared folder of replicas that share nothing else',
+    'SPIN_SHARED',
+    { SPIN_SHARED: '/tmp', SPIN_UPSTREAM: 'http://h', SPIN_PUBLIC_URL: 'https://h' },
+    /SPIN_TOKEN/,
+  ],
   ['a mode that is not there', 'RUNTIME_MODE', { RUNTIME_MODE: 'one-shot' }],
 ];
 for (const [what, variable, env, right] of wrong) {
