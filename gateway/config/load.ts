@@ -5,6 +5,7 @@ import { Secret } from '../../processors/secret.js';
 import type { Config, Listen, TlsSetting, UpstreamSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
 import { chooseHome } from './choose-home.js';
+import { checkLayout } from './layout.js';
 import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
@@ -51,6 +52,7 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
 
   const home = problems.try('SPIN_HOME', () => chooseHome(env));
   const paths = homeAt(home?.path ?? '/');
+  if (home) problems.try('SPIN_HOME', () => checkLayout(paths));
   const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
