@@ -6,7 +6,7 @@
 # trust what the machine trusts. What the real ones have beside that is not seen by the tests.
 set -euo pipefail
 
-packages=(podman buildah runc netavark aardvark-dns iptables podman-compose debootstrap)
+packages=(podman buildah runc netavark aardvark-dns iptables debootstrap python3-venv)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
@@ -61,6 +61,11 @@ if ! podman image exists "$debian"; then
   authorities=/etc/ssl/certs/ca-certificates.crt
   mkdir -p "$root/etc/ssl/certs"
   cp "$authorities" "$root$authorities"
+  # Installing ca-certificates makes that file anew, from these too.
+  if [ -d /usr/local/share/ca-certificates ]; then
+    mkdir -p "$root/usr/local/share/ca-certificates"
+    cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
+  fi
   changes=(--change 'CMD ["bash"]' --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin')
   for name in NODE_EXTRA_CA_CERTS SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE; do
     changes+=(--change "ENV $name=$authorities")
@@ -80,6 +85,13 @@ if ! podman image exists "$node"; then
   podman build --quiet --tag "$node" --file "$work/Dockerfile" "$work" >/dev/null
 fi
 
+# Debian 12's own is too old for `network_mode: service:…`.
+compose=$store/podman-compose-1.5.0
+if [ ! -x "$compose/bin/podman-compose" ]; then
+  python3 -m venv "$compose" && "$compose/bin/pip" install --quiet podman-compose==1.5.0 >&2
+fi
+
 for name in CONTAINERS_CONF CONTAINERS_STORAGE_CONF BUILDAH_ISOLATION; do
   echo "export $name=${!name}"
 done
+echo "export PATH=$compose/bin:\$PATH"
