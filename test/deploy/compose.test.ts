@@ -121,7 +121,17 @@ t.test('compose.cloudflare.yml: the gateway behind a tunnel, and published nowhe
   const text = `FROM spin-runtime\nCOPY --chmod=644 tunnel.mjs /tunnel.mjs\nENTRYPOINT ["node", "/tunnel.mjs"]\n`;
   const folder = fileURLToPath(new URL('../../../test/deploy', import.meta.url));
   const context = t.testdir({ Dockerfile: text });
-  await podman('build', '--quiet', '--tag', standIn, '--file', `${context}/Dockerfile`, folder);
+  await podman(
+    'build',
+    '--quiet',
+    '--format',
+    'docker',
+    '--tag',
+    standIn,
+    '--file',
+    `${context}/Dockerfile`,
+    folder,
+  );
   t.teardown(() => podman('rmi', '--force', standIn));
 
   await bringUp(t, 'docker/cloudflare.md', 'On the Internet through a Cloudflare Tunnel', 0, {

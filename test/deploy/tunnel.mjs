@@ -3,7 +3,7 @@
 import { createServer, request } from 'node:http';
 
 const CLIENT = '203.0.113.7';
-const host = new URL(process.env.SPIN_PUBLIC_URL).host;
+const host = 'notebooks.example.com';
 
 const server = createServer((req, res) => {
   const passed = forward(req, (answer) => {
