@@ -10,6 +10,8 @@ export interface Target {
 export interface Client {
   /** IP address, after trusted proxies. */
   readonly address: string;
+  /** The request's id: in its log lines, its answer, and what Jupyter gets. */
+  readonly request: string;
   /** True when the browser's own leg is encrypted. */
   readonly secure: boolean;
   /** `host[:port]` as the browser knows this runtime, lower case, default port left out. */

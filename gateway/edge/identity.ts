@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Secret } from '../../processors/secret.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { isNavigation } from '../navigation.js';
 import { localUrl, splitTokenParameters } from '../safe-url.js';
 import type { Client, Principal, Target } from './admission.js';
@@ -13,7 +14,13 @@ import { type CodeProblem, spendLoginCode } from './login-codes.js';
 import { openRevocations } from './revocations.js';
 import { createSessions } from './sessions.js';
 import { createThrottle } from './throttle.js';
-import { knownToken, matchToken } from './tokens.js';
+import { type KnownToken, knownToken, matchToken } from './tokens.js';
+
+/** Where the gateway's own metrics are. */
+export const METRICS_PATH = '/spin/metrics';
+
+/** Why a login failed that nobody looked at. */
+const THROTTLED = 'too many failures';
 
 /** Who sent a request, and what becomes of it on the way. */
 export interface Identified {
@@ -57,6 +64,9 @@ export interface Identity {
 export interface IdentityOptions {
   /** SPIN_TOKEN. */
   readonly token: Secret;
+  /** SPIN_METRICS_TOKEN, which opens {@link METRICS_PATH} and nothing else. */
+  readonly metricsToken?: Secret | undefined;
+  readonly metrics: Pick<Metrics, 'login'>;
   /** Folder of the revocations' state file, absolute. */
   readonly folder: string;
   /** Port as browsers know it; part of the cookie's name. */
@@ -70,8 +80,9 @@ export interface IdentityOptions {
 
 /** @throws {Error} when the state file is damaged or can't be read */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { token, folder, port, log, clock = Date.now, wait } = options;
+  const { token, metricsToken, metrics, folder, port, log, clock = Date.now, wait } = options;
   const known = [knownToken('owner', token)];
+  const knownToMetrics = metricsToken ? [...known, knownToken('metrics', metricsToken)] : known;
   const signer = createSigner(token, clock);
   const revocations = await openRevocations(join(folder, 'revoked.json'), clock);
   const sessions = createSessions(signer, revocations, clock);
@@ -81,17 +92,26 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const sessionCookie = (jwt: string) => setCookie(cookieName, jwt, lifetime('session'));
   const cookieOf = (req: IncomingMessage) => readCookie(req.headers.cookie, cookieName);
   const logged = (client: Client, carrier: string, failure?: string) => {
-    const line = { event: 'login', address: client.address, carrier };
+    const line = { event: 'login', request: client.request, address: client.address, carrier };
+    metrics.login(
+      carrier,
+      failure === undefined ? 'success' : failure === THROTTLED ? 'throttled' : 'failure',
+    );
     if (failure === undefined) log.info({ ...line, outcome: 'success' }, 'logged in');
     else log.warn({ ...line, outcome: 'failure', reason: failure }, 'login failed');
   };
 
   /** The name of the token. */
-  const check = async (client: Client, carrier: Presented['carrier'] | 'form', presented: string) => {
+  const check = async (
+    client: Client,
+    carrier: Presented['carrier'] | 'form',
+    presented: string,
+    accepted: readonly KnownToken[] = known,
+  ) => {
     const name = await throttle
-      .attempt(client.address, () => matchToken(known, presented))
+      .attempt(client.address, () => matchToken(accepted, presented))
       .catch((error: unknown) => {
-        logged(client, carrier, 'too many failures');
+        logged(client, carrier, THROTTLED);
         throw error;
       });
     if (name !== undefined) return name;
@@ -106,7 +126,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       const presented = presentedToken(req, sent.token);
       if (presented !== undefined) {
         const { carrier } = presented;
-        const name = await check(client, carrier, presented.token);
+        // A header alone: any other way would begin a session, or stand in a URL.
+        const scrapes = target.path === METRICS_PATH && carrier === 'header';
+        const name = await check(client, carrier, presented.token, scrapes ? knownToMetrics : known);
         const principal = { name, carrier };
         if (carrier !== 'query' || !isNavigation(req)) return { principal, query };
         logged(client, carrier);

@@ -47,8 +47,15 @@ export async function openLocalCertificates(
   return {
     current: () => current,
     onChange: (listener) => listeners.push(listener),
+    look: renew,
     close: () => clearInterval(timer),
   };
+}
+
+/** @returns the local CA's certificate (PEM), to be trusted by people; undefined when none was made yet */
+export async function readLocalAuthority(folder: string): Promise<string | undefined> {
+  const pair = await loadPair(join(folder, 'ca.pem'), join(folder, 'ca-key.pem'));
+  return pair?.cert;
 }
 
 async function provide(folder: string, names: CertificateNames, log: Log, now: number): Promise<KeyPair> {

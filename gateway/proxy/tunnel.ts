@@ -77,7 +77,7 @@ export async function connectTunnel(
     skipUTF8Validation: true,
   });
   if (client) {
-    open.add(client);
+    open.add(client, 'tunnel');
     join(client, upper);
   } else upper.terminate();
 }
