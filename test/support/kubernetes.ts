@@ -149,7 +149,8 @@ async function run(
     env: { ...process.env, ...environment },
     maxBuffer: 100_000_000,
   });
-  running.child.stdin?.end(input);
+  // A program that ends without having read everything says so by its status.
+  running.child.stdin?.on('error', () => {}).end(input);
   return running;
 }
 
