@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../gateway/config/load.js';
 import { selfSigned } from '../support/certificate.js';
 import { goModule } from '../support/go-peer.js';
 import { type Cluster, startCluster } from '../support/kubernetes.js';
+import { type Deployment, deploymentsIn, type KubernetesObject, objectsIn } from '../support/manifests.js';
 import { blocksOf, runBlock } from '../support/page.js';
 
 // The API server is compiled at its first use.
@@ -32,44 +33,6 @@ const DEFINITIONS = [
   ['sigs.k8s.io/gateway-api', 'v1.6.3', 'config/crd/standard'],
   ['github.com/cert-manager/cert-manager', 'v1.21.2', 'deploy/crds'],
 ] as const;
-
-const named = z.object({ name: z.string() });
-const source = z.object({ secretKeyRef: z.object({ name: z.string(), key: z.string() }) }).strict();
-const container = z.looseObject({
-  name: z.string(),
-  image: z.string(),
-  command: z.array(z.string()).optional(),
-  env: z.array(z.object({ name: z.string(), value: z.string().optional(), valueFrom: source.optional() })),
-  ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
-  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
-});
-const podSpec = z.looseObject({
-  containers: z.array(container),
-  volumes: z.array(named),
-  securityContext: z.looseObject({}),
-  terminationGracePeriodSeconds: z.number().optional(),
-});
-const deployment = z.object({
-  kind: z.literal('Deployment'),
-  metadata: named,
-  spec: z.looseObject({
-    template: z.object({ metadata: z.looseObject({ labels: z.looseObject({}) }), spec: podSpec }),
-  }),
-});
-type Deployment = z.infer<typeof deployment>;
-const object = z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) });
-type KubernetesObject = z.infer<typeof object>;
-
-function objectsIn(text: string): KubernetesObject[] {
-  return parseAllDocuments(text).flatMap((document) => {
-    const value: unknown = document.toJS();
-    return value === null ? [] : [object.parse(value)];
-  });
-}
-
-function deploymentsIn(objects: readonly KubernetesObject[]): Deployment[] {
-  return objects.flatMap((one) => (one.kind === 'Deployment' ? [deployment.parse(one)] : []));
-}
 
 let cluster: Cluster;
 

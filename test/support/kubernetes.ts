@@ -46,6 +46,11 @@ export interface Said {
   readonly stderr: string;
 }
 
+/** Helm's path. */
+export function helmPeer(): Promise<string> {
+  return goPeer('helm.sh/helm/v3/cmd/helm', HELM, FROM_HELM);
+}
+
 /**
  * Starts etcd (Debian's) and kube-apiserver on loopback ports.
  *
@@ -55,7 +60,7 @@ export async function startCluster(): Promise<Cluster> {
   // One after the other: each compiler uses every core.
   const apiserver = await goPeer('k8s.io/kubernetes/cmd/kube-apiserver', KUBERNETES, FROM_KUBERNETES);
   const kubectl = await goPeer('k8s.io/kubernetes/cmd/kubectl', KUBERNETES, FROM_KUBERNETES);
-  const helm = await goPeer('helm.sh/helm/v3/cmd/helm', HELM, FROM_HELM);
+  const helm = await helmPeer();
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const [client, peer, port] = await Promise.all([freePort(), freePort(), freePort()]);
   const token = 'kubernetes-test-token';
