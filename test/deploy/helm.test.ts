@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -150,8 +150,16 @@ for (const example of EXAMPLES) {
     const { config } = await loadConfig(environment);
     t.ok(config.allowedHosts.includes(`spin.${NAMESPACE}.svc`));
     t.equal(config.upstream.kind, environment.SPIN_UPSTREAM === undefined ? 'embedded' : 'http');
+    t.equal(
+      config.shared !== undefined,
+      objects.some(({ kind }) => kind === 'HorizontalPodAutoscaler') || replicasOf(gateway) > 1,
+    );
     t.equal(config.tls.files !== undefined, environment.SPIN_TLS_CERT !== undefined);
   });
+}
+
+function replicasOf(gateway: Deployment | undefined): number {
+  return z.looseObject({ replicas: z.number().default(0) }).parse(gateway?.spec).replicas;
 }
 
 /** The container's variables as the kubelet sets them, with folders of this machine where its volumes are mounted. */
@@ -170,11 +178,15 @@ async function environmentOf(t: Test, gateway: Deployment | undefined): Promise<
   const mounts = one.volumeMounts.map(({ mountPath }) => mountPath);
   const value = async (text: string): Promise<string> => {
     if (!text.startsWith('/')) return text;
+    const path = join(folder, text.replaceAll('/', '+'));
+    if (mounts.includes(text)) {
+      await mkdir(path);
+      return path;
+    }
     t.ok(
       mounts.some((mount) => text.startsWith(`${mount}/`)),
       `${text} is in a volume`,
     );
-    const path = join(folder, text.replaceAll('/', '+'));
     await writeFile(path, files[text] ?? '');
     return path;
   };
@@ -335,7 +347,9 @@ t.test('a wrong value is refused with a sentence', async (t) => {
       /jupyter\.runAs\.user: it is the gateway's/,
     'mode=fronting,upstream.url=http://j,replicas=2': /tls: several gateways need one certificate/,
     'mode=fronting,upstream.url=http://j,replicas=2,tls.existingSecret=a':
-      /persistence: several gateways can't share/,
+      /publicUrl: several gateways need one/,
+    'mode=fronting,upstream.url=http://j,replicas=2,tls.existingSecret=a,publicUrl=https://a.example.com/':
+      /persistence: several gateways don't share this volume/,
     'tls.existingSecret=a,tls.certManager.enabled=true': /tls: certManager makes a Secret/,
     'ingress.enabled=true': /ingress\.host: set the name that browsers open/,
     'httpRoute.enabled=true': /httpRoute: set hostnames/,
