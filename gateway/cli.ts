@@ -38,14 +38,25 @@ async function start(): Promise<void> {
   void warnOfAbsentJupyter(config, log);
 
   const stop = new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    for (const signal of endingSignals()) process.once(signal, () => resolve());
   });
+  if (!endingSignals().includes('SIGHUP')) {
+    process.on('SIGHUP', () => {
+      log.info('SIGHUP: reading the connection catalogue and the certificate again');
+      void gateway.reload();
+    });
+  }
   try {
     await Promise.race([stop, gateway.failed]);
   } finally {
-    log.info('stopping');
+    log.info({ limit_ms: config.drainMs }, 'stopping; the same signal again ends running cells at once');
     await gateway.close();
   }
+}
+
+/** A terminal that is closed sends SIGHUP, and takes along what was started in it; a service reloads. */
+function endingSignals(): NodeJS.Signals[] {
+  return process.stdin.isTTY ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
 }
 
 /** Whoever set `SPIN_UPSTREAM` hears of a mistake now, not from the first person who opens the page. */

@@ -56,4 +56,6 @@ export interface Config {
   /** All that is set beside the gateway's own settings: where connections take their credentials from. */
   readonly environment: ReadonlyMap<string, Secret>;
   readonly runtimeEnv: RuntimeEnv;
+  /** How long cells and requests may go on once the gateway was told to end, in milliseconds. */
+  readonly drainMs: number;
 }

@@ -29,8 +29,8 @@ import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
 import { createRouter } from './router.js';
 
-/** How long requests may go on once the gateway was told to end, in milliseconds. */
-const GRACE_MS = 5_000;
+/** How long clients have to answer a websocket's close frame, in milliseconds. */
+const GOODBYE_MS = 500;
 
 /** A gateway that serves. */
 export interface Gateway {
@@ -38,6 +38,9 @@ export interface Gateway {
   readonly url: URL;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
+  /** Reads the catalogue and the certificate again now, rather than within seconds; logs what came of it. */
+  reload(): Promise<void>;
+  /** Takes nobody in any more, lets cells and requests end within the drain time, and ends. */
   close(): Promise<void>;
 }
 
@@ -96,9 +99,13 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   return {
     url,
     failed: jupyter.failed,
+    async reload() {
+      await Promise.all([catalogue.look(), certificates?.look()]);
+    },
     async close() {
-      open.closeAll();
-      await Promise.all([listener.close(GRACE_MS), jupyter.close()]);
+      await Promise.all([open.drain(config.drainMs), listener.close(config.drainMs + GOODBYE_MS)]);
+      // Not before: cells run in it, and notebooks are saved to it.
+      await jupyter.close();
       proxy.close();
       await api.close();
       certificates?.close();

@@ -45,6 +45,9 @@ c.ServerApp.tornado_settings = {"page_config_hook": _without_announcements}
 c.ZMQChannelsWebsocketConnection.iopub_data_rate_limit = 10_000_000
 c.ZMQChannelsWebsocketConnection.iopub_msg_rate_limit = 10_000
 
+# When the gateway ends it has waited for cells already: see keeper.py's GRACE.
+c.KernelManager.shutdown_wait_time = 2.0
+
 # Kernels listen on loopback ports that any local user could subscribe to: encrypted where a kernel can.
 c.KernelManager.transport_encryption = "auto"
 

@@ -14,8 +14,9 @@ import signal
 import sys
 import time
 
-# Jupyter gives a busy kernel five seconds to shut down; `docker stop` gives everything ten.
-GRACE = 7.0
+# Jupyter gives a busy kernel two seconds to shut down (jupyter_server_config.py); `docker stop` gives everything ten,
+# of which the gateway waits up to four for cells to end.
+GRACE = 4.0
 LEFTOVER_GRACE = 1.0
 
 # linux/prctl.h

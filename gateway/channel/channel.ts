@@ -7,6 +7,7 @@ import { type Handling, handlingOf } from './client-messages.js';
 import { decode, decodeStrictly, type Wire } from './codec.js';
 import { Companions } from './companions.js';
 import { Completions } from './completions.js';
+import { Drain } from './drain.js';
 import { Executions, MAX_MESSAGE } from './executions.js';
 import { type Frame, type Payload, readObject } from './frame.js';
 import { InputRequests } from './input-requests.js';
@@ -55,6 +56,7 @@ export class Channel {
   readonly #redactor: Redactor;
   readonly #lanes = new Map<string, Lane>();
   readonly #unsubscribe: () => void;
+  #drain: Drain | undefined;
 
   constructor(parts: ChannelParts) {
     const writer = new MessageWriter(parts.wire);
@@ -110,11 +112,18 @@ export class Channel {
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
     // The client has its answer before the log has its line.
     if (reply) this.#ended(reply);
+    this.#drain?.see(frame);
   }
 
   /** True while the kernel waits for answers of the gateway's own. */
   get brokers(): boolean {
     return this.#broker.some;
+  }
+
+  /** Resolves when every cell has its reply, and what it wrote has come. */
+  drained(): Promise<void> {
+    this.#drain ??= new Drain(() => this.#cells.running !== undefined);
+    return this.#drain.over;
   }
 
   /** The sockets are gone. */

@@ -54,7 +54,7 @@ export async function connectChannel(
   if (left !== undefined && (left.protocol === '' || offered.some((name) => name === left.protocol))) {
     const client = accept(req, socket, head, acceptedAs(left.protocol));
     if (client) {
-      options.open.add(client);
+      options.open.add(client, left.settled);
       left.attach(client);
     }
     return;
@@ -79,8 +79,8 @@ export async function connectChannel(
     const upstream = await open().finally(() => leaving.stop());
     client = accept(req, socket, head, acceptedAs(upstream.protocol));
     if (client) {
-      options.open.add(client);
       const conversation = new Conversation(options, kernelId, admission, upstream);
+      options.open.add(client, conversation.settled);
       claim?.hold(conversation);
       conversation.attach(client);
     } else upstream.terminate();

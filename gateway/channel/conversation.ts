@@ -5,7 +5,7 @@ import { asGatewayError, type GatewayError } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import { closeLike, sender } from '../proxy/legs.js';
-import type { OpenSockets } from '../proxy/open-sockets.js';
+import type { OpenSockets, Settled } from '../proxy/open-sockets.js';
 import { Channel } from './channel.js';
 import { V1_PROTOCOL } from './codec.js';
 import { MAX_MESSAGE } from './executions.js';
@@ -98,6 +98,8 @@ export class Conversation {
     return this.#client === undefined && this.#upstream.readyState === this.#upstream.OPEN;
   }
 
+  readonly settled: Settled = () => this.#channel.drained();
+
   /** Told when nobody can be joined to it any more. */
   onEnd(listener: () => void): void {
     this.#upstream.once('close', listener);
@@ -133,7 +135,7 @@ export class Conversation {
       return;
     }
     this.#options.log.info(this.#who, 'a client left in the middle of a brokered cell, which goes on');
-    this.#options.open.add(this.#upstream);
+    this.#options.open.add(this.#upstream, this.settled);
     this.#upstream.resume();
   }
 

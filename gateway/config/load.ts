@@ -13,6 +13,7 @@ import {
   allowedHost,
   bindHost,
   cidr,
+  drainTime,
   isLoopback,
   list,
   origin,
@@ -22,6 +23,11 @@ import {
   socketPath,
   upstreamUrl,
 } from './values.js';
+
+/**
+ * `docker stop` gives ten seconds, and the embedded Jupyter takes up to five of them to end what runs in its kernels.
+ */
+const DRAIN_SECONDS = '4';
 
 export interface Loaded {
   readonly config: Config;
@@ -56,6 +62,9 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
   const upstream = readUpstream(env, paths, problems);
   const tls = readTls(env, loopback, problems);
+  const drainMs = problems.try('SPIN_DRAIN_SECONDS', () =>
+    drainTime(env.SPIN_DRAIN_SECONDS ?? DRAIN_SECONDS),
+  );
   const several = <T>(name: string, read: (part: string) => T) =>
     list(env[name]).flatMap((part) => problems.try(name, () => read(part)) ?? []);
   const partial = {
@@ -72,9 +81,13 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
     runtimeEnv: createRuntimeEnv(environment, optional(env.SPIN_RUNTIME_ENV, list)),
   };
   problems.check();
-  if (!listen || !upstream || !tls || !home) throw new Error('a mistake was not reported');
+  if (!listen || !upstream || !tls || !home || drainMs === undefined)
+    throw new Error('a mistake was not reported');
   const token = given ?? (await generated(paths, problems));
-  return { config: { ...partial, listen, upstream, tls, token }, notes: home.note ? [home.note] : [] };
+  return {
+    config: { ...partial, listen, upstream, tls, token, drainMs },
+    notes: home.note ? [home.note] : [],
+  };
 }
 
 /** A port that isn't one hides no mistake that depends on the address. */

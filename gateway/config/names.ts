@@ -5,7 +5,7 @@ import type { Problems } from './problems.js';
 const KNOWN =
   `SPIN_TOKEN SPIN_HOME SPIN_HOST SPIN_PORT SPIN_UPSTREAM SPIN_UPSTREAM_TOKEN SPIN_UPSTREAM_CA SPIN_JUPYTER
   SPIN_TLS SPIN_TLS_CERT SPIN_TLS_KEY SPIN_PUBLIC_URL SPIN_ALLOWED_HOSTS SPIN_ALLOWED_ORIGINS SPIN_TRUSTED_PROXIES
-  SPIN_CONNECTIONS SPIN_RUNTIME_ENV`.split(/\s+/);
+  SPIN_CONNECTIONS SPIN_RUNTIME_ENV SPIN_DRAIN_SECONDS`.split(/\s+/);
 
 /** A misspelt setting must not pass for one that was never made: the default could be the less safe one. */
 export function refuseUnknownNames(env: NodeJS.ProcessEnv, problems: Problems): void {

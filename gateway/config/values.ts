@@ -7,6 +7,9 @@ import { Mistake } from './problems.js';
 /** The system keeps a socket's path in 108 bytes, the last of them NUL (unix(7)). */
 const SOCKET_PATH_BYTES = 107;
 
+/** Kubernetes and others give an hour at the very most; a gateway that never ends would be killed anyhow. */
+const LONGEST_DRAIN_S = 3600;
+
 /** Parts of a comma-separated list, without spaces and empty parts. */
 export function list(text: string | undefined): string[] {
   return (text ?? '')
@@ -21,6 +24,18 @@ export function port(text: string): number {
     throw new Mistake(`"${text}" is not a port.`, 'A number from 1 to 65535, e.g. 8888; 0 takes a free one.');
   }
   return number;
+}
+
+/** @returns milliseconds */
+export function drainTime(text: string): number {
+  const seconds = Number(text);
+  if (!/^\d+(?:\.\d+)?$/.test(text) || seconds > LONGEST_DRAIN_S) {
+    throw new Mistake(
+      `"${text}" is not a time to drain.`,
+      `Seconds, at most ${LONGEST_DRAIN_S}, e.g. 4; 0 ends running cells at once.`,
+    );
+  }
+  return seconds * 1000;
 }
 
 /** @param text a path after `unix:` */

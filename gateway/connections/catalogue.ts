@@ -30,6 +30,8 @@ export interface Catalogue extends Connections {
   stores(): Stores;
   /** What is wrong in the file as it is now, where that version is not in use; empty when it is. */
   problems(): readonly CatalogueProblem[];
+  /** Looks at the file now, as it is done every few seconds. Never rejects. */
+  look(): Promise<void>;
   /** Ends the following of changes. */
   close(): void;
 }
@@ -84,9 +86,11 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     }
   };
   let looking = Promise.resolve();
-  const timer = setInterval(() => {
+  const lookNext = () => {
     looking = looking.then(look);
-  }, lookEveryMs).unref();
+    return looking;
+  };
+  const timer = setInterval(lookNext, lookEveryMs).unref();
 
   const connectionOf = (draft: Draft) => ({
     name: draft.name,
@@ -110,6 +114,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       );
     },
     problems: () => problems,
+    look: lookNext,
     close: () => clearInterval(timer),
   };
 }

@@ -46,13 +46,16 @@ export async function openCertificateFiles(
     }
   };
   let looking = Promise.resolve();
-  const timer = setInterval(() => {
+  const lookNext = () => {
     looking = looking.then(look);
-  }, interval).unref();
+    return looking;
+  };
+  const timer = setInterval(lookNext, interval).unref();
 
   return {
     current: () => current,
     onChange: (listener) => listeners.push(listener),
+    look: lookNext,
     close: () => clearInterval(timer),
   };
 }

@@ -47,6 +47,7 @@ export async function openLocalCertificates(
   return {
     current: () => current,
     onChange: (listener) => listeners.push(listener),
+    look: renew,
     close: () => clearInterval(timer),
   };
 }

@@ -12,6 +12,8 @@ export interface Certificates {
   current(): KeyPair;
   /** @param listener called with every new pair; connections that exist keep theirs */
   onChange(listener: (pair: KeyPair) => void): void;
+  /** Looks for a new pair now, as it is done every few seconds. Never rejects. */
+  look(): Promise<void>;
   /** Ends the watching or renewing. */
   close(): void;
 }

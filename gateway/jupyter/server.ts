@@ -11,8 +11,8 @@ import type { RunFolder } from './run-folder.js';
 import { ServerLog } from './server-log.js';
 import type { UserId } from './user.js';
 
-/** keeper.py needs nine seconds at most (GRACE and LEFTOVER_GRACE there). */
-const STOP_LIMIT_MS = 12_000;
+/** keeper.py needs six seconds at most (GRACE and LEFTOVER_GRACE there). */
+const STOP_LIMIT_MS = 8_000;
 const READY_POLL_MS = 100;
 
 export interface ServerOptions {

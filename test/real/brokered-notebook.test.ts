@@ -221,6 +221,8 @@ const looksRight: Readonly<Record<keyof typeof CELLS, (t: Test) => Promise<void>
     t.match(await outputOf(cellOf('llm')), 'echo-2026: 1,234 tokens in, 56 out.');
   },
   async error(t) {
+    // A notebook that is opened draws the cells out of sight later.
+    await cellOf('error').getByText('SpinError').waitFor({ timeout: PATIENCE });
     const [line = '', ...pointer] = (await outputOf(cellOf('error'))).trimEnd().split('\n');
     t.match(line, /^SpinError: Prometheus: parse error: .* \(line 1, column 11\)$/);
     t.strictSame(pointer, ['  rate(up[5m)', `  ${' '.repeat(10)}^`], 'and where; no traceback');
@@ -362,7 +364,7 @@ t.test('saved, closed and reopened it looks the same; also where JupyterLab does
   await page.keyboard.press('Control+s');
   // A mark on its tab says what isn't saved.
   await page.locator('.lm-TabBar-tab.jp-mod-dirty').waitFor({ state: 'detached', timeout: PATIENCE });
-  const saved = JSON.parse(await readFile(join(runtime.jupyter.rootDir, 'incident.ipynb'), 'utf8'));
+  const saved = JSON.parse(await readFile(join(runtime.notebooks, 'incident.ipynb'), 'utf8'));
   for (const cell of saved.cells) delete cell.metadata.trusted;
   await putNotebook(runtime.gateway, 'from-somebody-else.ipynb', saved);
   await page

@@ -31,6 +31,7 @@ async function behind(t: Test, front: Front, trustedProxies: readonly string[]) 
 
 const trusted: readonly Front[] = [
   'nginx',
+  'nginx passing TLS on',
   'caddy',
   'haproxy with X-Forwarded headers',
   'haproxy with send-proxy-v2-ssl',

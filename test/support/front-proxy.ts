@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { makePair } from './certificate.js';
+import { accepts } from './free-port.js';
+import { blocksOf } from './page.js';
 import { until } from './until.js';
 
 /** A real proxy in front of an edge: it ends TLS on one port (or passes it on) and speaks plain HTTP on another. */
@@ -13,115 +15,79 @@ export interface FrontProxy {
   readonly http: number;
 }
 
-interface Setup {
-  readonly https: number;
-  readonly http: number;
-  /** The edge's port. */
-  readonly edge: number;
-  readonly folder: string;
-  readonly cert: string;
-  readonly key: string;
+/** Where the page's configurations stand. */
+const PAGE = 'docker/reverse-proxies.md';
+
+interface Front {
+  /** The program and its arguments before the configuration's path. */
+  readonly command: readonly string[];
+  /** The heading of the page below which the configuration stands. */
+  readonly heading: string;
+  /** What another configuration than the page's has instead. */
+  readonly change?: (text: string) => string;
 }
 
-/** The fronts, by name: the program, its arguments, and its configuration. */
+const nginx = ['nginx', '-e', 'stderr', '-c'];
+const haproxy = ['haproxy', '-db', '-f'];
+
+/** The fronts, by name: each has the configuration that people copy from the page, but for ports and paths. */
 export const fronts = {
-  nginx: {
-    command: ['nginx', '-e', 'stderr', '-c'],
-    configure: (setup: Setup) =>
-      nginx(
-        setup,
-        'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;',
-      ),
-  },
+  nginx: { command: nginx, heading: 'nginx' },
   'nginx that says nothing of its client': {
-    command: ['nginx', '-e', 'stderr', '-c'],
-    configure: (setup: Setup) => nginx(setup, ''),
+    command: nginx,
+    heading: 'nginx',
+    change: (text) => text.replaceAll(/.*X-Forwarded-.*\n/g, ''),
   },
-  caddy: {
-    command: ['caddy', 'run', '--adapter', 'caddyfile', '--config'],
-    configure: ({ https, http, edge, cert, key }: Setup) => `
-      {
-        admin off
-        auto_https off
-      }
-      https://spin.example:${https} {
-        bind 127.0.0.1
-        tls ${cert} ${key}
-        reverse_proxy 127.0.0.1:${edge}
-      }
-      http://spin.example:${http} {
-        bind 127.0.0.1
-        reverse_proxy 127.0.0.1:${edge}
-      }`,
-  },
-  'haproxy with X-Forwarded headers': {
-    command: ['haproxy', '-db', '-f'],
-    configure: (setup: Setup) =>
-      haproxy(
-        setup,
-        'http',
-        'option forwardfor\n http-request set-header X-Forwarded-Proto https if { ssl_fc }\n http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
-        '',
-      ),
-  },
-  'haproxy with send-proxy-v2-ssl': {
-    command: ['haproxy', '-db', '-f'],
-    configure: (setup: Setup) => haproxy(setup, 'http', '', 'send-proxy-v2-ssl'),
-  },
-  'haproxy passing TLS on with send-proxy-v2': {
-    command: ['haproxy', '-db', '-f'],
-    configure: (setup: Setup) => haproxy(setup, 'tcp', '', 'send-proxy-v2'),
-  },
+  'nginx passing TLS on': { command: nginx, heading: 'nginx passing TLS on' },
+  caddy: { command: ['caddy', 'run', '--adapter', 'caddyfile', '--config'], heading: 'Caddy' },
+  'haproxy with X-Forwarded headers': { command: haproxy, heading: 'HAProxy with X-Forwarded headers' },
+  'haproxy with send-proxy-v2-ssl': { command: haproxy, heading: 'HAProxy with PROXY protocol' },
+  'haproxy passing TLS on with send-proxy-v2': { command: haproxy, heading: 'HAProxy passing TLS on' },
   'haproxy passing TLS on with send-proxy': {
-    command: ['haproxy', '-db', '-f'],
-    configure: (setup: Setup) => haproxy(setup, 'tcp', '', 'send-proxy'),
+    command: haproxy,
+    heading: 'HAProxy passing TLS on',
+    change: (text) => text.replace('send-proxy-v2', 'send-proxy'),
   },
-} as const;
+} as const satisfies Record<string, Front>;
 
-function nginx({ https, http, edge, folder, cert, key }: Setup, headers: string): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  return `
-    daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr;
-    events {}
-    http {
-      access_log off;
-      ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
-      map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-      server {
-        listen 127.0.0.1:${https} ssl; listen 127.0.0.1:${http};
-        ssl_certificate ${cert}; ssl_certificate_key ${key};
-        location / {
-          proxy_pass http://127.0.0.1:${edge}; proxy_http_version 1.1;
-          proxy_set_header Host $http_host;
-          proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
-          ${headers}
-        }
-      }
-    }`;
+/** A certificate for spin.example, in files. */
+type Pair = Awaited<ReturnType<typeof makePair>>;
+
+/**
+ * The page's configuration with the test's ports and files, on loopback only, and around it what the system's own
+ * main file has.
+ */
+async function configuration(name: keyof typeof fronts, ports: FrontProxy, edge: number, made: Pair) {
+  const { heading, command, change = (text) => text }: Front = fronts[name];
+  const [block] = await blocksOf(PAGE, heading);
+  const text = change(block?.text ?? '')
+    .replaceAll('127.0.0.1:8888', `127.0.0.1:${edge}`)
+    .replaceAll('/etc/ssl/spin.example.crt', made.cert)
+    .replaceAll('/etc/ssl/spin.example.key', made.key)
+    .replaceAll('/etc/ssl/spin.example.pem', join(made.folder, 'both.pem'))
+    .replaceAll(/(listen |bind :)(443|80)\b/g, (_, word: string, port: string) => {
+      const chosen = port === '443' ? ports.https : ports.http;
+      return `${word.replace(':', '')}127.0.0.1:${chosen}`;
+    });
+  switch (command[0]) {
+    case 'nginx':
+      return aroundNginx(text, made.folder);
+    case 'caddy':
+      return `{\nadmin off\ndefault_bind 127.0.0.1\nhttp_port ${ports.http}\nhttps_port ${ports.https}\n}\n${text}\n`;
+    default:
+      return `${text}\n`;
+  }
 }
 
-function haproxy(
-  { https, http, edge, folder }: Setup,
-  mode: string,
-  frontend: string,
-  server: string,
-): string {
-  const crt = mode === 'http' ? `ssl crt ${folder}/both.pem` : '';
-  return [
-    'defaults',
-    ` mode ${mode}`,
-    ' timeout connect 5s',
-    ' timeout client 60s',
-    ' timeout server 60s',
-    'frontend front',
-    ` bind 127.0.0.1:${https} ${crt}`,
-    ` bind 127.0.0.1:${http}`,
-    ` ${frontend}`,
-    ' default_backend edge',
-    'backend edge',
-    ` server edge 127.0.0.1:${edge} ${server}`,
-    '',
-  ].join('\n');
+function aroundNginx(text: string, folder: string): string {
+  const own = `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr; events {}`;
+  if (text.startsWith('stream')) {
+    return `load_module /usr/lib/nginx/modules/ngx_stream_module.so;\n${own}\n${text}\n`;
+  }
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${folder}/${name};`,
+  );
+  return `${own}\nhttp {\naccess_log off; ${paths.join(' ')}\n${text}\n}\n`;
 }
 
 /** Two free ports of the loopback interface. */
@@ -136,19 +102,23 @@ export async function freePorts(): Promise<FrontProxy> {
   return { https, http };
 }
 
-/** Starts the front and waits until it accepts connections; the test's end stops it. */
+/**
+ * Starts the front and waits until it accepts connections; the test's end stops it.
+ * @param made its certificate; default: a new one for spin.example
+ */
 export async function startFront(
   t: Test,
   name: keyof typeof fronts,
   ports: FrontProxy,
   edge: number,
+  made?: Pair,
 ): Promise<void> {
-  const { folder, cert, key, pair } = await makePair(t, ['spin.example']);
-  await writeFile(join(folder, 'both.pem'), pair.cert + pair.key);
+  const pair = made ?? (await makePair(t, ['spin.example']));
+  const { folder } = pair;
+  await writeFile(join(folder, 'both.pem'), pair.pair.cert + pair.pair.key);
   const file = join(folder, 'configuration');
-  const { command, configure } = fronts[name];
-  await writeFile(file, configure({ ...ports, edge, folder, cert, key }));
-  const [program = '', ...args] = command;
+  await writeFile(file, await configuration(name, ports, edge, pair));
+  const [program, ...args] = fronts[name].command;
   const env = { PATH: `${process.env.PATH}:/usr/sbin`, HOME: folder };
   const child = spawn(program, [...args, file], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
@@ -166,14 +136,5 @@ export async function startFront(
       throw new Error(`${name} ended: ${said}`);
     }
     return accepts(ports.https);
-  });
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
   });
 }

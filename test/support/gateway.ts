@@ -63,6 +63,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     allowedOrigins: [],
     trustedProxies: [],
     connections: { file: home.connections, required: false },
+    drainMs: 0,
     environment: new Map(Object.entries(env).map(([name, value]) => [name, new Secret(value)])),
     runtimeEnv: runtimeEnvList ? createRuntimeEnv({ ...env }, runtimeEnvList) : runtimeEnvOf(env),
     ...overrides,

@@ -2,14 +2,18 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Kernel } from '@jupyterlab/services';
 import type { Test } from 'tap';
+import type { Config } from '../../gateway/config.js';
+import { homeAt } from '../../gateway/home.js';
 import { type Client, connect, execute, type Outcome } from './client.js';
 import { startTestGateway, type TestGateway, upstreamOf } from './gateway.js';
-import { type StockJupyter, startStockJupyter } from './jupyter.js';
+import { jupyterEnvironment, startStockJupyter } from './jupyter.js';
 import { filesBelow, memoryOf } from './traces.js';
+import { until } from './until.js';
 
-/** A stock Jupyter behind a gateway whose catalogue holds connections: what a processor's test needs. */
+/** A Jupyter behind a gateway whose catalogue holds connections: what a processor's test needs. */
 export interface Runtime {
-  readonly jupyter: StockJupyter;
+  /** The folder that Jupyter's contents API serves. */
+  readonly notebooks: string;
   readonly gateway: TestGateway;
   readonly client: Client;
   /** A new kernel, ended with the test; `run` gives what a notebook would show of a cell. */
@@ -31,7 +35,7 @@ export interface RuntimeKernel {
 }
 
 /**
- * Starts all of it; it ends with the test.
+ * Starts all of it, with a stock Jupyter in front of which the gateway is put; it ends with the test.
  * @param connections the catalogue's YAML below `connections:`, one connection a line
  * @param env the gateway's environment, which the connections refer to
  * @param addOns files of `$SPIN_HOME/etc/processors`, by name
@@ -42,19 +46,45 @@ export async function startRuntime(
   env: Readonly<Record<string, string>>,
   addOns: Readonly<Record<string, string>> = {},
 ): Promise<Runtime> {
-  const folder = t.testdir();
-  const file = join(folder, 'connections.yaml');
-  await mkdir(folder, { recursive: true });
-  await writeFile(file, `connections:\n${connections.map((line) => `  ${line}\n`).join('')}`);
   const jupyter = await startStockJupyter();
   t.teardown(() => jupyter.close());
   const gateway = await startTestGateway({
     upstream: upstreamOf(jupyter),
     env,
-    connections: { file, required: true },
+    connections: await catalogueOf(t, connections),
     addOns,
   });
   t.teardown(() => gateway.close());
+  return runtimeOf(t, gateway, jupyter.rootDir, jupyter.home);
+}
+
+/** The same with the Jupyter that a gateway starts by itself. */
+export async function startEmbeddedRuntime(
+  t: Test,
+  connections: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Runtime> {
+  const gateway = await startTestGateway({
+    upstream: { kind: 'embedded', environment: await jupyterEnvironment() },
+    env,
+    connections: await catalogueOf(t, connections),
+  });
+  t.teardown(() => gateway.close());
+  await until(async () => (await fetch(`${gateway.origin}/readyz`)).ok, 60_000);
+  const home = homeAt(gateway.home);
+  return runtimeOf(t, gateway, home.notebooks, home.var);
+}
+
+async function catalogueOf(t: Test, connections: readonly string[]): Promise<Config['connections']> {
+  const folder = t.testdir();
+  const file = join(folder, 'connections.yaml');
+  await mkdir(folder, { recursive: true });
+  await writeFile(file, `connections:\n${connections.map((line) => `  ${line}\n`).join('')}`);
+  return { file, required: true };
+}
+
+/** @param files the folder below which Jupyter writes all that it writes */
+function runtimeOf(t: Test, gateway: TestGateway, notebooks: string, files: string): Runtime {
   const client = connect(gateway);
   t.teardown(() => client.close());
 
@@ -64,7 +94,7 @@ export async function startRuntime(
     return kernel;
   };
   return {
-    jupyter,
+    notebooks,
     gateway,
     client,
     async startKernel(t) {
@@ -99,7 +129,7 @@ export async function startRuntime(
         log: Buffer.from(gateway.log()),
         history: Buffer.from(history.stdout),
         memory,
-        files: await filesBelow(jupyter.home),
+        files: await filesBelow(files),
       };
       const forms = values.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
       return Object.entries(places).flatMap(([place, bytes]) =>

@@ -1,0 +1,178 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { ask, askUpgrade, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
+import { connect, execute } from '../support/client.js';
+import { accepts, freePort } from '../support/free-port.js';
+import { startStockJupyter } from '../support/jupyter.js';
+import { blocksOf, runBlock } from '../support/page.js';
+import { type Sshd, startSshd } from '../support/sshd.js';
+import { until } from '../support/until.js';
+
+const PAGE = 'docker/ssh.md';
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const TOKEN = 'ssh-test-token-0123456789';
+/** Logs in on the far side: not root, so that the socket's permissions count. */
+const USER = 'nobody';
+const GROUP = 'nogroup';
+
+const jupyter = await startStockJupyter();
+t.teardown(() => jupyter.close());
+const sshd = await startSshd(t, USER);
+
+/** The commands below a heading, with the words that a reader replaces too replaced. */
+async function commands(heading: string, words: Readonly<Record<string, string>>) {
+  const blocks = await blocksOf(PAGE, heading);
+  return blocks.map(({ language, text }) => ({
+    language,
+    text: Object.entries({ 'you@': `${USER}@`, ...words }).reduce(
+      (line, [word, by]) => line.replaceAll(word, by),
+      text,
+    ),
+  }));
+}
+
+/** Runs a command of the page that goes on until the test ends. */
+function begin(t: Test, text: string, environment: Readonly<Record<string, string>>) {
+  // A group of its own: npx and ssh -J start others.
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', text], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+  }
+  const running = () => child.exitCode === null && child.signalCode === null;
+  t.teardown(async () => {
+    if (!running() || child.pid === undefined) return;
+    const gone = once(child, 'exit');
+    process.kill(-child.pid, 'SIGTERM');
+    await gone;
+  });
+  return { child, running, said: () => said };
+}
+
+/** The runtime, started by a command of the page; its login link. */
+async function startRuntime(t: Test, command: string, environment: Readonly<Record<string, string>> = {}) {
+  const home = await mkdtemp(join(tmpdir(), 'spin-test-'));
+  t.teardown(() => rm(home, { recursive: true, force: true }));
+  const { running, said } = begin(t, command, {
+    SPIN_HOME: home,
+    SPIN_TOKEN: TOKEN,
+    SPIN_UPSTREAM: jupyter.url,
+    SPIN_UPSTREAM_TOKEN: jupyter.token,
+    ...environment,
+  });
+  const link = () => /http\S+\/spin\/login\?code=\S+/.exec(said())?.[0];
+  await until(() => {
+    if (!running()) throw new Error(`the runtime ended: ${said()}`);
+    return link() !== undefined;
+  }, 30_000);
+  return { link: link() ?? '', said };
+}
+
+/** A tunnel, once it listens. */
+async function dig(t: Test, { path }: Sshd, command: string, port: number): Promise<void> {
+  const { running, said } = begin(t, command, { PATH: path });
+  await until(async () => {
+    if (!running()) throw new Error(`ssh ended: ${said()}\n${sshd.log()}`);
+    return accepts(port);
+  });
+}
+
+/** What somebody at the near end does: logs in by the token, uses the cookie, runs a cell. */
+async function works(t: Test, origin: string, cookieName: string): Promise<void> {
+  const login = await postForm(`${origin}/spin/login`, { token: TOKEN });
+  t.equal(login.status, 303, 'the token logs in');
+  const cookie = cookieFrom(login);
+  t.equal(cookie.split('=')[0], cookieName);
+  t.equal((await ask(`${origin}/api/kernels`, { headers: { cookie } })).status, 200, 'the cookie counts');
+
+  const client = connect({ origin, token: TOKEN });
+  t.teardown(() => client.close());
+  const kernel = await client.kernels.startNew({ name: 'python3' });
+  t.teardown(() => kernel.shutdown());
+  t.match(await execute(kernel, 'print(6 * 7)'), { status: 'ok', stdout: '42\n' });
+
+  const channels = `${origin}/api/kernels/${kernel.id}/channels`;
+  t.equal((await askUpgrade(channels, { cookie, origin })).status, 101, 'this page may open a websocket');
+  t.equal((await askUpgrade(channels, { cookie, origin: 'http://localhost:1' })).status, 403);
+}
+
+async function followed(link: string) {
+  return ask(link, { headers: NAVIGATION });
+}
+
+const DEFAULT = 'npx spin-runtime';
+
+t.test('to loopback, straight and behind another machine', async (t) => {
+  const port = await freePort();
+  const { link } = await startRuntime(t, DEFAULT, { SPIN_PORT: String(port) });
+  for (const heading of ['To loopback', 'Behind another machine']) {
+    const local = await freePort();
+    const [tunnel] = await commands(heading, {
+      '-L 8888:': `-L ${local}:`,
+      '127.0.0.1:8888': `127.0.0.1:${port}`,
+    });
+    await dig(t, sshd, tunnel?.text ?? '', local);
+    await works(t, `http://localhost:${local}`, `__Host-spin-${port}`);
+  }
+  t.equal(new URL(link).port, String(port), 'the link knows the runtime’s port, not the tunnel’s');
+  const local = await freePort();
+  const [tunnel] = await commands('To loopback', {
+    '-L 8888:': `-L ${local}:`,
+    '127.0.0.1:8888': `127.0.0.1:${port}`,
+  });
+  await dig(t, sshd, tunnel?.text ?? '', local);
+  const changed = link.replace(`:${port}/`, `:${local}/`);
+  t.equal((await followed(changed)).status, 303, 'with the tunnel’s port in it the link works');
+});
+
+t.test('another local port, with SPIN_PUBLIC_URL', async (t) => {
+  const [port, local] = [await freePort(), await freePort()];
+  const [tunnel, start] = await commands('Another local port', {
+    '9000': String(local),
+    '127.0.0.1:8888': `127.0.0.1:${port}`,
+  });
+  const { link } = await startRuntime(t, start?.text ?? '', { SPIN_PORT: String(port) });
+  await dig(t, sshd, tunnel?.text ?? '', local);
+  t.equal(new URL(link).origin, `http://localhost:${local}`);
+  t.match(await followed(link), { status: 303, headers: { 'set-cookie': [`__Host-spin-${local}=`] } });
+  await works(t, `http://localhost:${local}`, `__Host-spin-${local}`);
+});
+
+t.test('to a unix socket, which its group may open and nobody else', async (t) => {
+  const above = await mkdtemp(join(tmpdir(), 'spin-run-'));
+  t.teardown(() => rm(above, { recursive: true, force: true }));
+  await chmod(above, 0o755);
+  const local = await freePort();
+  const [folder, start, tunnel] = await commands('To a unix socket', {
+    '-g spin': `-g ${GROUP}`,
+    '/run/spin': join(above, 'spin'),
+    '8888': String(local),
+  });
+  await runBlock({ language: 'sh', text: folder?.text ?? '' });
+  const { link, said } = await startRuntime(t, start?.text ?? '');
+  const socket = join(above, 'spin', 'runtime.sock');
+  t.equal((await stat(socket)).mode & 0o777, 0o660);
+  await dig(t, sshd, tunnel?.text ?? '', local);
+  const origin = `http://localhost:${local}`;
+  t.match(await followed(link), { status: 303, headers: { 'set-cookie': [`__Host-spin-${local}=`] } });
+  await works(t, origin, `__Host-spin-${local}`);
+
+  await ask(`${origin}/api/kernels`, { headers: { 'x-forwarded-for': '192.0.2.7' } });
+  await until(() => said().includes('192.0.2.7'));
+  t.match(said(), /192\.0\.2\.7/, 'who may open the socket is believed as a proxy');
+
+  await chmod(socket, 0o600);
+  await t.rejects(ask(`${origin}/healthz`), 'without the group’s right nobody gets to the runtime');
+});
