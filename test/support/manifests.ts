@@ -7,6 +7,7 @@ const container = z.looseObject({
   name: z.string(),
   image: z.string(),
   command: z.array(z.string()).optional(),
+  workingDir: z.string().optional(),
   env: z.array(z.object({ name: z.string(), value: z.string().optional(), valueFrom: source.optional() })),
   ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
   volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),

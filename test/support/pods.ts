@@ -81,6 +81,7 @@ export async function startPod(
         `--env=${name}=${value ?? secretValue(valueFrom?.secretKeyRef ?? { name, key: '' })}`,
     ),
     ...mounts,
+    ...(container.workingDir === undefined ? [] : [`--workdir=${container.workingDir}`]),
     ...(program === undefined ? [] : [`--entrypoint=${program}`]),
     image,
     ...args,
