@@ -25,6 +25,18 @@ export interface TlsSetting {
   readonly files: { readonly cert: string; readonly key: string } | undefined;
 }
 
+/** A certificate authority to have certificates from (RFC 8555), whose terms the operator has accepted. */
+export interface AcmeSetting {
+  readonly directory: URL;
+  /** DNS names that the certificate is for; one or more. */
+  readonly names: readonly string[];
+  readonly email: string | undefined;
+  /** PEM file of the CA that signed the directory server's own certificate. */
+  readonly caFile: string | undefined;
+  /** External account binding (section 7.3.4), for authorities that want their customers' accounts. */
+  readonly binding: { readonly keyId: string; readonly hmac: Secret } | undefined;
+}
+
 /** The values that `{{runtime_env:NAME}}` may name. */
 export interface RuntimeEnv {
   /** @returns the value; undefined when no such variable is set or cells may not use it */
@@ -41,9 +53,17 @@ export interface RuntimeEnv {
 export interface Config {
   readonly home: Home;
   readonly token: Secret;
+  /** Whether spans are sent to where OpenTelemetry's own variables say. */
+  readonly tracing: boolean;
+  /** Opens the gateway's own metrics and nothing else; undefined: SPIN_TOKEN alone does. */
+  readonly metricsToken: Secret | undefined;
+  /** The folder that all replicas of this gateway share, absolute. */
+  readonly shared: string | undefined;
   readonly listen: Listen;
   readonly upstream: UpstreamSetting;
   readonly tls: TlsSetting;
+  /** Undefined with certificate files and with TLS off. */
+  readonly acme: AcmeSetting | undefined;
   readonly publicUrl: URL | undefined;
   /** Host names (lower case, no port) that this runtime answers to beside the built-in ones. */
   readonly allowedHosts: readonly string[];
@@ -58,4 +78,24 @@ export interface Config {
   readonly runtimeEnv: RuntimeEnv;
   /** How long cells and requests may go on once the gateway was told to end, in milliseconds. */
   readonly drainMs: number;
+}
+
+/** Where a notebook that is run once comes from. */
+export type NotebookPlace =
+  | {
+      readonly kind: 'file';
+      /** Absolute. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: 'web';
+      /** `http:` or `https:`; may hold a credential. */
+      readonly url: URL;
+    };
+
+/** One run of one notebook. */
+export interface RunSetting {
+  readonly notebook: NotebookPlace;
+  /** Milliseconds from the program's start; undefined: as long as it takes. */
+  readonly limit: number | undefined;
 }

@@ -11,6 +11,8 @@ export interface Home {
   readonly tokenFile: string;
   /** Local CA, leaf and their keys. */
   readonly tls: string;
+  /** ACME accounts and certificates, a folder per authority. */
+  readonly acme: string;
   /** Revoked sessions and spent login codes. */
   readonly sessions: string;
   readonly notebooks: string;
@@ -33,6 +35,7 @@ export function homeAt(root: string): Home {
     var: state,
     tokenFile: join(state, 'token'),
     tls: join(state, 'tls'),
+    acme: join(state, 'acme'),
     sessions: join(state, 'sessions'),
     notebooks: join(state, 'notebooks'),
     python: join(state, 'python'),

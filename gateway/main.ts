@@ -2,6 +2,7 @@ import { hkdfSync } from 'node:crypto';
 import { loadAddOns } from '../processors/add-ons.js';
 import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
 import type { Processor } from '../processors/processor.js';
+import { openAcmeCertificates } from './acme/certificates.js';
 import { createApi } from './api/api.js';
 import { PageMask } from './channel/broker-mask.js';
 import { Kernels } from './channel/kernels.js';
@@ -18,9 +19,11 @@ import { openCertificates } from './edge/certificates.js';
 import { createAddressOf, createTrust } from './edge/client.js';
 import { openIdentity } from './edge/identity.js';
 import { listen } from './edge/listener.js';
+import { expiryOf } from './edge/tls.js';
 import { createEmbeddedJupyter } from './jupyter/embedded.js';
 import { JUPYTER_USER } from './jupyter/user.js';
 import type { Log } from './log.js';
+import { Metrics } from './metrics.js';
 import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
@@ -28,6 +31,8 @@ import { browserPort, browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
 import { createRouter } from './router.js';
+import { NO_TRACING } from './tracing.js';
+import { version } from './version.js';
 
 /** How long clients have to answer a websocket's close frame, in milliseconds. */
 const GOODBYE_MS = 500;
@@ -36,6 +41,8 @@ const GOODBYE_MS = 500;
 export interface Gateway {
   /** Where browsers find it, e.g. `https://localhost:8888/`. */
   readonly url: URL;
+  /** Resolves when its own Jupyter answers for the first time, or at once in front of another one's. */
+  readonly ready: Promise<void>;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
   /** Reads the catalogue and the certificate again now, rather than within seconds; logs what came of it. */
@@ -52,13 +59,20 @@ export interface Gateway {
  */
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
+  const metrics = new Metrics(version());
+  // The SDK is loaded only where it is used.
+  const tracing = config.tracing ? (await import('./otlp.js')).openOtlp(version(), log) : NO_TRACING;
   const identity = await openIdentity({
     token: config.token,
+    metricsToken: config.metricsToken,
+    metrics,
     folder: config.home.sessions,
+    shared: config.shared,
     port: browserPort(config),
     log,
   });
-  const certificates = await openCertificates(config, log);
+  const acme = config.acme && (await openAcmeCertificates(config, config.acme, log));
+  const certificates = acme ?? (await openCertificates(config, log));
   const addOns = await openAddOns(config);
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
@@ -75,29 +89,53 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   );
   const tryConnection = createTrial({ kinds, createMask: () => new PageMask() });
   const connections = createDesk(catalogue, tryConnection);
-  const api = await createApi({ identity, connections, log });
+  const api = await createApi({ identity, connections, log, metrics });
   const addressOf = createAddressOf(createTrust(config));
   const proxy = createHttpProxy({
     upstream,
     refuse(req, res, error) {
+      metrics.refused(error.code);
       logRefusal(log, req, addressOf(req), error);
       sendRefusal(req, res, error);
     },
   });
-  const open = new OpenSockets();
+  const open = new OpenSockets((session) => identity.isEnded(session));
+  identity.onEnded((session) => open.closeSession(session));
+  const ready = createReadiness(upstream);
+  metrics.watch({
+    openSockets: () => open.counts(),
+    certificateExpiry: () => certificates && expiryOf(certificates.current()),
+    catalogue: () => ({ ok: catalogue.problems().length === 0, loadedAt: catalogue.loadedAt() / 1000 }),
+    jupyterRestarts: jupyter.restarts,
+    upstreamUp: ready,
+  });
   const router = createRouter({
     config,
     identity,
     api,
     proxy,
-    channel: { upstream, kernels, processors, log, sessions: new Sessions(sessionKey), open },
-    ready: createReadiness(upstream),
+    channel: {
+      upstream,
+      kernels,
+      processors,
+      log,
+      sessions: new Sessions(sessionKey),
+      open,
+      metrics,
+      tracing,
+    },
+    ready: async () => identity.isReady() && ready(),
+    challenges: certificates?.challenges,
     log,
+    metrics,
+    tracing,
   });
-  const listener = await listen(config, certificates, router, log);
+  const listener = await listen(config, certificates, router, log, metrics);
+  acme?.start();
   const url = browserUrl(config, listener.address);
   return {
     url,
+    ready: jupyter.ready,
     failed: jupyter.failed,
     async reload() {
       await Promise.all([catalogue.look(), certificates?.look()]);
@@ -106,10 +144,12 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       await Promise.all([open.drain(config.drainMs), listener.close(config.drainMs + GOODBYE_MS)]);
       // Not before: cells run in it, and notebooks are saved to it.
       await jupyter.close();
+      identity.close();
       proxy.close();
       await api.close();
       certificates?.close();
       catalogue.close();
+      await tracing.close();
     },
   };
 }
@@ -125,16 +165,27 @@ export async function openAddOns({ home }: Config): Promise<readonly Processor[]
 
 interface OpenUpstream {
   readonly source: UpstreamSource;
+  readonly ready: Promise<void>;
   readonly failed: Promise<never>;
+  /** How often it was started again. */
+  restarts(): number;
   close(): Promise<void>;
 }
 
 function openUpstream({ upstream, home }: Config, log: Log, progress: (line: string) => void): OpenUpstream {
   if (upstream.kind !== 'embedded') {
     const fixed = fixedUpstream(upstream);
-    return { source: () => fixed, failed: new Promise(() => {}), close: async () => {} };
+    const ready = Promise.resolve();
+    const failed = new Promise<never>(() => {});
+    return { source: () => fixed, ready, failed, restarts: () => 0, close: async () => {} };
   }
   const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
-  return { source: jupyter.source, failed, close: () => jupyter.stop() };
+  return {
+    source: jupyter.source,
+    ready: jupyter.ready,
+    failed,
+    restarts: () => jupyter.restarts,
+    close: () => jupyter.stop(),
+  };
 }

@@ -5,6 +5,7 @@ import { faultOf } from './fault.js';
 import type { Log } from './log.js';
 import { acceptsHtml, isNavigation } from './navigation.js';
 import { escapeHtml, pageHeaders, renderPage } from './page.js';
+import { REQUEST_ID, requestIdOf } from './request-id.js';
 import { localUrl } from './safe-url.js';
 
 /** Headings of the pages; what happened and what to do is the refusal's own sentence below. */
@@ -46,13 +47,15 @@ export function sendRefusal(req: IncomingMessage, res: ServerResponse, error: Ga
     if (!res.writableEnded) res.destroy();
     return;
   }
+  const id = requestIdOf(req);
+  res.setHeader(REQUEST_ID, id);
   for (const [name, value] of Object.entries(refusalHeaders(error))) res.setHeader(name, value);
   if (error.code === 'UNAUTHENTICATED' && isNavigation(req)) {
     sendRedirect(res, loginPath(req.url));
     return;
   }
   const html = acceptsHtml(req);
-  const body = html ? refusalPage(error, isNavigation(req)) : refusalJson(error);
+  const body = html ? refusalPage(error, isNavigation(req), id) : refusalJson(error, id);
   const headers = html ? pageHeaders('no-referrer') : JSON_HEADERS;
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader('content-length', Buffer.byteLength(body));
@@ -80,15 +83,16 @@ export function sendRedirect(res: ServerResponse, location: string, cookie?: str
  * Refuses an upgrade with a plain HTTP response (RFC 6455 section 4.2.2) and closes the connection, also
  * when the client would keep its half open.
  */
-export function refuseUpgrade(socket: Duplex, error: GatewayError): void {
+export function refuseUpgrade(req: IncomingMessage, socket: Duplex, error: GatewayError): void {
   // The client may be gone; nobody else listens on this socket any more.
   socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const body = refusalJson(error);
-  const headers = { connection: 'close', ...refusalHeaders(error), ...JSON_HEADERS };
+  const id = requestIdOf(req);
+  const body = refusalJson(error, id);
+  const headers = { connection: 'close', [REQUEST_ID]: id, ...refusalHeaders(error), ...JSON_HEADERS };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   lines.push(`content-length: ${Buffer.byteLength(body)}`);
   socket.once('finish', () => socket.destroy());
@@ -104,6 +108,7 @@ export function refuseUpgrade(socket: Duplex, error: GatewayError): void {
 export function logRefusal(log: Log, req: IncomingMessage, address: string, error: GatewayError): void {
   const line = {
     event: 'refusal',
+    request: requestIdOf(req),
     code: error.code,
     status: error.status,
     address,
@@ -122,8 +127,8 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-function refusalJson({ code, message }: GatewayError): string {
-  return JSON.stringify({ code, message });
+function refusalJson({ code, message }: GatewayError, request: string): string {
+  return JSON.stringify({ code, message, request });
 }
 
 function refusalHeaders(error: GatewayError): Record<string, string> {
@@ -138,7 +143,7 @@ function refusalHeaders(error: GatewayError): Record<string, string> {
   };
 }
 
-function refusalPage(error: GatewayError, navigation: boolean): string {
+function refusalPage(error: GatewayError, navigation: boolean, id: string): string {
   const refresh = navigation ? retries[error.code] : undefined;
   const title = headings[error.code] ?? 'Bad request';
   const parts = [`<h1>${escapeHtml(title)}</h1>`];
@@ -154,6 +159,8 @@ function refusalPage(error: GatewayError, navigation: boolean): string {
   } else if (error.code === 'NOT_FOUND' || error.code === 'PATH_NOT_ALLOWED') {
     parts.push('<p><a href="/">To Jupyter</a></p>');
   }
+  // What to quote to whoever reads the log.
+  parts.push(`<p class="quiet">Request <code>${escapeHtml(id)}</code></p>`);
   return renderPage({ title, body: parts.join('\n'), ...(refresh !== undefined && { refresh }) });
 }
 

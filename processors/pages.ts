@@ -47,7 +47,8 @@ export type Page =
   /** More of a Markdown text. */
   | { readonly kind: 'text'; readonly text: string }
   | Content
-  | { readonly kind: 'progress'; readonly text: string }
+  /** `retry`: the request is sent again. */
+  | { readonly kind: 'progress'; readonly text: string; readonly retry?: true }
   | End;
 
 /** Something with a media type, which the kernel reads and shows as its own HTTP answers: JSON, a picture, a file. */

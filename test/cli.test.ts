@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { openLocalCertificates } from '../gateway/edge/local-ca.js';
+import { homeAt } from '../gateway/home.js';
 import { ask, cookieFrom, NAVIGATION } from './support/ask.js';
+import { memoryLog } from './support/edge.js';
 import { until } from './support/until.js';
 
 const program = fileURLToPath(new URL('../gateway/cli.js', import.meta.url));
@@ -52,6 +57,26 @@ t.test('every wrong setting is told at once, with exit status 78 and no secret',
   t.notMatch(stderr, /\n {4}at /, 'no stack');
 });
 
+t.test('the doctor says what is wrong, and what to do about it', async (t) => {
+  const connections = `connections: {prod: {type: prometheus, url: "http://127.0.0.1:9"}}\n`;
+  const home = t.testdir({ 'connections.yaml': connections, 'bad.yaml': 'connections: {prod: {type: x}}\n' });
+  const env = {
+    SPIN_HOME: home,
+    SPIN_TOKEN: TOKEN,
+    SPIN_PORT: '0',
+    SPIN_UPSTREAM: 'http://127.0.0.1:9',
+    SPIN_CONNECTIONS: join(home, 'connections.yaml'),
+  };
+  const sick = await run(['doctor'], env);
+  t.match(sick, { status: 69, stderr: '' });
+  t.match(sick.stdout, /^ok {7}Node\.js {6}\d/);
+  t.match(sick.stdout, /^failed {3}Jupyter .*nothing listens there\.\n {22}→ .*SPIN_UPSTREAM/m);
+  t.match(sick.stdout, /^failed {3}connection prod .*\n {22}→ .*SPIN_CONNECTIONS/m);
+  t.notMatch(sick.stdout, TOKEN);
+  const bad = await run(['doctor'], { ...env, SPIN_CONNECTIONS: join(home, 'bad.yaml') });
+  t.match(bad, { status: 69, stdout: /^failed {3}connections {2}.*bad\.yaml:1: /m });
+});
+
 t.test('an add-on that can not be loaded is a wrong setting too', async (t) => {
   const home = t.testdir({ etc: { processors: { 'mine.mjs': 'export default {};' } } });
   const env = { SPIN_HOME: home, SPIN_TOKEN: TOKEN, SPIN_PORT: '0', SPIN_UPSTREAM: 'http://127.0.0.1:9' };
@@ -67,6 +92,27 @@ t.test('connections test says which connections there are, or that there are non
   t.match(await run(args, one), { status: 69, stdout: /^prd\tfailed\tThere is no such .* Known: prod\.\n$/ });
   const empty = /^\tfailed\tThere is no connection in the catalogue\.\n$/;
   t.match(await run(['connections', 'test'], none), { status: 69, stdout: empty });
+});
+
+t.test('cert ca prints the local CA’s certificate and nothing else, or says why there is none', async (t) => {
+  const home = t.testdir();
+  const env = { SPIN_HOME: home };
+  const none = await run(['cert', 'ca'], env);
+  t.match(none, { status: 69, stdout: '', stderr: /first start of the gateway makes it/ });
+  t.match(await run(['cert', 'ca'], { ...env, SPIN_TLS: 'off' }), {
+    status: 78,
+    stdout: '',
+    stderr: /SPIN_TLS is off/,
+  });
+  const lines: string[] = [];
+  const names = { configured: ['localhost'], found: [] };
+  (await openLocalCertificates(homeAt(home).tls, names, memoryLog(lines))).close();
+  const { status, stdout, stderr } = await run(['cert', 'ca'], env);
+  t.equal(status, 0);
+  t.match(stdout, /^-----BEGIN CERTIFICATE-----\n[^-]+-----END CERTIFICATE-----\n$/);
+  const certificate = new X509Certificate(stdout);
+  t.ok(certificate.ca);
+  t.match(stderr, certificate.fingerprint256);
 });
 
 t.test(

@@ -11,16 +11,33 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/edge': [],
+  'gateway/acme': ['gateway/edge', 'processors'],
   'gateway/api': ['gateway/edge'],
   'gateway/proxy': ['gateway/edge'],
   'gateway/channel': ['gateway/edge', 'gateway/proxy', 'processors'],
   'gateway/jupyter': ['gateway/proxy'],
+  // A client of the gateway: it shares the codec with it, and nothing else.
+  'gateway/oneshot': ['gateway/channel', 'processors'],
   'gateway/config': [],
   'gateway/connections': ['processors'],
+  'gateway/doctor': [
+    'gateway/acme',
+    'gateway/connections',
+    'gateway/edge',
+    'gateway/jupyter',
+    'gateway/proxy',
+    'processors',
+  ],
   processors: [],
 };
 /** Only these put the stages together. */
-const assembly = ['gateway/cli.ts', 'gateway/main.ts', 'gateway/router.ts', 'gateway/public-url.ts'];
+const assembly = [
+  'gateway/cli.ts',
+  'gateway/main.ts',
+  'gateway/run-notebook.ts',
+  'gateway/router.ts',
+  'gateway/public-url.ts',
+];
 
 const files = ['gateway', 'processors'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

@@ -15,7 +15,7 @@ async function refusing(t: Tap, error: GatewayError, began = false): Promise<str
     if (began) res.write('half of');
     sendRefusal(req, res, error);
   });
-  server.on('upgrade', (_req, socket) => refuseUpgrade(socket, error));
+  server.on('upgrade', (req, socket) => refuseUpgrade(req, socket, error));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => {
@@ -31,7 +31,12 @@ t.test('a program gets the code and the sentence as JSON', async (t) => {
   t.equal(answer.status, 403);
   t.equal(answer.headers['content-type'], 'application/json');
   t.equal(answer.headers['cache-control'], 'no-store');
-  t.same(JSON.parse(answer.body), { code: 'FORBIDDEN', message: new GatewayError('FORBIDDEN').message });
+  const request = answer.headers['x-request-id'];
+  t.same(JSON.parse(answer.body), {
+    code: 'FORBIDDEN',
+    message: new GatewayError('FORBIDDEN').message,
+    request,
+  });
 });
 
 t.test('a person gets a page without scripts, in no frame, sending no referrer', async (t) => {
@@ -113,7 +118,10 @@ t.test('a refused upgrade gets a whole HTTP response and its connection is close
     text += chunk;
   });
   await finished(socket, { writable: false });
-  t.match(text, /^HTTP\/1\.1 429 Too Many Requests\r\nconnection: close\r\nretry-after: 9\r\n/);
+  t.match(
+    text,
+    /^HTTP\/1\.1 429 Too Many Requests\r\nconnection: close\r\nx-request-id: [0-9a-f-]{36}\r\nretry-after: 9\r\n/,
+  );
   t.match(text, /\r\ncontent-length: (\d+)\r\n\r\n\{"code":"THROTTLED",/);
   socket.destroy();
 });

@@ -6,9 +6,11 @@ import type { Client } from '../edge/admission.js';
 import type { Identity } from '../edge/identity.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { logRefusal, sendRefusal } from '../refuse.js';
 import { connectionRoutes } from './connections.js';
 import { loginRoutes } from './login.js';
+import { metricsRoute } from './metrics.js';
 import type { Visitor } from './visitor.js';
 
 /** A login form is a few hundred bytes. */
@@ -33,6 +35,7 @@ export interface ApiOptions {
   readonly identity: Identity;
   readonly connections: ConnectionDesk;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** How long a request's body may take to arrive, in milliseconds. */
   readonly arrivalLimit?: number;
 }
@@ -42,7 +45,7 @@ export interface ApiOptions {
  * off, because it would write URLs with login codes in them.
  */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { identity, log, connections, arrivalLimit = ARRIVAL_LIMIT_MS } = options;
+  const { identity, log, metrics, connections, arrivalLimit = ARRIVAL_LIMIT_MS } = options;
   const visitors = new WeakMap<IncomingMessage, Visitor>();
   const visitorOf = (req: IncomingMessage): Visitor => {
     const visitor = visitors.get(req);
@@ -53,6 +56,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: GatewayError) => {
     reply.hijack();
+    metrics.refused(error.code);
     logRefusal(log, request.raw, visitors.get(request.raw)?.client.address ?? '', error);
     sendRefusal(request.raw, reply.raw, error);
   };
@@ -70,6 +74,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   // Last: a scope takes the handlers that are there when it is made.
   await app.register(async (scope) => loginRoutes(scope, identity, clientOf));
   await app.register(async (scope) => connectionRoutes(scope, connections, visitorOf, log));
+  await app.register(async (scope) => metricsRoute(scope, metrics, visitorOf));
   await app.ready();
 
   return {
@@ -77,6 +82,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       visitors.set(req, visitor);
       const late = setTimeout(() => {
         const error = new GatewayError('REQUEST_TIMEOUT');
+        metrics.refused(error.code);
         logRefusal(log, req, visitor.client.address, error);
         sendRefusal(req, res, error);
       }, arrivalLimit);

@@ -39,7 +39,7 @@ export function connectionRoutes(
       const trial = await desk.test(params.name);
       if (trial === undefined) throw new GatewayError('NOT_FOUND', 'There is no connection of that name.');
       const { name, works, says } = trial;
-      const line = { event: 'connection test', connection: name, works };
+      const line = { event: 'connection test', request: client.request, connection: name, works };
       log.info({ ...line, principal: principal?.name, address: client.address }, 'a connection was tested');
       return answer(reply, { name, works, says });
     },

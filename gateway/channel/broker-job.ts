@@ -3,6 +3,7 @@ import type { Brokered } from '../../processors/processor.js';
 import type { Secret } from '../../processors/secret.js';
 import type { Value } from '../../processors/value.js';
 import { type Fault, faultOf } from '../fault.js';
+import type { BrokeredOutcome } from '../metrics.js';
 import { type Answer, PageMask } from './broker-mask.js';
 
 /** Until a kernel that asks is told at least how far it is, in milliseconds. */
@@ -17,10 +18,20 @@ const MOST_BYTES = 4 * 1024 ** 3;
 
 const FAULT = 'The gateway failed while it fetched the result of this cell; its log says more.';
 
+/** Who is told of a request's life. */
+export interface JobListener {
+  /** A failure that isn't the cell author's to mend. */
+  fault(fault: Fault): void;
+  /** It is sent again. */
+  retry(): void;
+  /** It is over, once; never told of a request that was not begun. */
+  end(outcome: BrokeredOutcome, rows: number): void;
+}
+
 /** One request of a brokered cell, from its first page to its last; the kernel sets the pace. */
 export class BrokerJob {
   readonly #work: Brokered;
-  readonly #onFault: (fault: Fault) => void;
+  readonly #tell: JobListener;
   readonly #cancelled = new AbortController();
   readonly #mask = new PageMask();
   readonly #startedAt = performance.now();
@@ -29,13 +40,13 @@ export class BrokerJob {
   #coming: Promise<Answer> | undefined;
   #timeLimit: NodeJS.Timeout | undefined;
   #rows = 0;
+  #isOver = false;
   #bytes = 0;
   #progress = 'waiting for the answer';
 
-  /** @param onFault told of a failure that isn't the cell author's to mend */
-  constructor(work: Brokered, onFault: (fault: Fault) => void) {
+  constructor(work: Brokered, tell: JobListener) {
     this.#work = work;
-    this.#onFault = onFault;
+    this.#tell = tell;
   }
 
   /**
@@ -59,6 +70,7 @@ export class BrokerJob {
     clearTimeout(this.#timeLimit);
     this.#cancelled.abort(new Error('the cell has ended'));
     this.#pages?.return?.().catch(() => {});
+    this.#over('cancelled');
   }
 
   async #make(values: ReadonlyMap<string, Value>): Promise<Answer> {
@@ -66,11 +78,17 @@ export class BrokerJob {
       this.#pages ??= this.#start(values);
       for (;;) {
         const { done, value } = await this.#pages.next();
-        if (done) return { kind: 'end' };
+        if (done) {
+          this.#over('ok');
+          return { kind: 'end' };
+        }
+        if (value.kind === 'end') this.#over('ok');
         if (value.kind !== 'progress') return value;
         this.#progress = value.text;
+        if (value.retry) this.#tell.retry();
       }
     } catch (error) {
+      this.#over('error');
       return { kind: 'error', sentence: this.#sentenceOf(error) };
     }
   }
@@ -86,7 +104,14 @@ export class BrokerJob {
     return this.#mask.pages(this.#work.perform(values, this.#cancelled.signal, limits));
   }
 
+  #over(outcome: BrokeredOutcome): void {
+    if (this.#isOver || this.#pages === undefined) return;
+    this.#isOver = true;
+    this.#tell.end(outcome, this.#rows);
+  }
+
   #cut(): End {
+    this.#over('ok');
     this.cancel();
     return {
       kind: 'end',
@@ -98,7 +123,7 @@ export class BrokerJob {
     const reason: unknown = this.#cancelled.signal.reason;
     if (reason instanceof TookTooLong) return reason.message;
     if (error instanceof Error && error.name === 'CellError') return error.message;
-    if (!this.#cancelled.signal.aborted) this.#onFault(faultOf(error));
+    if (!this.#cancelled.signal.aborted) this.#tell.fault(faultOf(error));
     return FAULT;
   }
 

@@ -1,6 +1,8 @@
 import type { Offer } from '../../processors/index.js';
 import type { Value } from '../../processors/value.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
+import type { Span } from '../tracing.js';
 import { BrokerJob } from './broker-job.js';
 import { cutToFit } from './broker-pages.js';
 import { readValues } from './broker-values.js';
@@ -31,6 +33,9 @@ interface Running {
 export interface BrokerParts {
   readonly writer: MessageWriter;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, 'brokered' | 'retried'>;
+  /** The span of the cell with this msg_id. */
+  spanOf(executeRequestId: string): Span | undefined;
   toKernel(payload: Payload): void;
   /** Told when the last brokered cell has ended. */
   onBrokered(): void;
@@ -57,9 +62,16 @@ export class Broker {
 
   /** The cell is on its way to the kernel: it may ask now. */
   expect(executeRequestId: string, { nonce, work }: Offer): void {
-    const job = new BrokerJob(work, (fault) =>
-      this.#parts.log.error({ fault, processor: work.name }, 'a brokered request failed'),
-    );
+    const { log, metrics, spanOf } = this.#parts;
+    const span = spanOf(executeRequestId)?.child('brokered request', { 'spin.connection.type': work.name });
+    const job = new BrokerJob(work, {
+      fault: (fault) => log.error({ fault, processor: work.name }, 'a brokered request failed'),
+      retry: () => metrics.retried(work.name),
+      end: (outcome, rows) => {
+        metrics.brokered(work.name, outcome, rows);
+        span?.end({ 'spin.outcome': outcome, 'spin.rows': rows }, outcome === 'error');
+      },
+    });
     this.#running.set(executeRequestId, { job, nonce, page: 0, isAsked: false, rest: [] });
   }
 

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 import type { CellRecord, Log } from '../log.js';
+import { CELL_OUTCOMES, type Metrics } from '../metrics.js';
+import type { Span, Tracing } from '../tracing.js';
 
 type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
 
@@ -7,7 +9,15 @@ interface Running {
   readonly source: string;
   readonly startedAt: number;
   readonly onError: (() => void) | undefined;
+  readonly span: Span;
   processor: string;
+}
+
+export interface CellsParts {
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'cell'>;
+  readonly tracing: Tracing;
+  readonly request: string;
 }
 
 /** Cells whose reply is awaited, per client; the record of one that is over the limit is written without it. */
@@ -16,11 +26,11 @@ const MOST_RUNNING = 10_000;
 /** The cells that one client has sent and whose reply is still to come; writes a log line for each that ends. */
 export class Cells {
   readonly #running = new Map<string, Running>();
-  readonly #log: Log;
+  readonly #parts: CellsParts;
   readonly #who: Who;
 
-  constructor(log: Log, who: Who) {
-    this.#log = log;
+  constructor(parts: CellsParts, who: Who) {
+    this.#parts = parts;
     this.#who = who;
   }
 
@@ -34,7 +44,11 @@ export class Cells {
     // An id that is used again would take the first cell's line; both are run.
     const same = this.#running.get(id);
     if (same) this.#write(same, 'unseen');
-    this.#running.set(id, { source, startedAt: performance.now(), onError, processor: 'none' });
+    const { kernel } = this.#who;
+    const { request } = this.#parts;
+    // A trace of its own: the websocket's may have begun a week ago. The request's id joins them.
+    const span = this.#parts.tracing.begin('cell', { 'spin.request': request, 'spin.kernel': kernel });
+    this.#running.set(id, { source, startedAt: performance.now(), onError, span, processor: 'none' });
     if (this.#running.size <= MOST_RUNNING) return;
     const [oldest] = this.#running;
     if (!oldest) return;
@@ -46,6 +60,11 @@ export class Cells {
   get running(): string | undefined {
     const [first] = this.#running.keys();
     return first;
+  }
+
+  /** The span of a cell whose reply is to come. */
+  spanOf(id: string): Span | undefined {
+    return this.#running.get(id)?.span;
   }
 
   /** The cell is taken by a processor. */
@@ -69,9 +88,13 @@ export class Cells {
     this.#running.clear();
   }
 
-  #write({ source, startedAt, processor }: Running, status: string): void {
-    const duration_ms = Math.round(performance.now() - startedAt);
+  #write({ source, startedAt, span, processor }: Running, status: string): void {
+    const duration = performance.now() - startedAt;
+    const duration_ms = Math.round(duration);
+    this.#parts.metrics.cell(processor, status, duration / 1000);
+    const outcome = CELL_OUTCOMES.has(status) ? status : 'other';
+    span.end({ 'spin.processor': processor, 'spin.outcome': outcome }, outcome === 'error');
     const record: CellRecord = { ...this.#who, processor, source, status, duration_ms };
-    this.#log.info(record, 'cell');
+    this.#parts.log.info(record, 'cell');
   }
 }

@@ -1,6 +1,8 @@
 import type { Processors } from '../../processors/index.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
+import type { Tracing } from '../tracing.js';
 import { Broker } from './broker.js';
 import { Cells } from './cells.js';
 import { type Handling, handlingOf } from './client-messages.js';
@@ -28,8 +30,12 @@ export interface ChannelParts {
   readonly kernel: Kernel;
   readonly processors: Processors;
   readonly log: Log;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
   /** Who the cells of this channel are logged for. */
   readonly who: { readonly address: string; readonly principal: string };
+  /** Id of the upgrade that the client's websocket began with. */
+  readonly request: string;
   toKernel(payload: Payload): void;
   toClient(payload: Payload): void;
   /** Told by how many bytes the requests that wait for a rewrite grew or shrank. */
@@ -62,8 +68,8 @@ export class Channel {
     const writer = new MessageWriter(parts.wire);
     this.#parts = parts;
     this.#companions = new Companions(writer, (payload) => parts.toKernel(payload));
-    this.#cells = new Cells(parts.log, { ...parts.who, kernel: parts.kernel.id });
-    this.#broker = new Broker({ ...parts, writer });
+    this.#cells = new Cells(parts, { ...parts.who, kernel: parts.kernel.id });
+    this.#broker = new Broker({ ...parts, writer, spanOf: (id) => this.#cells.spanOf(id) });
     const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
     this.#executions = new Executions({ ...parts, broker, companions, cells, writer });
     const kernelCompletions = new KernelCompletions(writer, (payload) => parts.toKernel(payload));
@@ -79,6 +85,7 @@ export class Channel {
     // It is built anew in every answer of the gateway's own.
     if (data.length > LONGEST_HEADER && frame.text('header').length > LONGEST_HEADER)
       throw new GatewayError('MESSAGE_TOO_LARGE');
+    this.#parts.metrics.traffic.add('to_kernel', frame.channel, data.length);
     const header = readHeader(frame);
     // It is kept until the cell's reply, beyond what is counted of waiting messages (invariant S15).
     if (header.msg_id.length > LONGEST_ID)
@@ -99,6 +106,7 @@ export class Channel {
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
   fromKernel(data: Buffer, binary: boolean): void {
     const frame = decode(this.#parts.wire, data, binary);
+    this.#parts.metrics.traffic.add('from_kernel', frame.channel, data.length);
     if (this.#asksKernel || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
     if (this.#companions.some && this.#companions.take(frame)) return;
     if (this.#kernelCompletions.some && this.#kernelCompletions.take(frame)) return;

@@ -4,8 +4,10 @@ import type { Admission } from '../edge/admission.js';
 import { asGatewayError, type GatewayError } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { closeLike, sender } from '../proxy/legs.js';
 import type { OpenSockets, Settled } from '../proxy/open-sockets.js';
+import type { Tracing } from '../tracing.js';
 import { Channel } from './channel.js';
 import { V1_PROTOCOL } from './codec.js';
 import { MAX_MESSAGE } from './executions.js';
@@ -32,6 +34,8 @@ export interface ConversationOptions {
   readonly processors: Processors;
   readonly log: Log;
   readonly open: OpenSockets;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
 }
 
 /**
@@ -43,7 +47,7 @@ export class Conversation {
   readonly #upstream: WebSocket;
   readonly #channel: Channel;
   readonly #options: ConversationOptions;
-  readonly #who: { readonly address: string; readonly kernel: string };
+  readonly #who: { readonly request: string; readonly address: string; readonly kernel: string };
   #client: WebSocket | undefined;
   #queue: ReturnType<SharedPause['holder']> | undefined;
   #toClient: Send;
@@ -56,18 +60,22 @@ export class Conversation {
 
   /** @param upstream open, and paused until a client is attached */
   constructor(options: ConversationOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
-    const { kernels, processors, log } = options;
-    const { address } = admission.client;
+    const { kernels, processors, log, metrics, tracing } = options;
+    const { address, request } = admission.client;
     this.#options = options;
     this.#upstream = upstream;
-    this.#who = { address, kernel: kernelId };
+    this.#who = { request, address, kernel: kernelId };
     this.#toKernel = ({ data, binary }) => upstream.send(data, { binary, compress: false });
     this.#toClient = (payload) => this.#miss(payload);
     this.#channel = new Channel({
       wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
       kernel: kernels.get(kernelId),
       processors,
-      log,
+      // Whatever is logged of its cells says by which request they came.
+      log: log.child({ request }),
+      metrics,
+      tracing,
+      request,
       who: { address, principal: admission.principal.name },
       toKernel: (payload) => this.#toKernel(payload),
       toClient: (payload) => this.#toClient(payload),
@@ -135,7 +143,7 @@ export class Conversation {
       return;
     }
     this.#options.log.info(this.#who, 'a client left in the middle of a brokered cell, which goes on');
-    this.#options.open.add(this.#upstream, this.settled);
+    this.#options.open.add(this.#upstream, 'left', { settled: this.settled });
     this.#upstream.resume();
   }
 

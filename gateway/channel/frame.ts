@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.js';
+import { CHANNELS, type KernelChannel } from '../traffic.js';
 import { parseJson, parseSmall } from './json-text.js';
 
 /** The JSON parts of a message, in the order in which v1 puts them. */
@@ -15,8 +16,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** One message as it came, its parts located but not parsed. */
 export interface Frame {
-  /** `shell`, `control`, `stdin` or `iopub`. */
-  readonly channel: string;
+  readonly channel: KernelChannel;
   /** The bytes of each JSON text in it: one for every part, or one for all. */
   texts(): readonly Buffer[];
   /** The JSON text of a part. */
@@ -39,11 +39,10 @@ export function checkBuffers(count: number): void {
   if (count > MOST_BUFFERS) throw malformed(`A message has at most ${MOST_BUFFERS} buffers.`);
 }
 
-const CHANNELS: readonly unknown[] = ['shell', 'control', 'stdin', 'iopub'];
-
 /** @throws {GatewayError} MALFORMED_FRAME for a channel that kernels don't have */
-export function channelName(name: unknown): string {
-  if (CHANNELS.includes(name)) return name as string;
+export function channelName(name: unknown): KernelChannel {
+  const known = CHANNELS.find((channel) => channel === name);
+  if (known !== undefined) return known;
   throw malformed('The message names a channel that kernels do not have.');
 }
 

@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.js';
+import type { KernelChannel } from '../traffic.js';
 import { channelName, checkBuffers, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
 import { memberSpans, type Span } from './json-text.js';
 
@@ -7,7 +8,7 @@ import { memberSpans, type Span } from './json-text.js';
  * then the buffers; the first offset is the JSON's.
  */
 export class LegacyFrame implements Frame {
-  readonly channel: string;
+  readonly channel: KernelChannel;
   readonly objects: Frame['objects'] = {};
   readonly #data: Buffer;
   readonly #json: string;

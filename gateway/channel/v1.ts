@@ -1,3 +1,4 @@
+import type { KernelChannel } from '../traffic.js';
 import { channelName, checkBuffers, type Frame, malformed, PARTS, type Part, type Payload } from './frame.js';
 
 /**
@@ -5,7 +6,7 @@ import { channelName, checkBuffers, type Frame, malformed, PARTS, type Part, typ
  * content and buffers. Offsets start at 8·(1+n), never decrease, and the last is the frame's length.
  */
 export class V1Frame implements Frame {
-  readonly channel: string;
+  readonly channel: KernelChannel;
   readonly objects: Frame['objects'] = {};
   readonly #data: Buffer;
   readonly #count: number;

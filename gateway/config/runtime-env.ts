@@ -6,10 +6,12 @@ import type { RuntimeEnv } from '../config.js';
 const SYSTEM = picomatch([
   ...'PATH HOME USER LOGNAME SHELL PWD OLDPWD TERM LANG TZ TMPDIR HOSTNAME'.split(' '),
   ...'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy'.split(' '),
+  // Where spans go, and by which credential (OTEL_EXPORTER_OTLP_HEADERS).
+  'OTEL_*',
   ...'LC_* XDG_* NODE_* npm_* PYTHON* SSH_* LD_*'.split(' '),
 ]);
-/** The gateway's own settings, its token among them: no allow-list opens these. */
-const OWN = /^SPIN_/;
+/** The gateway's own settings, its token among them (a URL may hold one): no allow-list opens these. */
+const OWN = /^(?:SPIN_|NOTEBOOK_URL$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Every variable but the gateway's own settings. */

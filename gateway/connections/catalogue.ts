@@ -30,6 +30,8 @@ export interface Catalogue extends Connections {
   stores(): Stores;
   /** What is wrong in the file as it is now, where that version is not in use; empty when it is. */
   problems(): readonly CatalogueProblem[];
+  /** When the version in use was read, in milliseconds since 1970. */
+  loadedAt(): number;
   /** Looks at the file now, as it is done every few seconds. Never rejects. */
   look(): Promise<void>;
   /** Ends the following of changes. */
@@ -67,6 +69,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   /** The content that was last judged; undefined when there was none. */
   let seen: string | undefined = version.content;
   let problems: readonly CatalogueProblem[] = [];
+  let loadedAt = Date.now();
 
   const look = async () => {
     try {
@@ -76,6 +79,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       if (seen === before) return;
       version = read(seen, options);
       problems = [];
+      loadedAt = Date.now();
       log.info({ connections: version.document.connections.length }, 'the connection catalogue was reloaded');
     } catch (error) {
       const found = error instanceof CatalogueError ? error.problems : [UNFORESEEN];
@@ -114,6 +118,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
       );
     },
     problems: () => problems,
+    loadedAt: () => loadedAt,
     look: lookNext,
     close: () => clearInterval(timer),
   };

@@ -10,6 +10,8 @@ export interface Target {
 export interface Client {
   /** IP address, after trusted proxies. */
   readonly address: string;
+  /** The request's id: in its log lines, its answer, and what Jupyter gets. */
+  readonly request: string;
   /** True when the browser's own leg is encrypted. */
   readonly secure: boolean;
   /** `host[:port]` as the browser knows this runtime, lower case, default port left out. */
@@ -26,6 +28,8 @@ export interface Principal {
   /** The token's name in logs and audit; `owner` for SPIN_TOKEN. */
   readonly name: string;
   readonly carrier: Carrier;
+  /** Identifier of the cookie's session, which may be ended; a token that comes by itself has none. */
+  readonly session?: string;
 }
 
 /** One request or upgrade that passed the edge: the only thing that proxy, tunnel and channel accept. */

@@ -28,7 +28,7 @@ export interface Arrivals {
 }
 
 export function createArrivals(
-  config: Pick<Config, 'listen' | 'tls' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>,
+  config: Pick<Config, 'listen' | 'tls' | 'acme' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>,
 ): Arrivals {
   const trust = createTrust(config);
   const checkHost = createHostCheck(config);

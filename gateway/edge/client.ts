@@ -3,6 +3,7 @@ import { isIP, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import proxyAddr from '@fastify/proxy-addr';
 import type { Config } from '../config.js';
+import { requestIdOf } from '../request-id.js';
 import type { Client } from './admission.js';
 import { hostHeader, parseAuthority } from './hosts.js';
 import type { ProxySource } from './proxy-protocol.js';
@@ -66,6 +67,7 @@ export function createClientOf(trust: Trust): (req: IncomingMessage) => Client {
     const authority = port === undefined || port === (secure ? 443 : 80) ? host : `${host}:${port}`;
     return {
       address: addressOf(req),
+      request: requestIdOf(req),
       secure,
       authority,
       origin: `${secure ? 'https' : 'http'}://${authority}`,

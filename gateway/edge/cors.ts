@@ -4,7 +4,7 @@ const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 /** What `@jupyterlab/services` sets (serverconnection.ts) beyond the safelisted ones. */
 const REQUEST_HEADERS = 'authorization, content-type, x-xsrftoken';
 /** What Jupyter clients may want to read beyond the safelisted ones: created items, downloads, paging, waits. */
-const RESPONSE_HEADERS = 'content-disposition, date, etag, link, location, retry-after';
+const RESPONSE_HEADERS = 'content-disposition, date, etag, link, location, retry-after, x-request-id';
 /** Seconds that a browser keeps a preflight's answer; Chromium's own upper bound. */
 const PREFLIGHT_AGE = '7200';
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Secret } from '../../processors/secret.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 import { isNavigation } from '../navigation.js';
 import { localUrl, splitTokenParameters } from '../safe-url.js';
 import type { Client, Principal, Target } from './admission.js';
@@ -12,8 +13,15 @@ import { createSigner, lifetime } from './jwt.js';
 import { type CodeProblem, spendLoginCode } from './login-codes.js';
 import { openRevocations } from './revocations.js';
 import { createSessions } from './sessions.js';
+import { openSharedRevocations } from './shared-revocations.js';
 import { createThrottle } from './throttle.js';
-import { knownToken, matchToken } from './tokens.js';
+import { type KnownToken, knownToken, matchToken } from './tokens.js';
+
+/** Where the gateway's own metrics are. */
+export const METRICS_PATH = '/spin/metrics';
+
+/** Why a login failed that nobody looked at. */
+const THROTTLED = 'too many failures';
 
 /** Who sent a request, and what becomes of it on the way. */
 export interface Identified {
@@ -52,13 +60,25 @@ export interface Identity {
   isLoggedIn(req: IncomingMessage): Promise<boolean>;
   /** Ends the cookie's session. @returns the `Set-Cookie` value that clears it */
   logOut(req: IncomingMessage): Promise<string>;
+  /** Told of each session that is ended, here or by another replica. */
+  onEnded(listener: (session: string) => void): void;
+  /** @throws {GatewayError} SHARED_FOLDER_AWAY where that can't be known */
+  isEnded(session: string): boolean;
+  /** False while nobody who comes with a cookie can be let in: the shared folder is away. */
+  isReady(): boolean;
+  close(): void;
 }
 
 export interface IdentityOptions {
   /** SPIN_TOKEN. */
   readonly token: Secret;
+  /** SPIN_METRICS_TOKEN, which opens {@link METRICS_PATH} and nothing else. */
+  readonly metricsToken?: Secret | undefined;
+  readonly metrics: Pick<Metrics, 'login'>;
   /** Folder of the revocations' state file, absolute. */
   readonly folder: string;
+  /** SPIN_SHARED: where replicas keep their revocations instead. */
+  readonly shared?: string | undefined;
   /** Port as browsers know it; part of the cookie's name. */
   readonly port: number;
   readonly log: Log;
@@ -70,10 +90,14 @@ export interface IdentityOptions {
 
 /** @throws {Error} when the state file is damaged or can't be read */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { token, folder, port, log, clock = Date.now, wait } = options;
+  const { token, metricsToken, metrics, folder, shared, port, log, clock = Date.now, wait } = options;
   const known = [knownToken('owner', token)];
+  const knownToMetrics = metricsToken ? [...known, knownToken('metrics', metricsToken)] : known;
   const signer = createSigner(token, clock);
-  const revocations = await openRevocations(join(folder, 'revoked.json'), clock);
+  const revocations =
+    shared === undefined
+      ? await openRevocations(join(folder, 'revoked.json'), clock)
+      : await openSharedRevocations(shared, clock, log);
   const sessions = createSessions(signer, revocations, clock);
   const throttle = createThrottle(wait);
   const cookieName = sessionCookieName(port);
@@ -81,17 +105,26 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const sessionCookie = (jwt: string) => setCookie(cookieName, jwt, lifetime('session'));
   const cookieOf = (req: IncomingMessage) => readCookie(req.headers.cookie, cookieName);
   const logged = (client: Client, carrier: string, failure?: string) => {
-    const line = { event: 'login', address: client.address, carrier };
+    const line = { event: 'login', request: client.request, address: client.address, carrier };
+    metrics.login(
+      carrier,
+      failure === undefined ? 'success' : failure === THROTTLED ? 'throttled' : 'failure',
+    );
     if (failure === undefined) log.info({ ...line, outcome: 'success' }, 'logged in');
     else log.warn({ ...line, outcome: 'failure', reason: failure }, 'login failed');
   };
 
   /** The name of the token. */
-  const check = async (client: Client, carrier: Presented['carrier'] | 'form', presented: string) => {
+  const check = async (
+    client: Client,
+    carrier: Presented['carrier'] | 'form',
+    presented: string,
+    accepted: readonly KnownToken[] = known,
+  ) => {
     const name = await throttle
-      .attempt(client.address, () => matchToken(known, presented))
+      .attempt(client.address, () => matchToken(accepted, presented))
       .catch((error: unknown) => {
-        logged(client, carrier, 'too many failures');
+        logged(client, carrier, THROTTLED);
         throw error;
       });
     if (name !== undefined) return name;
@@ -106,7 +139,9 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       const presented = presentedToken(req, sent.token);
       if (presented !== undefined) {
         const { carrier } = presented;
-        const name = await check(client, carrier, presented.token);
+        // A header alone: any other way would begin a session, or stand in a URL.
+        const scrapes = target.path === METRICS_PATH && carrier === 'header';
+        const name = await check(client, carrier, presented.token, scrapes ? knownToMetrics : known);
         const principal = { name, carrier };
         if (carrier !== 'query' || !isNavigation(req)) return { principal, query };
         logged(client, carrier);
@@ -116,7 +151,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       const cookie = cookieOf(req);
       const session = cookie === undefined ? undefined : await sessions.read(cookie);
       if (session === undefined) throw new GatewayError('UNAUTHENTICATED');
-      const principal: Principal = { name: session.name, carrier: 'cookie' };
+      const principal: Principal = { name: session.name, carrier: 'cookie', session: session.id };
       if (session.renewed === undefined) return { principal, query };
       return { principal, query, setCookie: sessionCookie(session.renewed) };
     },
@@ -144,5 +179,10 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       if (cookie !== undefined) await sessions.end(cookie);
       return setCookie(cookieName, '', 0);
     },
+
+    onEnded: (listener) => revocations.onAdded(listener),
+    isEnded: (session) => revocations.has(session),
+    isReady: () => revocations.isCurrent(),
+    close: () => revocations.close(),
   };
 }

@@ -2,11 +2,14 @@ import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
+import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Config, Listen } from '../config.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
+import { acmeProtocol, type Challenges } from './challenges.js';
 import { announce, createTrust } from './client.js';
+import { readClientHello } from './client-hello.js';
 import { framingFault } from './framing.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
@@ -47,6 +50,7 @@ export async function listen(
   certificates: Certificates | undefined,
   handlers: Handlers,
   log: Log,
+  metrics: Pick<Metrics, 'refused'>,
   limits: Limits = defaultLimits,
 ): Promise<Listener> {
   const trust = createTrust(config);
@@ -57,7 +61,7 @@ export async function listen(
     context = secureContext(pair);
   });
 
-  const http = createHttpServer(handlers, log, limits);
+  const http = createHttpServer(handlers, log, metrics, limits);
   const serve = takeConnectionListener(http);
   const sockets = new Set<Socket>();
   http.on('connection', (socket: Socket) => {
@@ -72,16 +76,19 @@ export async function listen(
       if (preamble === undefined) {
         socket.destroy();
       } else if (preamble.tls && context !== undefined) {
-        const secure = new TLSSocket(closesWithPeer(socket), {
-          isServer: true,
-          secureContext: context,
-          ALPNProtocols: alpnProtocols,
-        });
-        secure.on('error', (error) => log.debug({ err: error.message }, 'TLS failed'));
-        secure.once('secure', () => {
-          clearTimeout(deadline);
-          serve(introduce(secure, preamble));
-        });
+        const ordinary = context;
+        const proceed = (): void => {
+          const secure = encrypt(socket, ordinary, alpnProtocols, log);
+          secure.once('secure', () => {
+            clearTimeout(deadline);
+            serve(introduce(secure, preamble));
+          });
+        };
+        if (certificates?.challenges?.awaitsTls) {
+          proveOr(socket, certificates.challenges, log, proceed);
+        } else {
+          proceed();
+        }
       } else {
         clearTimeout(deadline);
         serve(introduce(socket, preamble));
@@ -95,8 +102,13 @@ export async function listen(
   return { address, close: (graceMs) => close(http, sockets, graceMs) };
 }
 
-function createHttpServer(handlers: Handlers, log: Log, limits: Limits): Server {
-  const malformed = createMalformed(log);
+function createHttpServer(
+  handlers: Handlers,
+  log: Log,
+  metrics: Pick<Metrics, 'refused'>,
+  limits: Limits,
+): Server {
+  const malformed = createMalformed(log, metrics);
   const http = createServer({
     headersTimeout: limits.headers,
     // An upload takes as long as it takes.
@@ -175,6 +187,39 @@ function takeConnectionListener(http: Server): (socket: Socket) => void {
   }
   http.removeAllListeners('connection');
   return (socket) => Reflect.apply(serve, http, [socket]);
+}
+
+/** Shows a certificate authority the proof that it came for (RFC 8737); everybody else proceeds. */
+function proveOr(socket: Socket, challenges: Challenges, log: Log, proceed: () => void): void {
+  readClientHello(socket, (hello) => {
+    if (hello === 'left') {
+      socket.destroy();
+      return;
+    }
+    const proof = challenges.contextFor(hello);
+    if (proof === undefined) {
+      proceed();
+    } else {
+      const secure = encrypt(socket, proof, [acmeProtocol], log);
+      // The handshake was all (section 3).
+      secure.once('secure', () => secure.end());
+    }
+  });
+}
+
+function encrypt(
+  socket: Socket,
+  secureContext: SecureContext,
+  ALPNProtocols: readonly string[],
+  log: Log,
+): TLSSocket {
+  const secure = new TLSSocket(closesWithPeer(socket), {
+    isServer: true,
+    secureContext,
+    ALPNProtocols: [...ALPNProtocols],
+  });
+  secure.on('error', (error) => log.debug({ err: error.message }, 'TLS failed'));
+  return secure;
 }
 
 /** A TLS connection has no half-open state: the peer's end is the end (RFC 8446 section 6.1 allows both). */

@@ -52,6 +52,12 @@ export async function openLocalCertificates(
   };
 }
 
+/** @returns the local CA's certificate (PEM), to be trusted by people; undefined when none was made yet */
+export async function readLocalAuthority(folder: string): Promise<string | undefined> {
+  const pair = await loadPair(join(folder, 'ca.pem'), join(folder, 'ca-key.pem'));
+  return pair?.cert;
+}
+
 async function provide(folder: string, names: CertificateNames, log: Log, now: number): Promise<KeyPair> {
   const authority =
     (await loadAuthority(folder, names, log, now)) ?? (await createAuthority(folder, names, log, now));

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GatewayError } from '../errors.js';
+import { GatewayError, type Refusal } from '../errors.js';
 import type { Log } from '../log.js';
+import type { Metrics } from '../metrics.js';
 
 /** How long (ms) a refused client may take to read the answer; closing at once could take it away again. */
 const lingering = 1_000;
@@ -15,7 +17,7 @@ export interface Malformed {
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
 }
 
-export function createMalformed(log: Log): Malformed {
+export function createMalformed(log: Log, metrics: Pick<Metrics, 'refused'>): Malformed {
   const unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
   const refused = new WeakSet<Duplex>();
   return {
@@ -36,15 +38,21 @@ export function createMalformed(log: Log): Malformed {
         return;
       }
       const { status, code, message } = refusalOf(error);
-      log.warn({ event: 'refusal', code, status, address: addressOf(socket), reason: error.code }, message);
-      socket.end(answer(status, code, message));
+      metrics.refused(code);
+      // There is no request to have one: this id is the answer's alone.
+      const request = randomUUID();
+      log.warn(
+        { event: 'refusal', request, code, status, address: addressOf(socket), reason: error.code },
+        message,
+      );
+      socket.end(answer(status, code, message, request));
       const timer = setTimeout(() => socket.destroy(), lingering);
       socket.once('close', () => clearTimeout(timer));
     },
   };
 }
 
-function refusalOf(error: NodeJS.ErrnoException): { status: number; code: string; message: string } {
+function refusalOf(error: NodeJS.ErrnoException): { status: number; code: Refusal; message: string } {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
@@ -56,13 +64,14 @@ function refusalOf(error: NodeJS.ErrnoException): { status: number; code: string
   }
 }
 
-function answer(status: number, code: string, message: string): string {
-  const body = JSON.stringify({ code, message });
+function answer(status: number, code: string, message: string, request: string): string {
+  const body = JSON.stringify({ code, message, request });
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
+    `X-Request-Id: ${request}`,
     'X-Content-Type-Options: nosniff',
     'Connection: close',
     '',

@@ -30,7 +30,7 @@ export interface Transport {
 
 /** @param config `tls.mode` `auto`: plain HTTP is for loopback names and trusted proxies that say https;
  *   `required`: for nobody; `off`: for everybody (start-up has made sure that only this machine connects) */
-export function createTransport(config: Pick<Config, 'tls' | 'publicUrl'>, trust: Trust): Transport {
+export function createTransport(config: Pick<Config, 'tls' | 'acme' | 'publicUrl'>, trust: Trust): Transport {
   const { mode, files } = config.tls;
   const publicName = publicNameOf(config.publicUrl);
   return {
@@ -57,7 +57,7 @@ export function createTransport(config: Pick<Config, 'tls' | 'publicUrl'>, trust
     },
     hstsFor(client) {
       const named = publicName !== undefined && parseAuthority(client.authority).name === publicName;
-      return client.secure && named && files !== undefined ? strictTransport : undefined;
+      return client.secure && named && (files ?? config.acme) !== undefined ? strictTransport : undefined;
     },
   };
 }

@@ -50,6 +50,8 @@ export interface EmbeddedOptions {
 /** The stock Jupyter server that the gateway starts, watches, restarts and takes along when it ends. */
 export interface EmbeddedJupyter {
   readonly state: JupyterState;
+  /** How often it was started again. */
+  readonly restarts: number;
   /** Known once it is ready: whether notebook code is kept from the gateway's credentials. */
   readonly isolation: Isolation | undefined;
   readonly source: UpstreamSource;
@@ -78,6 +80,7 @@ class Supervisor implements EmbeddedJupyter {
   #server: Server | undefined;
   #socketPath = '';
   #installing = '';
+  #restarts = 0;
   #wasReady = () => {};
 
   constructor(options: EmbeddedOptions) {
@@ -94,6 +97,10 @@ class Supervisor implements EmbeddedJupyter {
 
   get state(): JupyterState {
     return this.#state;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
   }
 
   get isolation(): Isolation | undefined {
@@ -179,6 +186,7 @@ class Supervisor implements EmbeddedJupyter {
       if (performance.now() - begun >= this.#timing.healthyAfterMs) delay = this.#timing.firstDelayMs;
       log.warn({ delay_ms: delay }, 'Jupyter has ended and will be started again');
       await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      this.#restarts++;
       delay = Math.min(delay * 2, this.#timing.longestDelayMs);
     }
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import { GatewayError } from '../errors.js';
+import { REQUEST_ID, requestIdOf } from '../request-id.js';
 import { keepAlive } from './legs.js';
 
 /** JEP 119: a websocket's token travels as `<marker>.<token>` beside the bare marker. */
@@ -109,6 +110,7 @@ export function accept(
     skipUTF8Validation: options.skipUTF8Validation ?? false,
     handleProtocols: () => chosen || false,
   });
+  server.on('headers', (headers) => headers.push(`${REQUEST_ID}: ${requestIdOf(request)}`));
   let accepted: WebSocket | undefined;
   server.handleUpgrade(request, socket, head, (client) => {
     // ws ends the connection itself, with the right close code; the listener only keeps the process up.

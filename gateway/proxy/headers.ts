@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../edge/admission.js';
+import { REQUEST_ID } from '../request-id.js';
 import { UNMISTAKABLE } from './scrub.js';
 import type { Upstream } from './upstream.js';
 
@@ -25,9 +26,9 @@ const hopByHop: ReadonlySet<string> = new Set([
 const forgeable =
   /^(?:authorization|host|forwarded|x-forwarded(?:-.*)?|x-(?:real|client|cluster-client|original|envoy-external)-.*|x-scheme|true-client-ip|cf-connecting-ip|fastly-client-ip|via|x-rewrite-url|x-http-method-override)$/;
 
-/** What Jupyter may not tell a client: its make, its own CORS and TLS policy, and to forget the session. */
+/** What Jupyter may not tell a client: its make, another id than the gateway's, its own CORS and TLS policy, and to forget the session. */
 const withheld =
-  /^(?:server|x-powered-by|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
+  /^(?:server|x-powered-by|x-request-id|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
 
 /** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
 const gatewayCookie = /^__host-spin-/i;
@@ -67,6 +68,7 @@ export function towardsUpstream(
   kept.host = new URL(upstream.origin).host;
   if (kept.origin !== undefined) kept.origin = upstream.origin;
   if (kept.referer !== undefined) kept.referer = refererFor(kept.referer, client, upstream);
+  kept[REQUEST_ID] = client.request;
   kept['x-forwarded-for'] = client.address;
   kept['x-forwarded-proto'] = client.secure ? 'https' : 'http';
   kept['x-forwarded-host'] = client.authority;

@@ -55,7 +55,7 @@ export async function* sendPatiently(
       return outcome;
     }
     const why = outcome instanceof NoAnswer ? 'no answer' : statusLine(outcome.status);
-    yield { kind: 'progress', text: `${why}, next try in ${Math.ceil(asked / 1000)} s` };
+    yield { kind: 'progress', text: `${why}, next try in ${Math.ceil(asked / 1000)} s`, retry: true };
     await wait(asked, undefined, { signal: request.signal });
   }
 }

@@ -36,12 +36,14 @@ const PATHS = [
   '/spin',
   '/spin/',
   '/spin/logout',
+  '/spin/metrics',
   '/spin/login/x',
   '/spin/api/connections',
   '/spin/api/connections/prod/test',
   '/healthz/x',
   '/HEALTHZ',
   '/readyz/',
+  '/.well-known/acme-challenge/token',
 ];
 const SOCKETS = [
   '/api/kernels/1/channels?session_id=1',

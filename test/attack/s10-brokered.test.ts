@@ -23,7 +23,7 @@ async function answersOf(pages: readonly Page[], error?: string): Promise<Record
       if (error !== undefined) throw new CellError(error);
     },
   };
-  const job = new BrokerJob(work, () => {});
+  const job = new BrokerJob(work, { fault() {}, retry() {}, end() {} });
   const answers: Record<string, unknown>[] = [];
   do answers.push(JSON.parse(await job.next()));
   while (answers.at(-1)?.kind !== 'end' && answers.at(-1)?.kind !== 'error');

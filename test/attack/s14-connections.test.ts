@@ -114,6 +114,7 @@ t.test('S14: a handler that fails ends its own request only', async (t) => {
     undefined,
     { request: fail, upgrade: fail },
     memoryLog(lines),
+    { refused() {} },
   );
   t.teardown(() => listener.close(0));
   const port = listener.address.kind === 'tcp' ? listener.address.port : 0;

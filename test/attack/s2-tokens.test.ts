@@ -82,7 +82,7 @@ t.test('S2: no token, right or wrong, is ever written or sent anywhere', async (
         );
         // A right login in between, so that throttling doesn't hide what is behind it.
         await gatehouse.identity.logIn(
-          { address: '192.0.2.1', secure: true, authority: '', origin: '' },
+          { address: '192.0.2.1', request: 'request-1', secure: true, authority: '', origin: '' },
           TOKEN,
         );
       }

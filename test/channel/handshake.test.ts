@@ -8,8 +8,10 @@ import { Kernels } from '../../gateway/channel/kernels.js';
 import { Sessions } from '../../gateway/channel/sessions.js';
 import { asGatewayError } from '../../gateway/errors.js';
 import { createLog } from '../../gateway/log.js';
+import { Metrics } from '../../gateway/metrics.js';
 import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
 import { refuseUpgrade } from '../../gateway/refuse.js';
+import { NO_TRACING } from '../../gateway/tracing.js';
 import { processorsWith } from '../processors/kernel.js';
 import { KERNEL } from '../support/fake-kernel.js';
 import { until } from '../support/until.js';
@@ -33,19 +35,27 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
     log: createLog('silent'),
     sessions: new Sessions(Buffer.from('a key')),
     open: new OpenSockets(),
+    metrics: new Metrics('0.0.0'),
+    tracing: NO_TRACING,
     ...more,
   };
   const front = createServer().on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
     const [path = '', query = ''] = (req.url ?? '').split('?');
-    const client = { address: '192.0.2.7', secure: true, authority: 'x', origin: 'https://x' };
+    const client = {
+      address: '192.0.2.7',
+      request: 'request-1',
+      secure: true,
+      authority: 'x',
+      origin: 'https://x',
+    };
     const admission = {
       target: { path, query },
       client,
       principal: { name: 'owner', carrier: 'header' as const },
     };
     connectChannel(options, KERNEL, admission, req, socket, head).catch((error: unknown) => {
-      if (!socket.destroyed) refuseUpgrade(socket, asGatewayError(error));
+      if (!socket.destroyed) refuseUpgrade(req, socket, asGatewayError(error));
     });
   });
   front.listen(0, '127.0.0.1');

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { loadConfig } from '../../gateway/config/load.js';
+import { loadConfig, loadRun } from '../../gateway/config/load.js';
 import { ConfigError } from '../../gateway/config/problems.js';
 
 const home = mkdtempSync(join(tmpdir(), 'spin-test-'));
@@ -116,6 +116,28 @@ t.test('every mistake is reported at once, each with its name and what would be 
   t.ok(found.every(({ wrong, right }) => wrong.length > 5 && right.length > 5));
 });
 
+const acme = {
+  SPIN_ACME: 'letsencrypt',
+  SPIN_ACME_TERMS: 'agreed',
+  SPIN_PUBLIC_URL: 'https://jupyter.example.com',
+};
+
+t.test('a certificate authority, for the public ones of the names', async (t) => {
+  const config = await load({
+    ...acme,
+    SPIN_ALLOWED_HOSTS: 'other.example.com, gateway, 192.0.2.7, a.localhost',
+    SPIN_ACME_EAB_KID: 'kid-1',
+    SPIN_ACME_EAB_HMAC: 'c2VjcmV0_-',
+    SPIN_ACME_EMAIL: 'me@example.com',
+    SPIN_ACME_CA: pem,
+  });
+  t.same(config.acme?.names, ['jupyter.example.com', 'other.example.com']);
+  t.equal(config.acme?.directory.host, 'acme-v02.api.letsencrypt.org');
+  t.match(config.acme, { email: 'me@example.com', caFile: pem, binding: { keyId: 'kid-1' } });
+  t.equal(config.acme?.binding?.hmac.reveal(), 'c2VjcmV0_-');
+  t.equal((await load({})).acme, undefined);
+});
+
 const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: RegExp][] = [
   ['a misspelt setting', 'SPIN_TOKN', { SPIN_TOKN: 'x' }, /Did you mean SPIN_TOKEN\?/],
   ['no token on a public bind', 'SPIN_TOKEN', { SPIN_HOST: '0.0.0.0' }],
@@ -160,6 +182,22 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ['a public URL with a path', 'SPIN_PUBLIC_URL', { SPIN_PUBLIC_URL: 'https://h/path' }],
   ['a wildcard host', 'SPIN_ALLOWED_HOSTS', { SPIN_ALLOWED_HOSTS: '*.example.com' }],
   ['a host with a port', 'SPIN_ALLOWED_HOSTS', { SPIN_ALLOWED_HOSTS: 'a.example.com:80' }],
+  ['an authority that is none', 'SPIN_ACME', { ...acme, SPIN_ACME: 'letsencript' }, /letsencrypt/],
+  ['an authority over http', 'SPIN_ACME', { ...acme, SPIN_ACME: 'http://acme.example.com/dir' }],
+  ['terms that nobody agreed to', 'SPIN_ACME_TERMS', { ...acme, SPIN_ACME_TERMS: 'yes' }, /=agreed/],
+  ['an authority without a name', 'SPIN_PUBLIC_URL', { ...acme, SPIN_PUBLIC_URL: '' }],
+  ['an authority for an address', 'SPIN_PUBLIC_URL', { ...acme, SPIN_PUBLIC_URL: 'https://192.0.2.7' }],
+  ['an authority for this machine', 'SPIN_PUBLIC_URL', { ...acme, SPIN_PUBLIC_URL: 'https://a.localhost' }],
+  ['half a binding', 'SPIN_ACME_EAB_HMAC', { ...acme, SPIN_ACME_EAB_KID: 'k' }],
+  [
+    'a binding that is not base64url',
+    'SPIN_ACME_EAB_HMAC',
+    { ...acme, SPIN_ACME_EAB_KID: 'k', SPIN_ACME_EAB_HMAC: 'canary+/' },
+  ],
+  ['two addresses', 'SPIN_ACME_EMAIL', { ...acme, SPIN_ACME_EMAIL: 'a@example.com,b@example.com' }],
+  ['an authority without TLS', 'SPIN_ACME', { ...acme, SPIN_TLS: 'off' }],
+  ['an address for no authority', 'SPIN_ACME_EMAIL', { SPIN_ACME_EMAIL: 'me@example.com' }],
+  ['a CA file for an authority that is not there', 'SPIN_ACME_CA', { ...acme, SPIN_ACME_CA: '/none' }],
   ['any origin', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: '*' }],
   ['the null origin', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: 'null' }],
   [
@@ -170,7 +208,14 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ],
   ['everybody as a proxy', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '0.0.0.0/0' }],
   ['a CIDR with too many bits', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '10.0.0.0/33' }],
-  ['one-shot mode', 'RUNTIME_MODE', { RUNTIME_MODE: 'oneshot' }],
+  ['a shared folder that is not there', 'SPIN_SHARED', { SPIN_SHARED: '/nonexistent' }, /never made/],
+  [
+    'a shared folder of replicas that share nothing else',
+    'SPIN_SHARED',
+    { SPIN_SHARED: '/tmp', SPIN_UPSTREAM: 'http://h', SPIN_PUBLIC_URL: 'https://h' },
+    /SPIN_TOKEN/,
+  ],
+  ['a mode that is not there', 'RUNTIME_MODE', { RUNTIME_MODE: 'one-shot' }],
 ];
 for (const [what, variable, env, right] of wrong) {
   t.test(`refuses ${what}`, async (t) => {
@@ -228,4 +273,51 @@ t.test('one mistake hides no other: a bad port no token, an item of a list not t
     'SPIN_TRUSTED_PROXIES',
     'SPIN_TRUSTED_PROXIES',
   ]);
+});
+
+t.test('a run of one notebook needs no token, and listens on its private socket alone', async (t) => {
+  const socket = join(home, 'run.sock');
+  const read = async (env: NodeJS.ProcessEnv, notebook?: string) => {
+    const { config, run } = await loadRun({ SPIN_HOME: home, ...env }, socket, notebook);
+    t.match(config, { listen: { kind: 'unix', path: socket }, tls: { mode: 'off', files: undefined } });
+    t.match(config.token.reveal(), /^[\w-]{32}$/);
+    return { ...run, cells: config.runtimeEnv };
+  };
+  const tls = { SPIN_TLS: 'required', SPIN_TLS_CERT: pem, SPIN_TLS_KEY: pem };
+  const serving = { SPIN_HOST: '0.0.0.0', SPIN_PORT: 'x', SPIN_METRICS_TOKEN: 'x', SPIN_ACME: 'x', ...tls };
+  t.match(await read(serving, 'a.ipynb'), {
+    notebook: { kind: 'file', path: join(process.cwd(), 'a.ipynb') },
+    limit: undefined,
+  });
+  const url = 'https://me:canary@example.com/a.ipynb';
+  const fromWeb = await read({ RUNTIME_MODE: 'oneshot', NOTEBOOK_URL: url, API_KEY: 'k' });
+  t.match(fromWeb, { notebook: { kind: 'web', url: new URL(url) } });
+  t.same(
+    fromWeb.cells.names(),
+    ['API_KEY', 'RUNTIME_MODE'],
+    'the URL, which may hold a credential, is no cell’s',
+  );
+  t.match(await read({ NOTEBOOK_URL: 'file:///a%20b.ipynb' }), { notebook: { path: '/a b.ipynb' } });
+  const limits = { '90': 90, '90s': 90, '10m': 600, '1h30m': 5400, '1h5s': 3605 };
+  for (const [text, seconds] of Object.entries(limits))
+    t.equal((await read({ MAX_DURATION: text }, '/a.ipynb')).limit, seconds * 1000, text);
+});
+
+t.test('all that is wrong about a run is told at once, and nothing of a URL', async (t) => {
+  const told = async (env: NodeJS.ProcessEnv, notebook?: string) => {
+    const error = await loadRun({ SPIN_HOME: home, ...env }, '/s', notebook).catch((error: unknown) => error);
+    if (!(error instanceof ConfigError)) throw error;
+    t.notMatch(error.message, 'canary');
+    return error.problems.map(({ variable }) => variable);
+  };
+  t.same(await told({ MAX_DURATION: '1h30', SPIN_UPSTREAM: 'x' }), [
+    'NOTEBOOK_URL',
+    'MAX_DURATION',
+    'SPIN_UPSTREAM',
+  ]);
+  t.same(await told({ NOTEBOOK_URL: 'https://canary@:0/' }), ['NOTEBOOK_URL']);
+  t.same(await told({}, 's3://canary/a.ipynb'), ['notebook']);
+  t.same(await told({}, 'file://canary/a.ipynb'), ['notebook']);
+  for (const MAX_DURATION of ['0', '-1', '1d', '30m1h', '1h 30m', 's', '25000h'])
+    t.same(await told({ MAX_DURATION }, 'a.ipynb'), ['MAX_DURATION'], MAX_DURATION);
 });

@@ -22,6 +22,7 @@ async function serve(t: Test, files: { cert: string; key: string }) {
     certificates,
     { request: (_req, res) => res.end('ok'), upgrade: (_req, socket) => socket.destroy() },
     log,
+    { refused() {} },
   );
   t.teardown(async () => {
     certificates.close();

@@ -29,7 +29,7 @@ function tlsBehind(port: number, header: string): Socket {
 t.test('without trusted proxies forwarded headers are nobody’s word', async (t) => {
   const edge = await edgeFor(t);
   const { echo } = await ask(edge, '/', { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' });
-  t.same(echo.client, {
+  t.match(echo.client, {
     address: '127.0.0.1',
     secure: false,
     authority: `localhost:${edge.port}`,

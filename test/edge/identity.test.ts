@@ -6,9 +6,12 @@ async function house(t: { teardown(end: () => Promise<void>): void }, options?: 
   const gatehouse = await startGatehouse(options);
   t.teardown(() => gatehouse.close());
   const session = async () =>
-    (await gatehouse.identity.logIn({ address: '', secure: true, authority: '', origin: '' }, TOKEN)).split(
-      ';',
-    )[0] ?? '';
+    (
+      await gatehouse.identity.logIn(
+        { address: '', request: 'request-1', secure: true, authority: '', origin: '' },
+        TOKEN,
+      )
+    ).split(';')[0] ?? '';
   return { gatehouse, url: `${gatehouse.origin}/api/status`, session };
 }
 

@@ -128,7 +128,7 @@ t.test('off: plain HTTP is served, TLS is not spoken', async (t) => {
 });
 
 t.test(
-  'HSTS is for the public name over https with a certificate from files, and for nothing else',
+  'HSTS is for the public name over https with a certificate from elsewhere, and for nothing else',
   async (t) => {
     const publicUrl = new URL('https://spin.example/');
     const files = await makePair(t, ['spin.example']);
@@ -140,6 +140,15 @@ t.test(
     for (const host of ['localhost', '127.0.0.1', 'other.example']) {
       t.equal(await hsts(own, host, tls), undefined, host);
     }
+    const directory = new URL('https://acme.example.com/directory');
+    const acme = {
+      directory,
+      names: ['spin.example'],
+      email: undefined,
+      caFile: undefined,
+      binding: undefined,
+    };
+    t.match(await hsts(await edgeFor(t, { publicUrl, acme }), 'spin.example', tls), /^max-age=31536000$/);
     t.equal(await hsts(await edgeFor(t, { publicUrl }), 'spin.example', tls), undefined, 'local CA');
     for (const url of ['https://localhost/', 'https://192.0.2.7/', 'https://a.localhost/']) {
       const edge = await edgeFor(t, { publicUrl: new URL(url), tls: { mode: 'auto', files } });

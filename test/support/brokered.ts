@@ -49,7 +49,11 @@ export async function performCell(
   const { broker, refused } = await processors.rewrite(cell, {});
   if (broker === undefined) return { answers: [], text: '', contents: '', error: refused ?? 'not brokered' };
   const faults: unknown[] = [];
-  const job = new BrokerJob(broker.work, (fault) => faults.push(fault));
+  const job = new BrokerJob(broker.work, {
+    fault: (fault) => faults.push(fault),
+    retry() {},
+    end() {},
+  });
   const answers: Record<string, unknown>[] = [];
   let text = '';
   for (let last = ''; last !== 'end' && last !== 'error'; ) {

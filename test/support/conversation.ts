@@ -3,6 +3,8 @@ import type { Wire } from '../../gateway/channel/codec.js';
 import type { Payload } from '../../gateway/channel/frame.js';
 import { Kernels } from '../../gateway/channel/kernels.js';
 import { createLog, type Log } from '../../gateway/log.js';
+import { Metrics } from '../../gateway/metrics.js';
+import { NO_TRACING } from '../../gateway/tracing.js';
 import type { Processors, Rewrite } from '../../processors/index.js';
 import { bytesOf, frameOf, type Parts, payloadOf } from './frames.js';
 
@@ -23,6 +25,7 @@ export interface ConversationOptions {
   /** In place of `rewrites`: real ones. */
   readonly processors?: Processors;
   readonly log?: Log;
+  readonly metrics?: Metrics;
 }
 
 export const HELPER = 'helper source';
@@ -50,6 +53,7 @@ export function conversation({
   rewrites = {},
   processors = scripted(rewrites),
   log = createLog('silent'),
+  metrics = new Metrics('0.0.0'),
 }: ConversationOptions = {}) {
   const toKernel: Said[] = [];
   const toClient: Said[] = [];
@@ -75,6 +79,9 @@ export function conversation({
     }).get('kernel-1'),
     processors,
     log,
+    metrics,
+    tracing: NO_TRACING,
+    request: 'request-1',
     who: { address: '192.0.2.1', principal: 'owner' },
     toKernel(payload) {
       raw.toKernel.push(payload);

@@ -16,7 +16,7 @@ import type { Log } from '../../gateway/log.js';
 import { pageHeaders } from '../../gateway/page.js';
 import { refuseUpgrade, sendRedirect, sendRefusal } from '../../gateway/refuse.js';
 
-type EdgeConfig = Pick<Config, 'listen' | 'tls' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>;
+type EdgeConfig = Pick<Config, 'listen' | 'tls' | 'acme' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>;
 
 export interface Edge {
   /** 0 on a unix socket. */
@@ -38,6 +38,7 @@ export async function startEdge(
     home: homeAt(folder),
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 } as const,
     tls: { mode: 'auto', files: undefined } as const,
+    acme: undefined,
     publicUrl: undefined,
     allowedHosts: [],
     trustedProxies: [],
@@ -82,11 +83,12 @@ export async function startEdge(
           socket.write(head);
           socket.pipe(socket);
         } catch (error) {
-          refuseUpgrade(socket, asGatewayError(error));
+          refuseUpgrade(req, socket, asGatewayError(error));
         }
       },
     },
     log,
+    { refused() {} },
     { ...defaultLimits, ...limits },
   );
   return {

@@ -46,7 +46,7 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
     connectTunnel({ upstream, open: new OpenSockets() }, admit(req), req, socket, head).catch((error) => {
-      if (!socket.destroyed) refuseUpgrade(socket, note(error));
+      if (!socket.destroyed) refuseUpgrade(req, socket, note(error));
     });
   });
   server.on('connection', (socket) => {
@@ -75,7 +75,13 @@ function admit(req: IncomingMessage): Admission {
   const authority = req.headers.host ?? '';
   return {
     target: { path, query },
-    client: { address: '192.0.2.7', secure: true, authority, origin: `https://${authority}` },
+    client: {
+      address: '192.0.2.7',
+      request: 'request-1',
+      secure: true,
+      authority,
+      origin: `https://${authority}`,
+    },
     principal: { name: 'owner', carrier: 'header' },
   };
 }

@@ -13,6 +13,7 @@ import { type Identity, openIdentity } from '../../gateway/edge/identity.js';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
 import { checkOrigin } from '../../gateway/edge/origin.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
+import { Metrics } from '../../gateway/metrics.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from '../../gateway/refuse.js';
 import { Secret } from '../../processors/secret.js';
 
@@ -56,6 +57,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   const folder = join(await mkdtemp(join(tmpdir(), 'spin-gatehouse-')), 'sessions');
   const lines: string[] = [];
   const log = memoryLog(lines);
+  const metrics = new Metrics('0.0.0');
   const delays: number[] = [];
   let ahead = 0;
   const server = createServer();
@@ -67,11 +69,13 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
       folder,
       port,
       log,
+      metrics,
       clock: () => Date.now() + ahead * 1000,
       wait: async (ms) => delays.push(ms),
     });
   const identity = await open(TOKEN);
   const api = await createApi({
+    metrics,
     identity,
     connections: noConnections,
     log,
@@ -79,6 +83,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   });
   const clientOf = (req: IncomingMessage): Client => ({
     address: address(req),
+    request: 'request-1',
     secure: false,
     authority: req.headers.host ?? '',
     origin: `http://${req.headers.host}`,
@@ -129,7 +134,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
       const { principal } = await admit(req);
       socket.end(`HTTP/1.1 101 Switching Protocols\r\nX-Carrier: ${principal.carrier}\r\n\r\n`);
     } catch (error) {
-      refuseUpgrade(socket, asGatewayError(error));
+      refuseUpgrade(req, socket, asGatewayError(error));
     }
   });
 

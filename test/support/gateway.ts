@@ -55,9 +55,13 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const config: Config = {
     home,
     token: new Secret(TOKEN),
+    metricsToken: undefined,
+    tracing: false,
+    shared: undefined,
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     upstream: { kind: 'embedded', environment: home.jupyter },
     tls: { mode: 'auto', files: undefined },
+    acme: undefined,
     publicUrl: undefined,
     allowedHosts: [],
     allowedOrigins: [],

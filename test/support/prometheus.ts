@@ -21,9 +21,10 @@ export interface Prometheus {
 
 /**
  * A real Prometheus that watches itself, behind Basic authentication.
+ * @param others what else it scrapes, as its configuration has it
  * @param history what it already knows, in OpenMetrics' text format with times
  */
-export async function startPrometheus(history = ''): Promise<Prometheus> {
+export async function startPrometheus(history = '', others: readonly object[] = []): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const port = await freePort();
   const config = {
@@ -34,6 +35,7 @@ export async function startPrometheus(history = ''): Promise<Prometheus> {
         static_configs: [{ targets: [`127.0.0.1:${port}`] }],
         basic_auth: { username: USER, password: PASSWORD },
       },
+      ...others,
     ],
   };
   await writeFile(join(folder, 'config.yml'), JSON.stringify(config));

@@ -1,0 +1,58 @@
+import acme from 'acme-client';
+import { request } from 'undici';
+import { dispatcherFor } from '../../processors/http/dispatcher.js';
+
+/** The certificate authority's server said nothing: why, in one sentence. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
+
+/** How long (ms) one answer may take, and how much (bytes) it may hold: a chain has some thousands. */
+const answerWithin = 30_000;
+const largest = 1_000_000;
+
+/**
+ * Carries the client library's requests as the gateway's own go: through the same proxies, verified by the
+ * setting's CA, bounded in time and size. The library's way would retry unseen for minutes, and then hide why.
+ *
+ * @param caFile PEM file; undefined: the authorities that node knows
+ */
+export function carry(caFile: string | undefined, signal: AbortSignal): void {
+  acme.axios.defaults.adapter = async (config) => {
+    const url = config.url ?? '';
+    const { dispatcher } = dispatcherFor({ url, ca_file: caFile });
+    try {
+      const answer = await request(url, {
+        dispatcher,
+        method: methodOf(config.method),
+        headers: config.headers.toJSON() as Record<string, string>,
+        body: typeof config.data === 'string' ? config.data : null,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(answerWithin)]),
+      });
+      const headers = Object.fromEntries(
+        Object.entries(answer.headers).map(([name, value]) => [name, String(value)]),
+      );
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > largest) throw new Error('the answer is too large');
+        chunks.push(chunk);
+      }
+      const data = Buffer.concat(chunks).toString();
+      return { data, status: answer.statusCode, statusText: '', headers, config };
+    } catch (error) {
+      throw new NoAnswer(`${new URL(url).host} gave no answer: ${reasonOf(error)}`, { cause: error });
+    }
+  };
+}
+
+/** The three that ACME knows (RFC 8555 section 6). */
+function methodOf(name: string | undefined): 'GET' | 'HEAD' | 'POST' {
+  const method = name?.toUpperCase();
+  return method === 'POST' || method === 'HEAD' ? method : 'GET';
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message || String(Reflect.get(error, 'code')) : String(error);
+}

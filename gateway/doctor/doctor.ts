@@ -1,0 +1,67 @@
+import type { Config } from '../config.js';
+import type { ConnectionDesk } from '../connections/desk.js';
+import { CatalogueError } from '../connections/problem.js';
+import { checkCertificate } from './certificate.js';
+import { checkExposure } from './exposure.js';
+import { checkPermissions } from './files.js';
+import { type Finding, failed, ok } from './finding.js';
+import { checkClock, checkDisk, checkJupyter, checkNode } from './machine.js';
+import { checkUpstream } from './upstream.js';
+
+/** What is looked at. */
+export interface Patient {
+  readonly config: Config;
+  /** Where a gateway with these settings answers on this machine. */
+  readonly url: URL;
+  /** @throws {CatalogueError} */
+  openDesk(): Promise<ConnectionDesk>;
+}
+
+/**
+ * Looks at everything that a runtime needs, in the order in which a start needs it. Changes nothing; a connection's
+ * service is asked what its own test asks.
+ */
+export async function* examine({ config, url, openDesk }: Patient): AsyncGenerator<Finding> {
+  yield checkNode();
+  yield await checkClock();
+  yield await checkDisk(config);
+  yield* await checkPermissions(config);
+  yield* await checkCertificate(config);
+  yield* await checkExposure(config, url);
+  yield* await checkJupyter(config);
+  yield* await checkUpstream(config);
+  yield* checkConnections(openDesk);
+}
+
+async function* checkConnections(openDesk: Patient['openDesk']): AsyncGenerator<Finding> {
+  const desk = await openDesk().catch((error: unknown) => {
+    if (error instanceof CatalogueError) return error;
+    throw error;
+  });
+  if (desk instanceof CatalogueError) {
+    yield failed('connections', desk.message, 'Mend the file that SPIN_CONNECTIONS names.');
+    return;
+  }
+  for (const { name } of desk.list()) {
+    const trial = await desk.test(name);
+    const subject = `connection ${name}`;
+    if (trial?.works) yield ok(subject, trial.says);
+    else
+      yield failed(
+        subject,
+        trial?.says ?? 'It is gone.',
+        'See its entry in SPIN_CONNECTIONS, and the credential that it names.',
+      );
+  }
+}
+
+/** Widths of the columns that are read first. */
+const STATE = 8;
+const SUBJECT = 12;
+
+/** A finding as a person reads it; a remedy has a line of its own. */
+export function show(finding: Finding): string {
+  const { state, subject, says } = finding;
+  const line = `${state.padEnd(STATE)} ${subject.padEnd(SUBJECT)} ${says}\n`;
+  return finding.state === 'ok' ? line : `${line}${' '.repeat(STATE + SUBJECT + 2)}→ ${finding.remedy}\n`;
+}

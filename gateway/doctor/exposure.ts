@@ -1,0 +1,103 @@
+import { lookup } from 'node:dns/promises';
+import { request } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import type { Config } from '../config.js';
+import { tryAddress } from '../edge/address.js';
+import { isLoopbackName } from '../edge/hosts.js';
+import { type Finding, failed, ok, warning } from './finding.js';
+
+/** How long a gateway that runs may take to say so, in milliseconds. */
+const PATIENCE_MS = 5_000;
+
+/**
+ * Who gets in: the address, the names that it answers to, the origins and proxies that it believes.
+ *
+ * @param url of the gateway, from this machine, should one run already
+ */
+export async function checkExposure(config: Config, url: URL): Promise<Finding[]> {
+  return [
+    await checkAddress(config, url),
+    await checkNames(config),
+    ...checkOrigins(config),
+    ...listed('proxies', config.trustedProxies),
+  ];
+}
+
+async function checkAddress({ listen }: Config, url: URL): Promise<Finding> {
+  if (listen.kind === 'unix') return ok('address', `unix:${listen.path}`);
+  const where = `${listen.host}:${listen.port}`;
+  try {
+    await tryAddress(listen);
+    return ok('address', `${where} is free.`);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    if ((await statusOf(new URL('/healthz', url))) !== 200)
+      return failed(
+        'address',
+        `${where} can't be had (${code}).`,
+        'Choose another with SPIN_HOST and SPIN_PORT.',
+      );
+    const ready = (await statusOf(new URL('/readyz', url))) === 200;
+    if (ready) return ok('address', `A gateway answers at ${url}, and Jupyter behind it.`);
+    return failed('address', `A gateway answers at ${url}, and no Jupyter behind it.`, 'See its log.');
+  }
+}
+
+/** @returns undefined when nothing answers */
+function statusOf(url: URL): Promise<number | undefined> {
+  const send = url.protocol === 'https:' ? tlsRequest : request;
+  return new Promise((resolve) => {
+    // Nothing is sent that the wrong program shouldn't have; the certificate has a look of its own.
+    send(url, { rejectUnauthorized: false, agent: false, signal: AbortSignal.timeout(PATIENCE_MS) })
+      .on('response', (response) => {
+        response.on('error', () => {}).resume();
+        resolve(response.statusCode);
+      })
+      .on('error', () => resolve(undefined))
+      .end();
+  });
+}
+
+async function checkNames({ listen, publicUrl, allowedHosts }: Config): Promise<Finding> {
+  const remedy = 'Set SPIN_PUBLIC_URL to the address that people type, e.g. https://jupyter.example.com.';
+  if (publicUrl !== undefined) {
+    const { hostname } = publicUrl;
+    const isKnown = await lookup(hostname.replace(/^\[|\]$/g, '')).then(
+      () => true,
+      () => false,
+    );
+    if (isKnown) return ok('names', `Browsers find it at ${publicUrl}.`);
+    return warning(
+      'names',
+      `${hostname} of SPIN_PUBLIC_URL is not known here (DNS).`,
+      'Check the name, or its record.',
+    );
+  }
+  const local = listen.kind === 'unix' || isLoopbackName(listen.host);
+  if (local || allowedHosts.length > 0) return ok('names', ['localhost', ...allowedHosts].join(', '));
+  return warning(
+    'names',
+    "It answers to IP addresses and this machine's own name only; any other gets 421.",
+    remedy,
+  );
+}
+
+function checkOrigins({ allowedOrigins }: Config): Finding[] {
+  const plain = allowedOrigins.filter((origin) => {
+    const { protocol, hostname } = new URL(origin);
+    return protocol === 'http:' && !isLoopbackName(hostname.replace(/^\[|\]$/g, ''));
+  });
+  if (plain.length > 0)
+    return [
+      warning(
+        'origins',
+        `Whoever is between ${plain.join(', ')} and a browser can change that page, and so use this runtime.`,
+        'List https origins in SPIN_ALLOWED_ORIGINS.',
+      ),
+    ];
+  return listed('origins', allowedOrigins);
+}
+
+function listed(subject: string, values: readonly string[]): Finding[] {
+  return values.length === 0 ? [] : [ok(subject, values.join(', '))];
+}

@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { loadConfig } from '../../gateway/config/load.js';
+import type { Config } from '../../gateway/config.js';
+import { checkCertificate } from '../../gateway/doctor/certificate.js';
+import { checkExposure } from '../../gateway/doctor/exposure.js';
+import { checkPermissions } from '../../gateway/doctor/files.js';
+import type { Finding } from '../../gateway/doctor/finding.js';
+import { checkClock, checkDisk, checkNode } from '../../gateway/doctor/machine.js';
+import { checkUpstream } from '../../gateway/doctor/upstream.js';
+import { homeAt } from '../../gateway/home.js';
+import { writeState } from '../../gateway/state.js';
+import { createAuthority } from '../support/authority.js';
+import { startTestGateway, upstreamOf } from '../support/gateway.js';
+import { startStockJupyter } from '../support/jupyter.js';
+
+t.setTimeout(120_000);
+
+async function configOf(t: Test, env: Readonly<Record<string, string>> = {}): Promise<Config> {
+  const { config } = await loadConfig({ SPIN_HOME: t.testdir({}), SPIN_TOKEN: 'a-token-0123456789', ...env });
+  return config;
+}
+
+const states = (findings: readonly Finding[]) => findings.map(({ subject, state }) => `${subject}: ${state}`);
+
+t.test('the machine', async (t) => {
+  t.match(checkNode('20.18.3'), { state: 'failed', remedy: /20\.19/ });
+  for (const version of ['20.19.0', '24.1.0']) t.match(checkNode(version), { state: 'ok' }, version);
+  t.match(await checkClock(), { state: 'ok' });
+  t.match(await checkClock(Date.parse('2020-01-01')), { state: 'failed', remedy: /clock/ });
+  t.match(await checkDisk(await configOf(t)), { says: /GB are free/ });
+});
+
+t.test('state that others can read, and settings that others can change', async (t) => {
+  const config = await configOf(t);
+  const home = homeAt(config.home.root);
+  await writeState(home.tokenFile, 'secret');
+  await mkdir(home.processors, { recursive: true, mode: 0o700 });
+  await writeFile(join(home.processors, 'mine.mjs'), '', { mode: 0o600 });
+  t.same(states(await checkPermissions(config)), ['state: ok']);
+  await chmod(home.tokenFile, 0o644);
+  await chmod(join(home.processors, 'mine.mjs'), 0o666);
+  const found = await checkPermissions(config);
+  t.same(states(found), ['state: failed', 'settings: failed']);
+  t.match(found, [
+    { says: home.tokenFile, remedy: `chmod -R go-rwx ${home.tokenFile}` },
+    { remedy: /go-w .*mine\.mjs/ },
+  ]);
+});
+
+t.test('certificates', async (t) => {
+  const folder = t.testdir({});
+  const authority = createAuthority();
+  const pair = authority.issue(['a.example.com']);
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  await writeFile(key, pair.key, { mode: 0o600 });
+  const look = async (pem: string, env: Readonly<Record<string, string>>, now = Date.now()) => {
+    await writeFile(cert, pem);
+    const { config } = await loadConfig({
+      SPIN_HOME: folder,
+      SPIN_TLS_CERT: cert,
+      SPIN_TLS_KEY: key,
+      ...env,
+    });
+    return checkCertificate(config, now);
+  };
+  const right = { SPIN_PUBLIC_URL: 'https://a.example.com' };
+  const chain = `${pair.cert}${authority.cert}`;
+  t.same(states(await look(chain, right)), ['TLS: ok', 'TLS chain: warning']);
+  t.match(await look(chain, right), [{}, { says: /authority of your own/ }]);
+  t.match(await look(pair.cert, right), [{}, { says: /not among the authorities/, remedy: /intermediate/ }]);
+  t.match(await look(`${pair.cert}${pair.cert}`, right), [{}, { state: 'failed', says: /Certificate 2/ }]);
+  t.match(await look(chain, { SPIN_ALLOWED_HOSTS: 'b.example.com, localhost' }), [
+    {},
+    { subject: 'TLS names', state: 'failed', says: /not for b\.example\.com, but for DNS:a\.example\.com/ },
+    {},
+  ]);
+  const year = 365 * 24 * 60 * 60_000;
+  t.match(await look(chain, right, Date.now() + 20 * year), [{ state: 'failed', says: /expired/ }, {}]);
+  t.match(await look(chain, right, Date.now() - 20 * year), [{ state: 'failed', says: /before/ }, {}]);
+  t.match(await checkCertificate(await configOf(t)), [{ state: 'ok', says: /first start has .* local/ }]);
+  t.match(await checkCertificate(await configOf(t, { SPIN_TLS: 'off' })), [{ state: 'ok', says: /off/ }]);
+});
+
+t.test('who gets in', async (t) => {
+  const other = createServer((_, res) => res.writeHead(404).end()).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const { port } = other.address() as AddressInfo;
+  const look = async (env: Readonly<Record<string, string>>, at = port) =>
+    checkExposure(await configOf(t, env), new URL(`http://127.0.0.1:${at}`));
+  t.match(await look({ SPIN_PORT: '0' }), [
+    { subject: 'address', state: 'ok' },
+    { subject: 'names', state: 'ok' },
+  ]);
+  t.match(await look({ SPIN_PORT: String(port) }), [
+    { state: 'failed', says: /EADDRINUSE/, remedy: /SPIN_PORT/ },
+  ]);
+  t.match(await look({ SPIN_HOST: '0.0.0.0', SPIN_PORT: '0' }), [
+    {},
+    { state: 'warning', remedy: /SPIN_PUBLIC_URL/ },
+  ]);
+  t.match(await look({ SPIN_PORT: '0', SPIN_PUBLIC_URL: 'https://nowhere.invalid' }), [
+    {},
+    { state: 'warning', says: /nowhere\.invalid .*not known/ },
+  ]);
+  t.match(
+    await look({
+      SPIN_PORT: '0',
+      SPIN_ALLOWED_ORIGINS: 'http://ui.example.com',
+      SPIN_TRUSTED_PROXIES: '10.0.0.1',
+    }),
+    [{}, {}, { state: 'warning', says: /http:\/\/ui/ }, { state: 'ok', says: '10.0.0.1' }],
+  );
+});
+
+t.test('the Jupyter in front of which it stands, and a gateway that runs already', async (t) => {
+  const jupyter = await startStockJupyter();
+  t.teardown(() => jupyter.close());
+  const look = async (env: Readonly<Record<string, string>>) => checkUpstream(await configOf(t, env));
+  const SPIN_UPSTREAM = jupyter.url;
+  t.match(await look({ SPIN_UPSTREAM, SPIN_UPSTREAM_TOKEN: jupyter.token }), [
+    { subject: 'Jupyter', state: 'ok', says: /is Jupyter \d/ },
+    { subject: 'websockets', state: 'ok', says: /get through/ },
+  ]);
+  t.match(await look({ SPIN_UPSTREAM, SPIN_UPSTREAM_TOKEN: 'wrong' }), [
+    { state: 'failed', remedy: /SPIN_UPSTREAM_TOKEN/ },
+  ]);
+  t.match(await look({ SPIN_UPSTREAM: `${SPIN_UPSTREAM}/user/me` }), [
+    { state: 'failed', remedy: /base path/ },
+  ]);
+  t.match(await look({ SPIN_UPSTREAM: 'http://127.0.0.1:9' }), [
+    { state: 'failed', says: /nothing listens/ },
+  ]);
+  t.match(await look({ SPIN_UPSTREAM: 'http://nowhere.invalid' }), [{ state: 'failed', says: /DNS/ }]);
+
+  const gateway = await startTestGateway({ upstream: upstreamOf(jupyter) });
+  t.teardown(() => gateway.close());
+  const url = new URL(gateway.origin);
+  const config = await configOf(t, { SPIN_PORT: url.port });
+  t.match(await checkExposure(config, url), [{ state: 'ok', says: /A gateway answers .*Jupyter/ }, {}]);
+});
