@@ -1,10 +1,28 @@
 import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
+import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/peers/', import.meta.url));
+
+/** What a program needs beyond `go install`. */
+export interface Build {
+  /**
+   * Where the modules are that the program's module takes from folders of its repository, which no proxy has.
+   * `go install` refuses such a module (https://go.dev/ref/mod#go-install): it is built as the dependency of an empty one.
+   */
+  readonly staged?: Staged;
+  /** Variables that the project's own releases set when they are linked, e.g. `main.version`: its value. */
+  readonly stamps?: Readonly<Record<string, string>>;
+}
+
+export interface Staged {
+  /** The program's module, e.g. `k8s.io/kubernetes`. */
+  readonly module: string;
+  /** The version under which the modules in those folders are published, e.g. `v0.37.2`. */
+  readonly version: string;
+}
 
 /**
  * A program of the Go module proxy, built at its first use and kept: minutes for a large one.
@@ -14,7 +32,11 @@ const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/peers/', impor
  * @returns the path of the program
  * @throws {Error} with all that the compiler said when it can't be built
  */
-export async function goPeer(program: string, version: string): Promise<string> {
+export async function goPeer(
+  program: string,
+  version: string,
+  { staged, stamps = {} }: Build = {},
+): Promise<string> {
   const folder = join(CACHE, `${program.replaceAll('/', '+')}@${version}`);
   // `go install` leaves a module's own major version out of the name, as in …/pebble/v2.
   const name = program.split('/').findLast((part) => !/^v\d+$/.test(part)) ?? program;
@@ -23,11 +45,58 @@ export async function goPeer(program: string, version: string): Promise<string> 
     () => true,
     () => false,
   );
-  if (!built) {
-    await promisify(execFile)('go', ['install', `${program}@${version}`], {
-      env: { ...process.env, GOBIN: folder, CGO_ENABLED: '0' },
-      maxBuffer: 100_000_000,
-    });
+  if (built) return path;
+  const link = `-ldflags=${Object.entries(stamps)
+    .map(([variable, value]) => `-X ${variable}=${value}`)
+    .join(' ')}`;
+  if (staged === undefined) {
+    await go(['install', link, `${program}@${version}`], { GOBIN: folder });
+  } else {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'go.mod'), await moduleAround(version, staged));
+    await go(['build', '-C', folder, '-mod=mod', link, '-o', path, program]);
   }
   return path;
+}
+
+/**
+ * The files of a module of the Go proxy, for what it holds beside code.
+ *
+ * @returns the path of a folder that nobody may write to
+ */
+export async function goModule(module: string, version: string): Promise<string> {
+  return (await download(module, version)).Dir;
+}
+
+/** @returns the go.mod of a module that requires only the one of `staged`, and replaces what that one replaces */
+async function moduleAround(version: string, { module, version: published }: Staged): Promise<string> {
+  const { GoMod } = await download(module, version);
+  const { Go, Replace } = JSON.parse(await go(['mod', 'edit', '-json', GoMod])) as {
+    Go: string;
+    Replace: { Old: { Path: string }; New: { Path: string; Version?: string } }[];
+  };
+  const replaced = Replace.map(({ Old, New }) =>
+    New.Version === undefined
+      ? `replace ${Old.Path} => ${Old.Path} ${published}`
+      : `replace ${Old.Path} => ${New.Path} ${New.Version}`,
+  );
+  return ['module peer', `go ${Go}`, `require ${module} ${version}`, ...replaced, ''].join('\n');
+}
+
+async function download(module: string, version: string): Promise<{ Dir: string; GoMod: string }> {
+  return JSON.parse(await go(['mod', 'download', '-json', `${module}@${version}`])) as {
+    Dir: string;
+    GoMod: string;
+  };
+}
+
+async function go(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const { stdout } = await promisify(execFile)('go', args, {
+    env: { ...process.env, CGO_ENABLED: '0', ...environment },
+    maxBuffer: 100_000_000,
+  });
+  return stdout;
 }
