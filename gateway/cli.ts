@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { X509Certificate } from 'node:crypto';
-import { Command, CommanderError } from 'commander';
+import { constants } from 'node:os';
+import { Command, CommanderError, Option } from 'commander';
 import { builtIn, kindsOf } from '../processors/index.js';
 import { PageMask } from './channel/broker-mask.js';
 import { loadConfig } from './config/load.js';
 import { ConfigError } from './config/problems.js';
+import { isOneShot } from './config/run.js';
 import type { Config } from './config.js';
 import { openCatalogue } from './connections/catalogue.js';
 import { listConnections, testConnections } from './connections/command.js';
@@ -18,8 +20,12 @@ import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
 import { createLog, type Log } from './log.js';
 import { openAddOns, startGateway } from './main.js';
+import { FORMATS, type Format } from './oneshot/print.js';
+import { RunProblem } from './oneshot/problem.js';
+import type { RunEnd } from './oneshot/run.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
 import { browserUrl } from './public-url.js';
+import { type RunRequest, runNotebook } from './run-notebook.js';
 import { version } from './version.js';
 
 /** Exit statuses of sysexits.h. */
@@ -27,8 +33,12 @@ const EX_USAGE = 64;
 const EX_UNAVAILABLE = 69;
 const EX_SOFTWARE = 70;
 const EX_CONFIG = 78;
+/** Of a run whose cell failed; of one that took too long, as timeout(1) has it. */
+const CELL_FAILED = 1;
+const TIMED_OUT = 124;
 
 async function start(): Promise<void> {
+  if (isOneShot(process.env)) return run(undefined, { parameter: [], format: 'text' });
   const log = createLog();
   const { config, notes } = await loadConfig(process.env);
   for (const note of notes) log.info(note);
@@ -108,6 +118,27 @@ async function printFindings(): Promise<void> {
   if (!works) process.exit(EX_UNAVAILABLE);
 }
 
+interface RunFlags {
+  readonly parameter: readonly string[];
+  readonly output?: string;
+  readonly format: Format;
+  readonly continue?: true;
+}
+
+async function run(notebook: string | undefined, flags: RunFlags): Promise<void> {
+  const { parameter: parameters, output, format, continue: keepGoing = false } = flags;
+  const request: RunRequest = { notebook, parameters, output, format, keepGoing };
+  const status = statusOf(await runNotebook(request, process.env));
+  if (status !== 0) process.exit(status);
+}
+
+/** A signal's is the shell's: 128 and its number. */
+function statusOf(end: RunEnd): number {
+  if (end === 'ok') return 0;
+  if (end === 'failed') return CELL_FAILED;
+  return end === 'time' ? TIMED_OUT : 128 + constants.signals[end];
+}
+
 /** The local CA's certificate on stdout; what it is, and what to do with it, on stderr. */
 async function printLocalAuthority(): Promise<void> {
   const { config } = await loadConfig(process.env);
@@ -148,6 +179,25 @@ program
   .action(printLoginUrl);
 
 program
+  .command('run')
+  .description('run a notebook once, write the executed one and a report, and end with its status')
+  .argument('<notebook>', 'path, or file://, http:// or https:// URL')
+  .option(
+    '-p, --parameter <name=value>',
+    'set a parameter; JSON, or else a string; may be repeated',
+    (each: string, all: readonly string[]) => [...all, each],
+    [],
+  )
+  .option('-o, --output <file>', 'the executed notebook; default: NAME.executed.ipynb beside the source')
+  .addOption(new Option('--format <format>', 'what stands on stdout').choices(FORMATS).default('text'))
+  .option('--continue', 'go on after a cell that failed')
+  .addHelpText(
+    'after',
+    '\nMAX_DURATION=10m ends it in time. Exit status: 0; 1 a cell failed; 124 time; 78 settings.',
+  )
+  .action((notebook: string, flags: RunFlags) => run(notebook, flags));
+
+program
   .command('cert')
   .description('certificates')
   .command('ca')
@@ -173,6 +223,8 @@ function explain(error: unknown): [message: string, status: number] {
     return [`spin-runtime: the settings are not right.\n${error.message}`, EX_CONFIG];
   if (error instanceof CatalogueError)
     return [`spin-runtime: the connection catalogue is not right.\n${error.message}`, EX_CONFIG];
+  if (error instanceof RunProblem)
+    return [`spin-runtime: ${error.message}`, error.kind === 'settings' ? EX_CONFIG : EX_UNAVAILABLE];
   if (error instanceof CertificateError) return [`spin-runtime: ${error.message}`, EX_CONFIG];
   if (error instanceof JupyterSetupError) return [`spin-runtime: ${error.message}`, EX_UNAVAILABLE];
   if (error instanceof Error && 'syscall' in error && error.syscall === 'listen') {

@@ -57,6 +57,8 @@ export interface Config {
   readonly tracing: boolean;
   /** Opens the gateway's own metrics and nothing else; undefined: SPIN_TOKEN alone does. */
   readonly metricsToken: Secret | undefined;
+  /** The folder that all replicas of this gateway share, absolute. */
+  readonly shared: string | undefined;
   readonly listen: Listen;
   readonly upstream: UpstreamSetting;
   readonly tls: TlsSetting;
@@ -76,4 +78,24 @@ export interface Config {
   readonly runtimeEnv: RuntimeEnv;
   /** How long cells and requests may go on once the gateway was told to end, in milliseconds. */
   readonly drainMs: number;
+}
+
+/** Where a notebook that is run once comes from. */
+export type NotebookPlace =
+  | {
+      readonly kind: 'file';
+      /** Absolute. */
+      readonly path: string;
+    }
+  | {
+      readonly kind: 'web';
+      /** `http:` or `https:`; may hold a credential. */
+      readonly url: URL;
+    };
+
+/** One run of one notebook. */
+export interface RunSetting {
+  readonly notebook: NotebookPlace;
+  /** Milliseconds from the program's start; undefined: as long as it takes. */
+  readonly limit: number | undefined;
 }

@@ -33,6 +33,11 @@ const refusals = {
   PATH_NOT_ALLOWED: [403, 1008, 'This gateway does not let that path through.'],
   REQUEST_TIMEOUT: [408, 1002, 'The request took too long to arrive.'],
   HEADERS_TOO_LARGE: [431, 1009, 'The request headers are too large.'],
+  SHARED_FOLDER_AWAY: [
+    503,
+    1013,
+    'This gateway cannot read the folder of SPIN_SHARED, and so does not know who has logged out. Check the folder.',
+  ],
   UPSTREAM_STARTING: [503, 1013, 'Jupyter is starting and will answer in a moment.'],
   UPSTREAM_DOWN: [
     502,

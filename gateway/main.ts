@@ -9,6 +9,7 @@ import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
 import { createAskLiving } from './channel/living.js';
 import { Sessions } from './channel/sessions.js';
+import { stampLayout } from './config/layout.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
 import { openCatalogue } from './connections/catalogue.js';
@@ -41,6 +42,8 @@ const GOODBYE_MS = 500;
 export interface Gateway {
   /** Where browsers find it, e.g. `https://localhost:8888/`. */
   readonly url: URL;
+  /** Resolves when its own Jupyter answers for the first time, or at once in front of another one's. */
+  readonly ready: Promise<void>;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
   /** Reads the catalogue and the certificate again now, rather than within seconds; logs what came of it. */
@@ -57,6 +60,7 @@ export interface Gateway {
  */
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
+  await stampLayout(config.home);
   const metrics = new Metrics(version());
   // The SDK is loaded only where it is used.
   const tracing = config.tracing ? (await import('./otlp.js')).openOtlp(version(), log) : NO_TRACING;
@@ -65,6 +69,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     metricsToken: config.metricsToken,
     metrics,
     folder: config.home.sessions,
+    shared: config.shared,
     port: browserPort(config),
     log,
   });
@@ -96,7 +101,8 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       sendRefusal(req, res, error);
     },
   });
-  const open = new OpenSockets();
+  const open = new OpenSockets((session) => identity.isEnded(session));
+  identity.onEnded((session) => open.closeSession(session));
   const ready = createReadiness(upstream);
   metrics.watch({
     openSockets: () => open.counts(),
@@ -120,7 +126,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       metrics,
       tracing,
     },
-    ready,
+    ready: async () => identity.isReady() && ready(),
     challenges: certificates?.challenges,
     log,
     metrics,
@@ -131,6 +137,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const url = browserUrl(config, listener.address);
   return {
     url,
+    ready: jupyter.ready,
     failed: jupyter.failed,
     async reload() {
       await Promise.all([catalogue.look(), certificates?.look()]);
@@ -139,6 +146,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       await Promise.all([open.drain(config.drainMs), listener.close(config.drainMs + GOODBYE_MS)]);
       // Not before: cells run in it, and notebooks are saved to it.
       await jupyter.close();
+      identity.close();
       proxy.close();
       await api.close();
       certificates?.close();
@@ -159,6 +167,7 @@ export async function openAddOns({ home }: Config): Promise<readonly Processor[]
 
 interface OpenUpstream {
   readonly source: UpstreamSource;
+  readonly ready: Promise<void>;
   readonly failed: Promise<never>;
   /** How often it was started again. */
   restarts(): number;
@@ -168,12 +177,15 @@ interface OpenUpstream {
 function openUpstream({ upstream, home }: Config, log: Log, progress: (line: string) => void): OpenUpstream {
   if (upstream.kind !== 'embedded') {
     const fixed = fixedUpstream(upstream);
-    return { source: () => fixed, failed: new Promise(() => {}), restarts: () => 0, close: async () => {} };
+    const ready = Promise.resolve();
+    const failed = new Promise<never>(() => {});
+    return { source: () => fixed, ready, failed, restarts: () => 0, close: async () => {} };
   }
   const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
   return {
     source: jupyter.source,
+    ready: jupyter.ready,
     failed,
     restarts: () => jupyter.restarts,
     close: () => jupyter.stop(),

@@ -16,6 +16,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/proxy': ['gateway/edge'],
   'gateway/channel': ['gateway/edge', 'gateway/proxy', 'processors'],
   'gateway/jupyter': ['gateway/proxy'],
+  // A client of the gateway: it shares the codec with it, and nothing else.
+  'gateway/oneshot': ['gateway/channel', 'processors'],
   'gateway/config': [],
   'gateway/connections': ['processors'],
   'gateway/doctor': [
@@ -29,7 +31,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   processors: [],
 };
 /** Only these put the stages together. */
-const assembly = ['gateway/cli.ts', 'gateway/main.ts', 'gateway/router.ts', 'gateway/public-url.ts'];
+const assembly = [
+  'gateway/cli.ts',
+  'gateway/main.ts',
+  'gateway/run-notebook.ts',
+  'gateway/router.ts',
+  'gateway/public-url.ts',
+];
 
 const files = ['gateway', 'processors'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

@@ -143,7 +143,7 @@ export class Conversation {
       return;
     }
     this.#options.log.info(this.#who, 'a client left in the middle of a brokered cell, which goes on');
-    this.#options.open.add(this.#upstream, 'left', this.settled);
+    this.#options.open.add(this.#upstream, 'left', { settled: this.settled });
     this.#upstream.resume();
   }
 

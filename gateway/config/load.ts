@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { Secret } from '../../processors/secret.js';
-import type { Config, Listen, TlsSetting, UpstreamSetting } from '../config.js';
+import type { Config, Listen, RunSetting, TlsSetting, UpstreamSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
 import { readAcme } from './acme.js';
 import { chooseHome } from './choose-home.js';
+import { checkLayout } from './layout.js';
 import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
+import { checkMode, readRun } from './run.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
 import { checkToken, generatedToken } from './token.js';
 import { readTracing } from './tracing.js';
@@ -31,6 +34,9 @@ import {
  */
 const DRAIN_SECONDS = '4';
 
+/** What a gateway needs that others connect to. */
+const ONLY_SERVING = /^SPIN_(?:HOST|PORT|TOKEN|METRICS_TOKEN|(?:TLS|ACME)\w*)$/;
+
 export interface Loaded {
   readonly config: Config;
   /** What whoever started the gateway should know, a log line each. */
@@ -46,19 +52,40 @@ type Env = Readonly<Record<string, string>>;
  * @throws {ConfigError} with every mistake at once
  */
 export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded> {
-  const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value)) as Env;
+  return load(environment, new Problems());
+}
+
+/**
+ * The same for one run of one notebook: the gateway listens on a private socket and nowhere else, so that neither
+ * SPIN_TOKEN nor an address is needed.
+ *
+ * @param socket where it listens
+ * @param notebook path or URL; undefined: NOTEBOOK_URL
+ * @throws {ConfigError} with every mistake at once
+ */
+export async function loadRun(
+  environment: NodeJS.ProcessEnv,
+  socket: string,
+  notebook: string | undefined,
+): Promise<Loaded & { readonly run: RunSetting }> {
   const problems = new Problems();
+  const run = readRun(environment, notebook, problems);
+  const others = Object.entries(environment).filter(([name]) => !ONLY_SERVING.test(name));
+  const token = randomBytes(24).toString('base64url');
+  const own = { SPIN_HOST: `unix:${socket}`, SPIN_TLS: 'off', SPIN_TOKEN: token };
+  const loaded = await load({ ...Object.fromEntries(others), ...own }, problems);
+  if (!run) throw new Error('a mistake was not reported');
+  return { ...loaded, run };
+}
+
+async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise<Loaded> {
+  const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value)) as Env;
   refuseUnknownNames(env, problems);
-  if (env.RUNTIME_MODE === 'oneshot') {
-    problems.add(
-      'RUNTIME_MODE',
-      'This version has no one-shot mode.',
-      'Leave it unset to start the gateway.',
-    );
-  }
+  checkMode(env.RUNTIME_MODE, problems);
 
   const home = problems.try('SPIN_HOME', () => chooseHome(env));
   const paths = homeAt(home?.path ?? '/');
+  if (home) problems.try('SPIN_HOME', () => checkLayout(paths));
   const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));
@@ -74,6 +101,7 @@ export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded
   const allowedHosts = several('SPIN_ALLOWED_HOSTS', allowedHost);
   const partial = {
     home: paths,
+    shared: problems.try('SPIN_SHARED', () => optional(env.SPIN_SHARED, (path) => sharedFolder(path, env))),
     metricsToken,
     tracing: readTracing(env, problems),
     publicUrl: url,
@@ -221,6 +249,23 @@ function readTls(env: Env, loopback: boolean, problems: Problems): TlsSetting | 
   problems.try('SPIN_TLS_CERT', () => pemFile(cert, /-----BEGIN CERTIFICATE-----/));
   problems.try('SPIN_TLS_KEY', () => pemFile(key, /-----BEGIN [A-Z ]*PRIVATE KEY-----/));
   return { mode, files: { cert, key } };
+}
+
+/** Replicas that don't have all of this in common would each be a runtime of its own. */
+function sharedFolder(path: string, { SPIN_TOKEN, SPIN_UPSTREAM, SPIN_PUBLIC_URL }: Env): string {
+  if (!isAbsolute(path) || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Mistake(
+      `"${path}" is not a folder that exists.`,
+      'The absolute path of a folder that all replicas mount; it is never made, so that a missing mount is seen.',
+    );
+  }
+  if (SPIN_TOKEN === undefined || SPIN_UPSTREAM === undefined || SPIN_PUBLIC_URL === undefined) {
+    throw new Mistake(
+      'Replicas share more than a folder.',
+      'Set SPIN_TOKEN, SPIN_UPSTREAM and SPIN_PUBLIC_URL too, to the same on all replicas.',
+    );
+  }
+  return path;
 }
 
 function jupyterFolder(path: string): string {

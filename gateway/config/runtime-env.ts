@@ -10,8 +10,8 @@ const SYSTEM = picomatch([
   'OTEL_*',
   ...'LC_* XDG_* NODE_* npm_* PYTHON* SSH_* LD_*'.split(' '),
 ]);
-/** The gateway's own settings, its token among them: no allow-list opens these. */
-const OWN = /^SPIN_/;
+/** The gateway's own settings, its token among them (a URL may hold one): no allow-list opens these. */
+const OWN = /^(?:SPIN_|NOTEBOOK_URL$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Every variable but the gateway's own settings. */

@@ -28,6 +28,8 @@ export interface Principal {
   /** The token's name in logs and audit; `owner` for SPIN_TOKEN. */
   readonly name: string;
   readonly carrier: Carrier;
+  /** Identifier of the cookie's session, which may be ended; a token that comes by itself has none. */
+  readonly session?: string;
 }
 
 /** One request or upgrade that passed the edge: the only thing that proxy, tunnel and channel accept. */

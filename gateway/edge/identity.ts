@@ -13,6 +13,7 @@ import { createSigner, lifetime } from './jwt.js';
 import { type CodeProblem, spendLoginCode } from './login-codes.js';
 import { openRevocations } from './revocations.js';
 import { createSessions } from './sessions.js';
+import { openSharedRevocations } from './shared-revocations.js';
 import { createThrottle } from './throttle.js';
 import { type KnownToken, knownToken, matchToken } from './tokens.js';
 
@@ -59,6 +60,13 @@ export interface Identity {
   isLoggedIn(req: IncomingMessage): Promise<boolean>;
   /** Ends the cookie's session. @returns the `Set-Cookie` value that clears it */
   logOut(req: IncomingMessage): Promise<string>;
+  /** Told of each session that is ended, here or by another replica. */
+  onEnded(listener: (session: string) => void): void;
+  /** @throws {GatewayError} SHARED_FOLDER_AWAY where that can't be known */
+  isEnded(session: string): boolean;
+  /** False while nobody who comes with a cookie can be let in: the shared folder is away. */
+  isReady(): boolean;
+  close(): void;
 }
 
 export interface IdentityOptions {
@@ -69,6 +77,8 @@ export interface IdentityOptions {
   readonly metrics: Pick<Metrics, 'login'>;
   /** Folder of the revocations' state file, absolute. */
   readonly folder: string;
+  /** SPIN_SHARED: where replicas keep their revocations instead. */
+  readonly shared?: string | undefined;
   /** Port as browsers know it; part of the cookie's name. */
   readonly port: number;
   readonly log: Log;
@@ -80,11 +90,14 @@ export interface IdentityOptions {
 
 /** @throws {Error} when the state file is damaged or can't be read */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { token, metricsToken, metrics, folder, port, log, clock = Date.now, wait } = options;
+  const { token, metricsToken, metrics, folder, shared, port, log, clock = Date.now, wait } = options;
   const known = [knownToken('owner', token)];
   const knownToMetrics = metricsToken ? [...known, knownToken('metrics', metricsToken)] : known;
   const signer = createSigner(token, clock);
-  const revocations = await openRevocations(join(folder, 'revoked.json'), clock);
+  const revocations =
+    shared === undefined
+      ? await openRevocations(join(folder, 'revoked.json'), clock)
+      : await openSharedRevocations(shared, clock, log);
   const sessions = createSessions(signer, revocations, clock);
   const throttle = createThrottle(wait);
   const cookieName = sessionCookieName(port);
@@ -138,7 +151,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       const cookie = cookieOf(req);
       const session = cookie === undefined ? undefined : await sessions.read(cookie);
       if (session === undefined) throw new GatewayError('UNAUTHENTICATED');
-      const principal: Principal = { name: session.name, carrier: 'cookie' };
+      const principal: Principal = { name: session.name, carrier: 'cookie', session: session.id };
       if (session.renewed === undefined) return { principal, query };
       return { principal, query, setCookie: sessionCookie(session.renewed) };
     },
@@ -166,5 +179,10 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       if (cookie !== undefined) await sessions.end(cookie);
       return setCookie(cookieName, '', 0);
     },
+
+    onEnded: (listener) => revocations.onAdded(listener),
+    isEnded: (session) => revocations.has(session),
+    isReady: () => revocations.isCurrent(),
+    close: () => revocations.close(),
   };
 }

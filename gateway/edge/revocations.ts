@@ -4,6 +4,7 @@ import { writeState } from '../state.js';
 
 /** Identifiers that are valid by signature and yet no longer good: ended sessions, spent login codes. */
 export interface Revocations {
+  /** @throws {GatewayError} SHARED_FOLDER_AWAY where that can't be known */
   has(id: string): boolean;
   /**
    * Settled at once, so that of two that try only one succeeds; fulfilled when it is on disk too.
@@ -13,6 +14,11 @@ export interface Revocations {
    * @throws {Error} when the file can't be written; it stays revoked in memory
    */
   add(id: string, until: number): Promise<boolean>;
+  /** Told of each one once, also when another replica has revoked it. */
+  onAdded(listener: (id: string) => void): void;
+  /** False while what other replicas have revoked can't be known. */
+  isCurrent(): boolean;
+  close(): void;
 }
 
 /**
@@ -24,11 +30,16 @@ export interface Revocations {
  */
 export async function openRevocations(path: string, clock: () => number): Promise<Revocations> {
   const entries = new Map(Object.entries(parse(path, await read(path))));
+  const listeners: ((id: string) => void)[] = [];
   return {
+    isCurrent: () => true,
+    onAdded: (listener) => void listeners.push(listener),
+    close() {},
     has: (id) => entries.has(id),
     async add(id, until) {
       if (entries.has(id)) return false;
       entries.set(id, until);
+      for (const listener of listeners) listener(id);
       const now = Math.floor(clock() / 1000);
       for (const [old, end] of entries) if (end < now) entries.delete(old);
       await writeState(path, `${JSON.stringify(Object.fromEntries(entries))}\n`);

@@ -16,7 +16,11 @@ export interface Sessions {
    * @returns undefined when it isn't ours, has expired or was ended; `renewed` replaces an older one, under
    * the same identifier, so that logging out ends all of them
    */
-  read(jwt: string): Promise<{ readonly name: string; readonly renewed: string | undefined } | undefined>;
+  read(
+    jwt: string,
+  ): Promise<
+    { readonly id: string; readonly name: string; readonly renewed: string | undefined } | undefined
+  >;
   /** Ends a session for good; one that isn't valid anyhow is no error. */
   end(jwt: string): Promise<void>;
 }
@@ -48,7 +52,7 @@ export function createSessions(signer: Signer, revocations: Revocations, clock: 
       if (claims === undefined) return undefined;
       const old = clock() / 1000 - claims.issuedAt > RENEW_AFTER;
       const renewed = old ? await signer.sign('session', claims.id, claims.subject) : undefined;
-      return { name: claims.subject, renewed };
+      return { id: claims.id, name: claims.subject, renewed };
     },
 
     async end(jwt) {

@@ -54,7 +54,7 @@ export async function connectTunnel(
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
-  const { target, client: who } = admission;
+  const { target, client: who, principal } = admission;
   const upstream = source();
   if (!isTunnelled(belowBase(target.path, upstream.basePath))) {
     throw new GatewayError('PATH_NOT_ALLOWED', 'This gateway does not let that websocket through.');
@@ -77,7 +77,7 @@ export async function connectTunnel(
     skipUTF8Validation: true,
   });
   if (client) {
-    open.add(client, 'tunnel');
+    open.add(client, 'tunnel', { session: principal.session });
     join(client, upper);
   } else upper.terminate();
 }

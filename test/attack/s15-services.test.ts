@@ -8,6 +8,9 @@ import { oneConnection, performCell } from '../support/brokered.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(120_000);
+/** Most of them wait for their time to be over. */
+t.jobs = 6;
+const TOGETHER = { buffered: true } as const;
 
 /** A cell of each processor that speaks HTTP, with the path that it asks for. */
 const cells: Readonly<Record<string, readonly [cell: string, path: string, more: object]>> = {
@@ -60,7 +63,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
 
 for (const [what, [answer, sentence]] of Object.entries(services)) {
   for (const [type, [cell, path, more]] of Object.entries(cells)) {
-    t.test(`S14, S15: a service of ${type} that ${what} costs its own cell alone`, async (t) => {
+    t.test(`S14, S15: a service of ${type} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
       const server = await startRestServer(t, { [path]: answer });
       const settings = { url: server.origin, token: new Secret('canary-token'), ...more };
       const { error, text } = await performCell(cell, oneConnection(type, settings));
@@ -91,7 +94,7 @@ const databases: Readonly<Record<string, (socket: Socket) => void>> = {
 
 for (const [what, serve] of Object.entries(databases)) {
   for (const driver of ['postgres', 'mysql']) {
-    t.test(`S14, S15: a database of ${driver} that ${what} costs its own cell alone`, async (t) => {
+    t.test(`S14, S15: a database of ${driver} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
       const port = await listen(t, serve);
       const settings = {
         driver,

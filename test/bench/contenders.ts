@@ -142,14 +142,15 @@ function nginx(https: number, upstream: number, { folder, cert, key }: Processes
     }`;
 }
 
-async function ports(upstream: ChildProcess): Promise<{ port: number; tlsPort: number }> {
+/** What the upstream's process says first. */
+export async function ports(upstream: ChildProcess): Promise<{ port: number; tlsPort: number }> {
   if (!upstream.stdout) throw new Error('the upstream has no output');
   const [line] = await once(createInterface(upstream.stdout), 'line');
   return JSON.parse(String(line));
 }
 
 /** Source: proc(5). */
-async function residentBytes(pid: number | undefined): Promise<number> {
+export async function residentBytes(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }

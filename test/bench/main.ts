@@ -1,5 +1,6 @@
-import { arch, cpus, platform, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 import { Command, Option } from 'commander';
+import { capacity, REPLICA } from './capacity.js';
 import { type Contender, type Field, GATEWAY, startField } from './contenders.js';
 import { idleMemory, type Measure, measures, median } from './measures.js';
 import { type CellTime, realKernel } from './real-kernel.js';
@@ -9,6 +10,7 @@ import { type Row, table } from './table.js';
 const MEMORY = 'memory';
 const CELLS = 'cells';
 const SQL = 'sql';
+const CAPACITY = 'capacity';
 const IDLE_CHANNELS = 1000;
 
 interface Options {
@@ -45,7 +47,8 @@ async function bench({ quick, only }: Options): Promise<void> {
   const cells = wanted(CELLS) ? await realKernel(quick ? 20 : 200) : [];
   const sql = wanted(SQL) && hasPostgres() ? [await sqlRows(quick ? 10_000 : 1_000_000, rounds)] : [];
   if (wanted(SQL) && sql.length === 0) tell('PostgreSQL is not installed: rows of SQL are left out.');
-  process.stdout.write(report(rows, names, cells, sql));
+  const sizes = wanted(CAPACITY) ? await capacity(quick ? 100 : IDLE_CHANNELS, scale) : [];
+  process.stdout.write(report(rows, names, cells, sql, sizes));
 }
 
 /** The contenders take turns, so that what changes on the machine meanwhile favours none of them. */
@@ -90,6 +93,7 @@ function report(
   names: readonly string[],
   cells: readonly CellTime[],
   sql: readonly Row[],
+  sizes: readonly Row[],
 ): string {
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}, Node.js ${process.versions.node}`;
   const parts = [`Measured on ${new Date().toISOString().slice(0, 10)}: ${machine}.`];
@@ -119,10 +123,14 @@ function report(
   }
   if (sql.length > 0)
     parts.push(table(sql, ['psycopg in the kernel', '%%sql'], '%%sql', ['psycopg in the kernel']));
+  if (sizes.length > 0) {
+    const [load = 0] = loadavg();
+    parts.push(`Load average when it ended: ${load.toFixed(1)}.`, table(sizes, [REPLICA], REPLICA, []));
+  }
   return `${parts.join('\n\n')}\n`;
 }
 
-const ids = [...measures.map(({ id }) => id), MEMORY, CELLS, SQL];
+const ids = [...measures.map(({ id }) => id), MEMORY, CELLS, SQL, CAPACITY];
 await new Command('bench')
   .description(
     'Compares the gateway with nginx, configurable-http-proxy and nothing at all. The table goes to stdout, progress to stderr. Linux only.',

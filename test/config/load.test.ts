@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { loadConfig } from '../../gateway/config/load.js';
+import { loadConfig, loadRun } from '../../gateway/config/load.js';
 import { ConfigError } from '../../gateway/config/problems.js';
 
 const home = mkdtempSync(join(tmpdir(), 'spin-test-'));
@@ -43,7 +43,7 @@ t.test('a kept token that others can read becomes private again', async (t) => {
 });
 
 t.test('only var/ must be writable, as in an image with a volume', async (t) => {
-  // Root writes here too: for root it is test/image that has a read-only SPIN_HOME.
+  // Root writes here too: for root it is test/deploy that has a read-only SPIN_HOME.
   const closed = mkdtempSync(join(tmpdir(), 'spin-test-'));
   t.teardown(() => {
     chmodSync(closed, 0o755);
@@ -208,7 +208,14 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ],
   ['everybody as a proxy', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '0.0.0.0/0' }],
   ['a CIDR with too many bits', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '10.0.0.0/33' }],
-  ['one-shot mode', 'RUNTIME_MODE', { RUNTIME_MODE: 'oneshot' }],
+  ['a shared folder that is not there', 'SPIN_SHARED', { SPIN_SHARED: '/nonexistent' }, /never made/],
+  [
+    'a shared folder of replicas that share nothing else',
+    'SPIN_SHARED',
+    { SPIN_SHARED: '/tmp', SPIN_UPSTREAM: 'http://h', SPIN_PUBLIC_URL: 'https://h' },
+    /SPIN_TOKEN/,
+  ],
+  ['a mode that is not there', 'RUNTIME_MODE', { RUNTIME_MODE: 'one-shot' }],
 ];
 for (const [what, variable, env, right] of wrong) {
   t.test(`refuses ${what}`, async (t) => {
@@ -266,4 +273,51 @@ t.test('one mistake hides no other: a bad port no token, an item of a list not t
     'SPIN_TRUSTED_PROXIES',
     'SPIN_TRUSTED_PROXIES',
   ]);
+});
+
+t.test('a run of one notebook needs no token, and listens on its private socket alone', async (t) => {
+  const socket = join(home, 'run.sock');
+  const read = async (env: NodeJS.ProcessEnv, notebook?: string) => {
+    const { config, run } = await loadRun({ SPIN_HOME: home, ...env }, socket, notebook);
+    t.match(config, { listen: { kind: 'unix', path: socket }, tls: { mode: 'off', files: undefined } });
+    t.match(config.token.reveal(), /^[\w-]{32}$/);
+    return { ...run, cells: config.runtimeEnv };
+  };
+  const tls = { SPIN_TLS: 'required', SPIN_TLS_CERT: pem, SPIN_TLS_KEY: pem };
+  const serving = { SPIN_HOST: '0.0.0.0', SPIN_PORT: 'x', SPIN_METRICS_TOKEN: 'x', SPIN_ACME: 'x', ...tls };
+  t.match(await read(serving, 'a.ipynb'), {
+    notebook: { kind: 'file', path: join(process.cwd(), 'a.ipynb') },
+    limit: undefined,
+  });
+  const url = 'https://me:canary@example.com/a.ipynb';
+  const fromWeb = await read({ RUNTIME_MODE: 'oneshot', NOTEBOOK_URL: url, API_KEY: 'k' });
+  t.match(fromWeb, { notebook: { kind: 'web', url: new URL(url) } });
+  t.same(
+    fromWeb.cells.names(),
+    ['API_KEY', 'RUNTIME_MODE'],
+    'the URL, which may hold a credential, is no cell’s',
+  );
+  t.match(await read({ NOTEBOOK_URL: 'file:///a%20b.ipynb' }), { notebook: { path: '/a b.ipynb' } });
+  const limits = { '90': 90, '90s': 90, '10m': 600, '1h30m': 5400, '1h5s': 3605 };
+  for (const [text, seconds] of Object.entries(limits))
+    t.equal((await read({ MAX_DURATION: text }, '/a.ipynb')).limit, seconds * 1000, text);
+});
+
+t.test('all that is wrong about a run is told at once, and nothing of a URL', async (t) => {
+  const told = async (env: NodeJS.ProcessEnv, notebook?: string) => {
+    const error = await loadRun({ SPIN_HOME: home, ...env }, '/s', notebook).catch((error: unknown) => error);
+    if (!(error instanceof ConfigError)) throw error;
+    t.notMatch(error.message, 'canary');
+    return error.problems.map(({ variable }) => variable);
+  };
+  t.same(await told({ MAX_DURATION: '1h30', SPIN_UPSTREAM: 'x' }), [
+    'NOTEBOOK_URL',
+    'MAX_DURATION',
+    'SPIN_UPSTREAM',
+  ]);
+  t.same(await told({ NOTEBOOK_URL: 'https://canary@:0/' }), ['NOTEBOOK_URL']);
+  t.same(await told({}, 's3://canary/a.ipynb'), ['notebook']);
+  t.same(await told({}, 'file://canary/a.ipynb'), ['notebook']);
+  for (const MAX_DURATION of ['0', '-1', '1d', '30m1h', '1h 30m', 's', '25000h'])
+    t.same(await told({ MAX_DURATION }, 'a.ipynb'), ['MAX_DURATION'], MAX_DURATION);
 });

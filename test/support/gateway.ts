@@ -57,6 +57,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     token: new Secret(TOKEN),
     metricsToken: undefined,
     tracing: false,
+    shared: undefined,
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     upstream: { kind: 'embedded', environment: home.jupyter },
     tls: { mode: 'auto', files: undefined },

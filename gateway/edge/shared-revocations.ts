@@ -1,0 +1,112 @@
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GatewayError } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Revocations } from './revocations.js';
+
+/** How often the folder is read, in milliseconds: how long another replica's logout takes to arrive. */
+const EVERY_MS = 500;
+
+/** For so long, in milliseconds, what was read last counts as true; then sessions are refused (fail closed). */
+const GOOD_FOR_MS = 5_000;
+
+/** Entries are kept this long, in seconds, beyond the time from which the signature refuses: clocks differ. */
+const CLOCKS_DIFFER = 60 * 60;
+
+/** An empty file for each, named id.until: a name can be made by one process only, and never holds half an entry. */
+const NAME = /^([0-9a-f-]{36})\.(\d{1,12})$/;
+
+/**
+ * Revocations in a folder that all replicas share. Whoever makes an entry's file first has revoked it (`O_EXCL`, which
+ * NFS 3 and later keep); the others learn it when they next read the folder.
+ *
+ * @param shared absolute path of a folder that exists; a folder `revoked` is made in it
+ * @param clock milliseconds since 1970
+ * @throws {Error} when the folder can't be read or written
+ */
+export async function openSharedRevocations(
+  shared: string,
+  clock: () => number,
+  log: Log,
+): Promise<Revocations> {
+  // Below the folder itself, so that a mount point without its volume isn't taken for an empty list.
+  const folder = join(shared, 'revoked');
+  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  const known = new Set<string>();
+  const listeners: ((id: string) => void)[] = [];
+  let readAt = performance.now();
+  let isDown = false;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const learn = (id: string) => {
+    if (known.has(id)) return;
+    known.add(id);
+    for (const listener of listeners) listener(id);
+  };
+  const read = async () => {
+    const start = performance.now();
+    const now = clock() / 1000;
+    for (const name of await readdir(folder)) {
+      const [, id, until] = NAME.exec(name) ?? [];
+      if (id === undefined) continue;
+      if (Number(until) + CLOCKS_DIFFER >= now) learn(id);
+      else {
+        await rm(join(folder, name), { force: true });
+        known.delete(id);
+      }
+    }
+    readAt = start;
+  };
+  const down = (cause?: unknown) => {
+    if (!isDown) log.error({ err: String(cause ?? 'no answer') }, 'the shared folder is away: sessions wait');
+    isDown = true;
+  };
+  const again = async () => {
+    try {
+      await read();
+      if (isDown) log.info({}, 'the shared folder is back');
+      isDown = false;
+    } catch (error) {
+      down(error);
+    }
+    if (!closed) timer = setTimeout(again, EVERY_MS).unref();
+  };
+  const isCurrent = () => performance.now() - readAt <= GOOD_FOR_MS;
+  /** A file system that hangs says nothing: its age is what tells. */
+  const checkCurrent = () => {
+    if (isCurrent()) return;
+    down();
+    throw new GatewayError('SHARED_FOLDER_AWAY');
+  };
+
+  await read();
+  timer = setTimeout(again, EVERY_MS).unref();
+  return {
+    isCurrent,
+    has(id) {
+      if (known.has(id)) return true;
+      checkCurrent();
+      return false;
+    },
+    async add(id, until) {
+      if (known.has(id)) return false;
+      checkCurrent();
+      try {
+        await (await open(join(folder, `${id}.${until}`), 'wx', 0o600)).close();
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+        throw new GatewayError('SHARED_FOLDER_AWAY', undefined, { cause: error });
+      }
+      learn(id);
+      return true;
+    },
+    onAdded: (listener) => void listeners.push(listener),
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

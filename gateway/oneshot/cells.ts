@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Kernel, KernelLost, type KernelMessage } from './kernel.js';
+import { type Cell, isTagged, type Notebook, type Output } from './notebook.js';
+import { CellOutputs, type Displays } from './outputs.js';
+
+/** How long an interrupted cell may take to end, in milliseconds: an engine that stops a container kills after ten seconds. */
+const GRACE_MS = 3_000;
+
+export type CellStatus = 'ok' | 'error' | 'interrupted' | 'skipped';
+
+/** One cell's end. */
+export interface CellResult {
+  /** Place in the executed notebook, from 0. */
+  readonly index: number;
+  readonly cell: Cell;
+  readonly status: CellStatus;
+  readonly seconds: number;
+}
+
+/** Told what happens, as it happens. */
+export interface Watcher {
+  started(index: number): void;
+  shown(output: Output): void;
+  ended(result: CellResult): Promise<void>;
+}
+
+export interface RunOptions {
+  /** Goes on after a cell that failed. */
+  readonly keepGoing: boolean;
+  /** Interrupts the cell that runs, and ends the run. */
+  readonly signal: AbortSignal;
+  readonly watcher: Watcher;
+}
+
+/** The code cells of a notebook that have something to run. */
+export function cellsToRun({ cells }: Notebook): readonly { readonly cell: Cell; readonly index: number }[] {
+  return cells
+    .map((cell, index) => ({ cell, index }))
+    .filter(({ cell }) => cell.cell_type === 'code' && cell.source.trim() !== '');
+}
+
+/** Takes out what an earlier run has left, so that nothing passes for this one's. */
+export function clearOutputs({ cells }: Notebook): void {
+  for (const cell of cells) {
+    if (cell.cell_type !== 'code' || isTagged(cell, 'skip-execution')) continue;
+    cell.outputs = [];
+    cell.execution_count = null;
+    delete cell.metadata.execution;
+  }
+}
+
+/**
+ * Runs a notebook's cells in order, and puts what they show into it. Tags are nbclient's: `skip-execution` leaves a
+ * cell as it is, one with `raises-exception` may fail.
+ *
+ * @returns whether every cell that ran did what it should
+ */
+export async function runCells(notebook: Notebook, kernel: Kernel, options: RunOptions): Promise<boolean> {
+  const { keepGoing, signal, watcher } = options;
+  const displays: Displays = new Map();
+  let good = true;
+  for (const { cell, index } of cellsToRun(notebook)) {
+    if (signal.aborted) return good;
+    if (isTagged(cell, 'skip-execution')) {
+      await watcher.ended({ index, cell, status: 'skipped', seconds: 0 });
+      continue;
+    }
+    watcher.started(index);
+    const begun = performance.now();
+    const mayFail = keepGoing || isTagged(cell, 'raises-exception');
+    const { status, lost } = await runCell(cell, kernel, displays, mayFail, options);
+    const seconds = Math.round(performance.now() - begun) / 1000;
+    await watcher.ended({ index, cell, status, seconds });
+    if (status === 'error' && !isTagged(cell, 'raises-exception')) good = false;
+    if (lost) return false;
+    if (status === 'error' && !mayFail) return false;
+  }
+  return good;
+}
+
+async function runCell(
+  cell: Cell,
+  kernel: Kernel,
+  displays: Displays,
+  mayFail: boolean,
+  { signal, watcher }: RunOptions,
+): Promise<{ readonly status: CellStatus; readonly lost: boolean }> {
+  const outputs = new CellOutputs(cell, displays);
+  const show = (type: string, content: KernelMessage['content']) => {
+    const output = outputs.add(type, content);
+    if (output !== undefined) watcher.shown(output);
+  };
+  const hear = (message: KernelMessage) => {
+    const { channel, type, content } = message;
+    noteTime(cell, message);
+    if (channel === 'iopub') show(type, content);
+    if (typeof content.execution_count === 'number' && type !== 'execute_result')
+      cell.execution_count = content.execution_count;
+  };
+  const running = kernel.execute(cell.source, requestMetadata(cell), !mayFail, hear);
+  try {
+    const reply = await endOf(running, kernel, signal);
+    if (reply === undefined) {
+      const evalue = 'The run was ended before this cell was, and an interrupt did not end it.';
+      show('error', { ename: 'Interrupted', evalue, traceback: [`Interrupted: ${evalue}`] });
+    }
+    const failed = reply?.status !== 'ok';
+    return { status: failed && signal.aborted ? 'interrupted' : failed ? 'error' : 'ok', lost: false };
+  } catch (error) {
+    if (!(error instanceof KernelLost)) throw error;
+    const { name: ename, message: evalue } = error;
+    show('error', { ename, evalue, traceback: [`${ename}: ${evalue}`] });
+    return { status: signal.aborted ? 'interrupted' : 'error', lost: true };
+  } finally {
+    outputs.finish();
+  }
+}
+
+/** @returns the cell's reply; undefined when an interrupt didn't end it */
+async function endOf(
+  running: Promise<KernelMessage['content']>,
+  kernel: Kernel,
+  signal: AbortSignal,
+): Promise<KernelMessage['content'] | undefined> {
+  let stop = () => {};
+  const gaveUp = new Promise<undefined>((resolve) => {
+    stop = () => {
+      void kernel.interrupt();
+      void sleep(GRACE_MS).then(() => resolve(undefined));
+    };
+  });
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([running, gaveUp]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** A UI of its own keeps in a cell's metadata what kind of SPIN cell it is; any other says so in its first line. */
+function requestMetadata({ id, metadata: { spin } }: Cell): object {
+  return { ...(id !== undefined && { cellId: id }), ...(spin !== undefined && { spin }) };
+}
+
+/** Times as JupyterLab and nbclient keep them, in `metadata.execution`. */
+function noteTime(cell: Cell, { channel, type, date, content }: KernelMessage): void {
+  const event = type === 'status' ? `status.${String(content.execution_state)}` : type;
+  if (!/^(status\.(busy|idle)|execute_input|execute_reply)$/.test(event)) return;
+  const times = (cell.metadata.execution ?? {}) as object;
+  cell.metadata.execution = { ...times, [`${channel}.${event}`]: date };
+}

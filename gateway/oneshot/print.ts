@@ -1,0 +1,54 @@
+import { pathToFileURL } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
+import type { CellResult } from './cells.js';
+import type { Output } from './notebook.js';
+import { textOf } from './outputs.js';
+
+/**
+ * What stands on stdout. `text`: what the cells show, as it comes, as on a terminal; `json`: a line per cell when it has
+ * ended; `urls`: where the executed notebook and the report are, when the run has ended.
+ */
+export const FORMATS = ['text', 'json', 'urls'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** Where a run's results are. */
+export interface Written {
+  readonly notebook: string;
+  /** Undefined when there is none. */
+  readonly report: string | undefined;
+}
+
+export interface Printer {
+  shown(output: Output): void;
+  ended(result: CellResult): void;
+  written(results: Written): void;
+}
+
+/**
+ * @param write takes text for stdout
+ * @param coloured false takes colours out of `text`
+ */
+export function createPrinter(format: Format, write: (text: string) => void, coloured: boolean): Printer {
+  const nothing = { shown: () => {}, ended: () => {}, written: () => {} };
+  switch (format) {
+    case 'text':
+      return {
+        ...nothing,
+        shown: (output) => write(coloured ? textOf(output) : stripVTControlCharacters(textOf(output))),
+      };
+    case 'json':
+      return { ...nothing, ended: (result) => write(`${JSON.stringify(lineOf(result))}\n`) };
+    case 'urls':
+      return {
+        ...nothing,
+        written({ notebook, report }) {
+          for (const path of [notebook, report]) if (path !== undefined) write(`${pathToFileURL(path)}\n`);
+        },
+      };
+  }
+}
+
+function lineOf({ index, cell, status, seconds }: CellResult) {
+  const output = (cell.outputs ?? []).map(textOf).join('');
+  return { index, id: cell.id ?? null, status, duration: seconds, output: stripVTControlCharacters(output) };
+}

@@ -1,0 +1,143 @@
+import { basename, extname } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { cellsToRun, clearOutputs, runCells, type Watcher } from './cells.js';
+import type { GatewayClient } from './client.js';
+import { findKernel, Kernel } from './kernel.js';
+import { type Notebook, printNotebook } from './notebook.js';
+import { injectParameters, type Parameter } from './parameters.js';
+import type { Printer } from './print.js';
+import { RunProblem } from './problem.js';
+import { renderReport } from './report.js';
+import { reportFor } from './source.js';
+
+/** How long a report may take, in milliseconds. */
+const REPORT_MS = 60_000;
+/** The same when a signal ended the run: an engine that stops a container kills after ten seconds. */
+const LAST_REPORT_MS = 3_000;
+
+/** Why a run ended before its notebook did: MAX_DURATION, or a signal. */
+export type Stop = 'time' | 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+export type RunEnd = 'ok' | 'failed' | Stop;
+
+export interface Run {
+  readonly client: GatewayClient;
+  /** Resolves when Jupyter can be asked; rejects when it can't be had. */
+  readonly ready: Promise<void>;
+  /** Changed in place: it becomes the executed one. */
+  readonly notebook: Notebook;
+  readonly parameters: readonly Parameter[];
+  /** The executed notebook's file, absolute. */
+  readonly output: string;
+  /** Where the kernel works, from the folder that Jupyter serves; undefined: there. */
+  readonly folder: string | undefined;
+  /** False leaves the kernel to a Jupyter that ends with this run. */
+  readonly endsKernel: boolean;
+  readonly keepGoing: boolean;
+  /** Aborted with a {@link Stop} as its reason. */
+  readonly signal: AbortSignal;
+  readonly printer: Printer;
+  /** Takes a line about the run's progress. */
+  readonly tell: (line: string) => void;
+}
+
+/**
+ * Runs a notebook and writes it, after every cell and at the end, and its report. A run that is stopped writes what
+ * there is.
+ *
+ * @throws {RunProblem} when it can't begin: then nothing is written
+ */
+export async function runOnce(run: Run): Promise<RunEnd> {
+  const { notebook, output, signal, printer, tell } = run;
+  clearOutputs(notebook);
+  tell('waiting for Jupyter');
+  await orStopped(run.ready, signal);
+  const kernel = signal.aborted ? undefined : await startKernel(run);
+  try {
+    const good = kernel !== undefined && (await execute(run, kernel));
+    await save(run);
+    tell(`notebook: ${output}`);
+    const end: RunEnd = signal.aborted ? (signal.reason as Stop) : good ? 'ok' : 'failed';
+    const limit = end.startsWith('SIG') ? LAST_REPORT_MS : REPORT_MS;
+    // Without a kernel there may be no Jupyter to make one.
+    printer.written({ notebook: output, report: kernel && (await report(run, limit)) });
+    return end;
+  } finally {
+    if (run.endsKernel) await kernel?.shutDown();
+    else kernel?.close();
+  }
+}
+
+/** The notebook gets its parameters, when it is known what language they have to be in. */
+async function startKernel({ client, notebook, parameters, folder }: Run): Promise<Kernel> {
+  const found = await findKernel(client, notebook.metadata.kernelspec?.name);
+  injectParameters(notebook, parameters, found.language);
+  const kernel = await Kernel.start(client, found, folder);
+  notebook.metadata.kernelspec = { ...notebook.metadata.kernelspec, ...found };
+  return kernel;
+}
+
+/** @returns whether every cell that ran did what it should */
+async function execute(run: Run, kernel: Kernel): Promise<boolean> {
+  const { notebook, signal } = run;
+  const languageInfo = await orStopped(kernel.languageInfo(), signal);
+  if (languageInfo === undefined) return false;
+  notebook.metadata.language_info = languageInfo;
+  return runCells(notebook, kernel, { ...run, watcher: createWatcher(run) });
+}
+
+/** @returns undefined when the run is stopped first */
+async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const stopped = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  // What comes of it after that is of no interest any more.
+  work.catch(() => {});
+  return Promise.race([stopped, work]);
+}
+
+function createWatcher(run: Run): Watcher {
+  const { notebook, printer, tell } = run;
+  const cells = cellsToRun(notebook);
+  const name = (index: number) =>
+    `cell ${cells.findIndex((each) => each.index === index) + 1} of ${cells.length}`;
+  return {
+    started: (index) => tell(`${name(index)}: running`),
+    shown: (output) => printer.shown(output),
+    async ended(result) {
+      printer.ended(result);
+      tell(`${name(result.index)}: ${result.status}, ${result.seconds.toFixed(2)} s`);
+      await save(run);
+    },
+  };
+}
+
+/** @throws {RunProblem} when it can't be written */
+async function save({ notebook, output }: Run): Promise<void> {
+  await write(output, printNotebook(notebook));
+}
+
+/** @returns its file; undefined when there is none, which loses no notebook */
+async function report({ client, notebook, output, tell }: Run, limit: number): Promise<string | undefined> {
+  const path = reportFor(output);
+  try {
+    await write(path, await renderReport(client, notebook, basename(output, extname(output)), limit));
+    tell(`report: ${path}`);
+    return path;
+  } catch (error) {
+    if (!(error instanceof RunProblem)) throw error;
+    tell(`There is no report. ${error.message}`);
+    return undefined;
+  }
+}
+
+async function write(path: string, content: string): Promise<void> {
+  try {
+    await writeFileAtomic(path, content);
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unwritable';
+    throw new RunProblem('settings', `${path} can't be written (${code}). Choose another with --output.`, {
+      cause,
+    });
+  }
+}

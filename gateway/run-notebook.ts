@@ -1,0 +1,136 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { loadRun } from './config/load.js';
+import type { Config, NotebookPlace } from './config.js';
+import { createLog } from './log.js';
+import { type Gateway, startGateway } from './main.js';
+import { GatewayClient } from './oneshot/client.js';
+import { parseNotebook } from './oneshot/notebook.js';
+import { parseParameter } from './oneshot/parameters.js';
+import { createPrinter, type Format } from './oneshot/print.js';
+import { RunProblem } from './oneshot/problem.js';
+import { type RunEnd, runOnce, type Stop } from './oneshot/run.js';
+import { outputFor, readNotebook } from './oneshot/source.js';
+import { fixedUpstream, probe } from './proxy/upstream.js';
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const satisfies readonly Stop[];
+
+export interface RunRequest {
+  /** Path or URL; undefined: NOTEBOOK_URL. */
+  readonly notebook: string | undefined;
+  /** `name=value` each. */
+  readonly parameters: readonly string[];
+  /** The executed notebook's file; undefined: beside its source. */
+  readonly output: string | undefined;
+  readonly format: Format;
+  /** Goes on after a cell that failed. */
+  readonly keepGoing: boolean;
+}
+
+/**
+ * Runs a notebook once, as a client of a gateway that serves nobody else: on a socket in a folder that only this user
+ * can enter, for as long as the run takes. So a cell's way is the one that it has in a browser.
+ *
+ * @throws {ConfigError} for what is wrong in the settings
+ * @throws {RunProblem} for a notebook that can't be run
+ */
+export async function runNotebook(request: RunRequest, environment: NodeJS.ProcessEnv): Promise<RunEnd> {
+  const stop = new AbortController();
+  const handlers = SIGNALS.map((name) => [name, () => stop.abort(name)] as const);
+  for (const [name, handler] of handlers) process.on(name, handler);
+  const folder = await mkdtemp(join(tmpdir(), 'spin-run-'));
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const { config, notes, run } = await loadRun(environment, join(folder, 'gateway.sock'), request.notebook);
+    if (run.limit !== undefined) {
+      const left = Math.max(0, run.limit - process.uptime() * 1000);
+      timer = setTimeout(() => stop.abort('time' satisfies Stop), left);
+    }
+    notes.forEach(tell);
+    // The only client knows when its cells are done: nothing is left to wait for.
+    const own = { ...config, home: { ...config.home, sessions: folder }, drainMs: 0 };
+    return await runBehindGateway(request, own, run.notebook, stop.signal);
+  } finally {
+    clearTimeout(timer);
+    for (const [name, handler] of handlers) process.off(name, handler);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function runBehindGateway(
+  request: RunRequest,
+  config: Config,
+  place: NotebookPlace,
+  signal: AbortSignal,
+): Promise<RunEnd> {
+  const { listen, token, upstream } = config;
+  if (listen.kind !== 'unix') throw new Error('a run listens on a unix socket');
+  const output = outputFor(place, request.output);
+  checkWritable(dirname(output));
+  const parameters = request.parameters.map(parseParameter);
+  const notebook = parseNotebook(await readNotebook(place));
+  const log = createLog('warn');
+  const gateway = await startGateway(config, log, tell);
+  const basePath = upstream.kind === 'embedded' ? '' : fixedUpstream(upstream).basePath;
+  // A reader that has seen enough (`| head`) ends no run.
+  process.stdout.on('error', () => {});
+  try {
+    return await runOnce({
+      client: new GatewayClient({ socket: listen.path, token, basePath }),
+      ready: readiness(gateway, config),
+      notebook,
+      parameters,
+      output,
+      folder: kernelFolder(place, config),
+      endsKernel: upstream.kind !== 'embedded',
+      keepGoing: request.keepGoing,
+      signal,
+      printer: createPrinter(request.format, (text) => process.stdout.write(text), process.stdout.isTTY),
+      tell,
+    });
+  } finally {
+    // Its Jupyter warns that it was told to stop.
+    log.level = 'error';
+    await gateway.close();
+  }
+}
+
+async function readiness(gateway: Gateway, { upstream }: Config): Promise<void> {
+  await Promise.race([gateway.ready, gateway.failed]);
+  if (upstream.kind === 'embedded' || (await probe(fixedUpstream(upstream)))) return;
+  throw new RunProblem('jupyter', 'No Jupyter answers at SPIN_UPSTREAM, or it refuses SPIN_UPSTREAM_TOKEN.');
+}
+
+/**
+ * The notebook's own folder, where its data lies, from the one that the embedded Jupyter serves. Another Jupyter has
+ * other folders; and where Jupyter has a user of its own, the folder has to be open to everybody.
+ */
+function kernelFolder(place: NotebookPlace, { home, upstream }: Config): string | undefined {
+  if (place.kind !== 'file' || upstream.kind !== 'embedded') return undefined;
+  const folder = dirname(place.path);
+  if (process.geteuid?.() !== 0 || isOpen(folder)) return relative(home.notebooks, folder);
+  tell(`The kernel works in ${home.notebooks}: ${folder} is closed to the user that Jupyter runs as.`);
+  return undefined;
+}
+
+function isOpen(folder: string): boolean {
+  if ((statSync(folder).mode & 0o001) === 0) return false;
+  return dirname(folder) === folder || isOpen(dirname(folder));
+}
+
+function checkWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch {
+    throw new RunProblem(
+      'settings',
+      `The folder ${folder} can't be written. Choose another file with --output.`,
+    );
+  }
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

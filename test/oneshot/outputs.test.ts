@@ -1,0 +1,61 @@
+import t from 'tap';
+import { newCodeCell, parseNotebook } from '../../gateway/oneshot/notebook.js';
+import { CellOutputs, type Displays, textOf } from '../../gateway/oneshot/outputs.js';
+
+function begin(displays: Displays = new Map()) {
+  const notebook = parseNotebook('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}');
+  const cell = newCodeCell(notebook, '', []);
+  const outputs = new CellOutputs(cell, displays);
+  const shows = (text: string, display_id?: string) => ({
+    data: { 'text/plain': text },
+    metadata: {},
+    transient: display_id === undefined ? {} : { display_id },
+  });
+  const print = (text: string, name = 'stdout') => outputs.add('stream', { name, text });
+  return { cell, outputs, shows, print };
+}
+
+t.test('streams merge while nothing stands between them', async (t) => {
+  const { cell, outputs, shows, print } = begin();
+  print('a');
+  print('b\n');
+  print('no', 'stderr');
+  print('c\n');
+  outputs.add('display_data', shows('shown'));
+  print('d\n');
+  const texts = ['ab\n', 'no', 'c\n', 'shown\n', 'd\n'];
+  t.same(cell.outputs?.map(textOf), texts);
+});
+
+t.test('what a progress bar writes over is gone at the end', async (t) => {
+  const { cell, outputs, print } = begin();
+  for (const text of ['first\r', 'second\r', 'third\n', 'windows\r\n', 'abx\x08c\n', 'stays\r']) print(text);
+  outputs.finish();
+  t.same(cell.outputs?.map(textOf), ['third\nwindows\nabc\nstays\r']);
+});
+
+t.test('an update reaches every display of its id, also in an earlier cell', async (t) => {
+  const displays: Displays = new Map();
+  const first = begin(displays);
+  const second = begin(displays);
+  first.outputs.add('display_data', first.shows('1', 'x'));
+  first.outputs.add('display_data', first.shows('other', 'y'));
+  second.outputs.add('execute_result', { execution_count: 2, ...second.shows('2', 'x') });
+  second.outputs.add('update_display_data', second.shows('3', 'x'));
+  second.outputs.add('update_display_data', second.shows('4', 'nobody'));
+  t.same(first.cell.outputs?.map(textOf), ['3\n', 'other\n']);
+  t.match(second.cell.outputs, [{ output_type: 'execute_result', execution_count: 2 }]);
+  t.notOk(JSON.stringify(second.cell).includes('transient'));
+});
+
+t.test('clear_output clears at once, or with the next output', async (t) => {
+  const { cell, outputs, print } = begin();
+  print('1');
+  outputs.add('clear_output', { wait: false });
+  t.same(cell.outputs, []);
+  print('2');
+  outputs.add('clear_output', { wait: true });
+  t.same(cell.outputs?.map(textOf), ['2']);
+  print('3');
+  t.same(cell.outputs?.map(textOf), ['3']);
+});
