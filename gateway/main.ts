@@ -9,6 +9,7 @@ import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
 import { createAskLiving } from './channel/living.js';
 import { Sessions } from './channel/sessions.js';
+import { stampLayout } from './config/layout.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
 import { openCatalogue } from './connections/catalogue.js';
@@ -59,6 +60,7 @@ export interface Gateway {
  */
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
+  await stampLayout(config.home);
   const metrics = new Metrics(version());
   // The SDK is loaded only where it is used.
   const tracing = config.tracing ? (await import('./otlp.js')).openOtlp(version(), log) : NO_TRACING;

@@ -83,6 +83,17 @@ t.test('an add-on that can not be loaded is a wrong setting too', async (t) => {
   t.match(await run([], env), { status: 78, stdout: '', stderr: /mine\.mjs/ });
 });
 
+t.test(
+  'a SPIN_HOME that a newer version wrote is refused with exit status 78, by every command',
+  async (t) => {
+    const env = { SPIN_HOME: t.testdir({ var: { layout: '999\n' } }), SPIN_TOKEN: TOKEN, SPIN_PORT: '0' };
+    for (const args of [[], ['login-url']]) {
+      t.match(await run(args, env), { status: 78, stdout: '', stderr: /SPIN_HOME: .* newer version/ });
+    }
+    t.same(await readdir(`${env.SPIN_HOME}/var`), ['layout']);
+  },
+);
+
 t.test('connections test says which connections there are, or that there are none', async (t) => {
   const file = 'connections:\n  prod: { type: prometheus, url: "http://127.0.0.1:9" }\n';
   const homes = t.testdir({ one: { etc: { 'connections.yaml': file } }, none: {} });

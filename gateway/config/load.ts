@@ -7,6 +7,7 @@ import type { Config, Listen, RunSetting, TlsSetting, UpstreamSetting } from '..
 import { type Home, homeAt } from '../home.js';
 import { readAcme } from './acme.js';
 import { chooseHome } from './choose-home.js';
+import { checkLayout } from './layout.js';
 import { refuseUnknownNames } from './names.js';
 import { Mistake, Problems } from './problems.js';
 import { checkMode, readRun } from './run.js';
@@ -84,6 +85,7 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
 
   const home = problems.try('SPIN_HOME', () => chooseHome(env));
   const paths = homeAt(home?.path ?? '/');
+  if (home) problems.try('SPIN_HOME', () => checkLayout(paths));
   const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);
   const given = problems.try('SPIN_TOKEN', () => readToken(env, loopback));

@@ -27,7 +27,8 @@ const advice =
   'Notebook code can read the credentials of the gateway (SPIN_TOKEN, connections, everything under ' +
   'SPIN_HOME/var), because both run as the same user';
 const remedy =
-  'For anything shared start the gateway as root, or run Jupyter in a container of its own and set SPIN_UPSTREAM.';
+  'For anything shared run Jupyter in a container of its own and set SPIN_UPSTREAM (docker/compose.front.yml); ' +
+  'outside of containers it is enough to start the gateway as root.';
 
 /** Finds out, by trying, whether Jupyter can get a user of its own. */
 export async function findIsolation(): Promise<Isolation> {
@@ -42,8 +43,9 @@ export async function findIsolation(): Promise<Isolation> {
 
 /** @returns why not; undefined when it can be done */
 async function tryAs(user: UserId): Promise<string | undefined> {
-  const child = spawn('/bin/sh', ['-c', 'exit 0'], { ...user, stdio: 'ignore', cwd: '/' });
   try {
+    // Node.js throws EPERM at once, and tells of other failures by an event.
+    const child = spawn('/bin/sh', ['-c', 'exit 0'], { ...user, stdio: 'ignore', cwd: '/' });
     await once(child, 'exit');
     return undefined;
   } catch (error) {

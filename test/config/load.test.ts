@@ -43,7 +43,7 @@ t.test('a kept token that others can read becomes private again', async (t) => {
 });
 
 t.test('only var/ must be writable, as in an image with a volume', async (t) => {
-  // Root writes here too: for root it is test/image that has a read-only SPIN_HOME.
+  // Root writes here too: for root it is test/deploy that has a read-only SPIN_HOME.
   const closed = mkdtempSync(join(tmpdir(), 'spin-test-'));
   t.teardown(() => {
     chmodSync(closed, 0o755);

@@ -73,9 +73,9 @@ async function moduleAround(version: string, { module, version: published }: Sta
   const { GoMod } = await download(module, version);
   const { Go, Replace } = JSON.parse(await go(['mod', 'edit', '-json', GoMod])) as {
     Go: string;
-    Replace: { Old: { Path: string }; New: { Path: string; Version?: string } }[];
+    Replace: { Old: { Path: string }; New: { Path: string; Version?: string } }[] | null;
   };
-  const replaced = Replace.map(({ Old, New }) =>
+  const replaced = (Replace ?? []).map(({ Old, New }) =>
     New.Version === undefined
       ? `replace ${Old.Path} => ${Old.Path} ${published}`
       : `replace ${Old.Path} => ${New.Path} ${New.Version}`,

@@ -135,7 +135,8 @@ function program(t: Test, name: string, args: readonly string[], env: Readonly<R
   }
   child.on('error', (error) => t.fail(error));
   t.teardown(async () => {
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
+    // Asked, not killed: nginx takes its workers along, and they would keep the pipes open.
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGTERM'))
       await once(child, 'exit');
   });
   return {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import { ask, cookieFrom, postForm } from '../support/ask.js';
 import { connect, execute } from '../support/client.js';
@@ -10,6 +11,7 @@ t.setTimeout(900_000);
 
 const FULL = 'spin-runtime';
 const GATEWAY = 'spin-runtime-gateway';
+const NEXT = `spin-runtime-next-${process.pid}`;
 const TOKEN = 'image-test-token-0123456789';
 const START_MS = 120_000;
 const SPIN = [`--env=SPIN_TOKEN=${TOKEN}`, '--env=API_KEY=canary-value-5512'];
@@ -35,6 +37,12 @@ async function started(id: string): Promise<string> {
     throw new Error(`${error.message}\n${await logOf(id)}`);
   });
   return origin;
+}
+
+/** A Dockerfile of the next release, as far as a volume is concerned: all the same with another number. */
+async function nextRelease(t: Test): Promise<string> {
+  const number = `RUN sed -i 's/"version": "[^"]*"/"version": "99.0.0"/' /opt/spin/lib/spin-runtime/package.json`;
+  return `${t.testdir({ Dockerfile: `FROM ${FULL}\nUSER 0\n${number}\nUSER 10001:10001\n` })}/Dockerfile`;
 }
 
 /** The authority that people have told their browsers to trust; a certificate for a new host name is another. */
@@ -71,7 +79,31 @@ t.test('the image with its Jupyter', async (t) => {
   });
 
   t.test('says at start that notebook code can read the credentials (S18)', async (t) => {
-    t.match(await logOf(id), /Notebook code can read the credentials of the gateway/);
+    t.match(await logOf(id), /Notebook code can read the credentials of the gateway.*compose\.front\.yml/);
+  });
+
+  t.test('its labels say what it is, with the version of the package', async (t) => {
+    const labels = JSON.parse(await podman('image', 'inspect', '--format', '{{json .Labels}}', FULL));
+    const { version, license, description } = JSON.parse(await readFile('package.json', 'utf8'));
+    const image = 'org.opencontainers.image';
+    t.match(labels, {
+      [`${image}.title`]: 'SPIN Runtime',
+      [`${image}.version`]: version,
+      [`${image}.licenses`]: license,
+      [`${image}.description`]: description,
+    });
+  });
+
+  t.test('collects what cells leave behind: no zombie stays', async (t) => {
+    const client = connect({ origin, token: TOKEN });
+    t.teardown(() => client.close());
+    const kernel = await client.kernels.startNew();
+    const { stdout } = await execute(kernel, ORPHAN);
+    const orphan = stdout.trim();
+    t.match(orphan, /^\d+$/);
+    const there = 'fs.existsSync("/proc/" + process.argv[1])';
+    await until(async () => (await podman('exec', id, 'node', '-p', there, orphan)) === 'false');
+    await kernel.shutdown();
   });
 
   let cookie = '';
@@ -113,9 +145,12 @@ t.test('the image with its Jupyter', async (t) => {
   });
 
   t.test(
-    'a new container with the same volume keeps authority, sessions, notebooks and packages',
+    'a container of another release with the same volume keeps authority, sessions, notebooks and packages',
     async (t) => {
-      const next = await start(t, FULL, '--publish=127.0.0.1::8888', `--volume=${volume}:/opt/spin/var`);
+      // An upgrade: another image, whatever its release is called.
+      await podman('build', '--quiet', '--format=docker', '--tag', NEXT, '--file', await nextRelease(t), '.');
+      t.teardown(() => podman('rmi', '--force', NEXT));
+      const next = await start(t, NEXT, '--publish=127.0.0.1::8888', `--volume=${volume}:/opt/spin/var`);
       const origin = await started(next);
       t.equal(await authority(next), trusted);
       t.equal((await ask(`${origin}/api/contents/kept.txt`, { headers: { cookie } })).status, 200);
@@ -125,6 +160,37 @@ t.test('the image with its Jupyter', async (t) => {
       t.match(await execute(kernel, 'import spinprobe; print(spinprobe.__version__)'), { stdout: '1.0\n' });
     },
   );
+
+  t.test('refuses a volume that a newer release wrote, and leaves it alone', async (t) => {
+    const mount = `--volume=${volume}:/opt/spin/var`;
+    await podman('run', '--rm', '--entrypoint=sh', mount, FULL, '-c', 'echo 999 >/opt/spin/var/layout');
+    const refused = await podman('run', '--rm', ...HARDENED, ...SPIN, mount, FULL).catch((error) => error);
+    t.match(refused, { code: 78, stderr: /SPIN_HOME: \/opt\/spin\/var was written by a newer version/ });
+  });
+
+  t.test('started as root it gives Jupyter a user of its own, where it may (S18)', async (t) => {
+    const allowed = ['SETUID', 'SETGID', 'CHOWN', 'FOWNER', 'DAC_OVERRIDE', 'KILL'].map(
+      (name) => `--cap-add=${name}`,
+    );
+    const id = await start(t, FULL, '--user=0', ...allowed, '--publish=127.0.0.1::8888');
+    const client = connect({ origin: await started(id), token: TOKEN });
+    t.teardown(() => client.close());
+    const kernel = await client.kernels.startNew();
+    t.match(await execute(kernel, '%%shell\nid -u; ls /opt/spin/var/tls'), {
+      stdout: '60888\n',
+      stderr: /Permission denied/,
+    });
+    t.notMatch(await logOf(id), /Notebook code can read/);
+  });
+
+  t.test('as root without rights it says so and goes on', async (t) => {
+    const id = await start(t, FULL, '--user=0', '--publish=127.0.0.1::8888');
+    await started(id);
+    t.match(
+      await logOf(id),
+      /Notebook code can read the credentials.*this root user may not become another one/,
+    );
+  });
 
   t.test('starts without any network, as any user number', async (t) => {
     const alone = await start(t, FULL, '--network=none', '--user=1234567', '--passwd=false');
@@ -173,6 +239,12 @@ t.test('the gateway-only image in front of a Jupyter that runs already', async (
   t.ok(bytes < 200_000_000, `${Math.round(bytes / 1e6)} MB`);
   t.equal(await stop(id), '0');
 });
+
+/** Leaves a process to process 1 that ends at once. */
+const ORPHAN = `
+import subprocess
+print(subprocess.run(["sh", "-c", "sleep 0.1 & echo $!"], capture_output=True, text=True).stdout)
+`;
 
 /** Writes a wheel with one module: no index is needed. */
 const WHEEL = `
