@@ -102,9 +102,15 @@ t.test(
     const client = connect({ origin: `http://127.0.0.1:${port}`, token: TOKEN });
     t.teardown(() => client.close());
     const kernel = await client.kernels.startNew();
-    t.match(await execute(kernel, '%%shell\nid -u; touch kept.txt && echo kept; env | grep -c SPIN_'), {
-      stdout: '10002\nkept\n0\n',
-    });
+    t.match(
+      await execute(
+        kernel,
+        '%%shell\nid -u; touch kept.txt && echo kept; env | grep -cE "SPIN_(TOKEN|UPSTREAM)"',
+      ),
+      {
+        stdout: '10002\nkept\n0\n',
+      },
+    );
     await podman('stop', '--time=30', id);
     t.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', id), '0', 'it ends by itself');
   },
