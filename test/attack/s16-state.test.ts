@@ -28,6 +28,7 @@ t.test('S16: every file that a running gateway keeps is its own alone', async (t
     if (entry.isFile()) files.push(path.slice(root.length));
   }
   t.same(files.sort(), [
+    '/var/layout',
     '/var/sessions/revoked.json',
     '/var/tls/ca-key.pem',
     '/var/tls/ca.pem',

@@ -41,7 +41,9 @@ export async function startFakeKernel(
   const requests: IncomingMessage[] = [];
   const http = createServer((_req, res) => {
     res.setHeader('content-type', 'application/json');
-    res.end(JSON.stringify({ name: 'python3', spec: { language: 'python' } }));
+    // A kernel's name, and the list of specs, which says what that name is.
+    const kernelspecs = { python3: { spec: { language: 'python' } } };
+    res.end(JSON.stringify({ name: 'python3', kernelspecs }));
   });
   const server = new WebSocketServer({
     server: http,

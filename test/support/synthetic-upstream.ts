@@ -38,6 +38,8 @@ export const SMALL = 1024;
 /** Messages are written to the socket in batches of about this size, so that the upstream is not what is measured. */
 const BATCH_BYTES = 128 * 1024;
 
+const KERNELSPECS = { python3: { spec: { language: 'python' } } };
+
 const CHANNELS = /^\/api\/kernels\/([^/?]+)\/channels(?:\?|$)/;
 
 export async function startSyntheticUpstream(pair?: KeyPair): Promise<SyntheticUpstream> {
@@ -97,7 +99,7 @@ const answer: RequestListener = (req, res) => {
   const kernel = /^\/api\/kernels\/([^/]+)$/.exec(pathname)?.[1];
   const body = JSON.stringify(
     kernel === undefined
-      ? { started: '2025-01-01T00:00:00Z', kernels: 1, connections: 1, spec: { language: 'python' } }
+      ? { started: '2025-01-01T00:00:00Z', kernels: 1, connections: 1, kernelspecs: KERNELSPECS }
       : { id: kernel, name: 'python3' },
   );
   res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
