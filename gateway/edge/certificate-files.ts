@@ -1,7 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Log } from '../log.js';
-import { type Certificates, type KeyPair, secureContext } from './tls.js';
+import type { Certificates } from './shown-certificate.js';
+import { type KeyPair, secureContext } from './tls.js';
 
 /** A certificate or key file that can't be used: names the variable and what would be right; holds no key. */
 export class CertificateError extends Error {

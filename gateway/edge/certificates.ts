@@ -3,7 +3,7 @@ import type { Log } from '../log.js';
 import { openCertificateFiles } from './certificate-files.js';
 import { certificateNames } from './certificate-names.js';
 import { openLocalCertificates } from './local-ca.js';
-import type { Certificates } from './tls.js';
+import type { Certificates } from './shown-certificate.js';
 
 /**
  * Opens the PEM files of SPIN_TLS_CERT and SPIN_TLS_KEY, or the local CA's leaf.

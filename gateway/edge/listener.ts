@@ -14,7 +14,8 @@ import { framingFault } from './framing.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
 import { type Preamble, readPreamble } from './preamble.js';
-import { alpnProtocols, type Certificates, secureContext } from './tls.js';
+import type { Certificates } from './shown-certificate.js';
+import { alpnProtocols, secureContext } from './tls.js';
 import { removeStaleSocket } from './unix-socket.js';
 
 /** What takes a request once it has been parsed, and owns its socket's further life. */

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Log } from '../log.js';
 import { writeState } from '../state.js';
 import { type CertificateNames, tidy } from './certificate-names.js';
-import type { Certificates, KeyPair } from './tls.js';
+import type { Certificates } from './shown-certificate.js';
+import type { KeyPair } from './tls.js';
 import { isFor, makeCertificate, permits } from './x509.js';
 
 const day = 86_400_000;

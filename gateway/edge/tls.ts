@@ -1,24 +1,10 @@
 import { constants, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import type { Challenges } from './challenges.js';
 
 /** A certificate chain (leaf first) and the leaf's key, both PEM. */
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;
-}
-
-/** The certificate that the listener shows, and its successors. */
-export interface Certificates {
-  current(): KeyPair;
-  /** @param listener called with every new pair; connections that exist keep theirs */
-  onChange(listener: (pair: KeyPair) => void): void;
-  /** Proofs for a certificate authority; undefined where none ever asks for one. */
-  readonly challenges?: Challenges;
-  /** Looks for a new pair now, as it is done every few seconds. Never rejects. */
-  look(): Promise<void>;
-  /** Ends the watching or renewing. */
-  close(): void;
 }
 
 /** When the leaf ends, in seconds since 1970. */
