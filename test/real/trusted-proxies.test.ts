@@ -44,7 +44,9 @@ for (const front of trusted) {
     const { get, origin } = await behind(t, front, ['127.0.0.1']);
     const answer = await get('https');
     t.equal(answer.status, 200);
-    t.same(answer.echo.client, {
+    const { request, ...client } = answer.echo.client;
+    t.match(request, /^[\da-f-]{36}$/);
+    t.same(client, {
       address: browser,
       secure: true,
       authority: new URL(origin).host,
