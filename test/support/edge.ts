@@ -180,7 +180,13 @@ export interface Answer {
   readonly body: string;
   /** The echo: what the edge made of the request. */
   readonly echo: {
-    readonly client: { address: string; secure: boolean; authority: string; origin: string };
+    readonly client: {
+      request: string;
+      address: string;
+      secure: boolean;
+      authority: string;
+      origin: string;
+    };
     readonly target: { path: string; query: string };
   };
   /** Code of a refusal. */
