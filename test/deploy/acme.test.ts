@@ -15,7 +15,7 @@ const program = fileURLToPath(new URL('../../gateway/cli.js', import.meta.url));
 const NAME = 'jupyter.example.com';
 const HMAC = 'zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W';
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 /** What the page tells people to set. */
 async function pageSettings(): Promise<Record<string, string>> {

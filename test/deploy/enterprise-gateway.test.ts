@@ -7,7 +7,7 @@ import { startStockJupyter } from '../support/jupyter.js';
 import { openRawClient, startKernel } from '../support/raw-client.js';
 import { startSlowService } from '../support/slow-service.js';
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 const VALUE = 'a-value-of-the-runtime-4711';
 

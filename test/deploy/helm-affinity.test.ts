@@ -13,6 +13,9 @@ import { freePort } from '../support/free-port.js';
 import { blocksOf } from '../support/page.js';
 import { until } from '../support/until.js';
 
+// Helm is compiled at its first use.
+t.setTimeout(900_000);
+
 const CHART = fileURLToPath(new URL('../../../docker/kubernetes/', import.meta.url));
 const annotations = z.looseObject({ annotations: z.record(z.string(), z.string()) });
 
