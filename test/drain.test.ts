@@ -46,7 +46,7 @@ async function startWithKernel(t: Test, drainMs: number, catalogue = '{}') {
     connections: { file: home.connections, required: true },
   });
   const id = await startKernel(gateway);
-  return { gateway, connect: () => openRawClient(gateway, id, 'v1') };
+  return { gateway, id, connect: () => openRawClient(gateway, id, 'v1') };
 }
 
 const sendCell = (client: RawClient, code: string) =>
@@ -101,6 +101,33 @@ t.test('brokered cells get their results, also one whose client has left', async
   await ended;
   const asked = await fetch(`${jupyter.url}/api/kernels/${other}?token=${jupyter.token}`);
   t.match(await asked.json(), { execution_state: 'idle' });
+});
+
+t.test('brokered cells that take too long fail, rather than leave their kernels waiting', async (t) => {
+  const service = await startSlowService();
+  t.teardown(() => service.close());
+  const slow = `{slow: {type: prometheus, url: "${service.url}"}}`;
+  const { gateway, id, connect } = await startWithKernel(t, 3_000, slow);
+  const other = await startKernel(gateway);
+  const [stays, leaves] = await Promise.all([connect(), openRawClient(gateway, other, 'v1')]);
+  const goodbye = closed(stays.socket);
+  const first = service.asked();
+  const seen = sendCell(stays, '%%prometheus\nup');
+  const { left } = await first;
+  const second = service.asked();
+  sendCell(leaves, '%%prometheus\nup');
+  await second;
+  const ended = gateway.close();
+  // In the middle of the drain.
+  leaves.close();
+  t.match(await stays.answer(seen), { status: 'error', reply: { evalue: /was restarted in the middle/ } });
+  await left;
+  t.same(await goodbye, GOODBYE);
+  await ended;
+  for (const kernel of [id, other]) {
+    const asked = await fetch(`${jupyter.url}/api/kernels/${kernel}?token=${jupyter.token}`);
+    t.match(await asked.json(), { execution_state: 'idle' }, 'its kernel is free');
+  }
 });
 
 t.test('cells that go on are left to the kernel when the time is over', async (t) => {

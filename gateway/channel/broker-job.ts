@@ -65,6 +65,11 @@ export class BrokerJob {
     return json;
   }
 
+  /** Ends the request with an error that the kernel gets. */
+  giveUp(): void {
+    this.#cancelled.abort(new GatewayEnds());
+  }
+
   /** Ends the request and whatever it started at the service. */
   cancel(): void {
     clearTimeout(this.#timeLimit);
@@ -121,7 +126,7 @@ export class BrokerJob {
 
   #sentenceOf(error: unknown): string {
     const reason: unknown = this.#cancelled.signal.reason;
-    if (reason instanceof TookTooLong) return reason.message;
+    if (reason instanceof TookTooLong || reason instanceof GatewayEnds) return reason.message;
     if (error instanceof Error && error.name === 'CellError') return error.message;
     if (!this.#cancelled.signal.aborted) this.#tell.fault(faultOf(error));
     return FAULT;
@@ -137,6 +142,12 @@ export class BrokerJob {
 class TookTooLong extends Error {
   constructor(seconds: number) {
     super(`The service took longer than ${seconds} s. Ask for less, or allow more with --timeout.`);
+  }
+}
+
+class GatewayEnds extends Error {
+  constructor() {
+    super('The gateway was restarted in the middle of this cell. Run it again.');
   }
 }
 

@@ -100,6 +100,11 @@ export class Broker {
     if (this.#running.delete(executeRequestId) && !this.some) this.#parts.onBrokered();
   }
 
+  /** The gateway ends: each cell is told so by the next answer. */
+  giveUp(): void {
+    for (const { job } of this.#running.values()) job.giveUp();
+  }
+
   /** The kernel restarted, or nobody is left to answer. */
   close(): void {
     for (const id of [...this.#running.keys()]) this.ended(id);

@@ -134,6 +134,11 @@ export class Channel {
     return this.#drain.over;
   }
 
+  /** The gateway ends: brokered cells get an error, for their kernels would wait for ever. */
+  giveUp(): void {
+    this.#broker.giveUp();
+  }
+
   /** The sockets are gone. */
   close(): void {
     this.#unsubscribe();

@@ -54,7 +54,7 @@ export async function connectChannel(
   if (left !== undefined && (left.protocol === '' || offered.some((name) => name === left.protocol))) {
     const client = accept(req, socket, head, acceptedAs(left.protocol));
     if (client) {
-      options.open.add(client, 'kernel', { settled: left.settled, session: principal.session });
+      options.open.add(client, 'kernel', { work: left, session: principal.session });
       left.attach(client);
     }
     return;
@@ -80,7 +80,7 @@ export async function connectChannel(
     client = accept(req, socket, head, acceptedAs(upstream.protocol));
     if (client) {
       const conversation = new Conversation(options, kernelId, admission, upstream);
-      options.open.add(client, 'kernel', { settled: conversation.settled, session: principal.session });
+      options.open.add(client, 'kernel', { work: conversation, session: principal.session });
       claim?.hold(conversation);
       conversation.attach(client);
     } else upstream.terminate();

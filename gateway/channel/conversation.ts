@@ -6,7 +6,7 @@ import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { closeLike, sender } from '../proxy/legs.js';
-import type { OpenSockets, Settled } from '../proxy/open-sockets.js';
+import type { OpenSockets, Work } from '../proxy/open-sockets.js';
 import type { Tracing } from '../tracing.js';
 import { Channel } from './channel.js';
 import { V1_PROTOCOL } from './codec.js';
@@ -43,7 +43,7 @@ export interface ConversationOptions {
  * cell (a closed lid, a reload), the upstream stays open: a kernel that waits for an answer waits for ever. A client
  * that comes back with the same session is joined to it and gets what it has missed.
  */
-export class Conversation {
+export class Conversation implements Work {
   readonly #upstream: WebSocket;
   readonly #channel: Channel;
   readonly #options: ConversationOptions;
@@ -106,7 +106,13 @@ export class Conversation {
     return this.#client === undefined && this.#upstream.readyState === this.#upstream.OPEN;
   }
 
-  readonly settled: Settled = () => this.#channel.drained();
+  settled(): Promise<void> {
+    return this.#channel.drained();
+  }
+
+  giveUp(): void {
+    this.#channel.giveUp();
+  }
 
   /** Told when nobody can be joined to it any more. */
   onEnd(listener: () => void): void {
@@ -143,7 +149,7 @@ export class Conversation {
       return;
     }
     this.#options.log.info(this.#who, 'a client left in the middle of a brokered cell, which goes on');
-    this.#options.open.add(this.#upstream, 'left', { settled: this.settled });
+    this.#options.open.add(this.#upstream, 'left', { work: this });
     this.#upstream.resume();
   }
 

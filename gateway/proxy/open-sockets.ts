@@ -1,24 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 
-/** Resolves when nothing runs any more that the other end of a websocket waits for. */
-export type Settled = () => Promise<void>;
+/** What the other end of a websocket waits for. */
+export interface Work {
+  /** Resolves when nothing of it runs any more. */
+  settled(): Promise<void>;
+  /** Ends what only this gateway can end, in order: it would wait for ever. */
+  giveUp(): void;
+}
 
-const AT_ONCE: Settled = async () => {};
+const NONE: Work = { settled: async () => {}, giveUp() {} };
+
+/** How long (ms) whoever is told to give up has for it: a kernel that waits for an answer asks twice a second. */
+const GIVE_UP_MS = 1_000;
 
 /** Whose: a client's with a kernel, a client's that passes unread, or a kernel's whose client has left. */
 export type SocketKind = 'kernel' | 'tunnel' | 'left';
 
 export interface SocketOptions {
   /** Default: it may be closed at any time. */
-  readonly settled?: Settled;
+  readonly work?: Work;
   /** The cookie's session that it was opened with: it ends with it. */
   readonly session?: string | undefined;
 }
 
 interface Open {
   readonly kind: SocketKind;
-  readonly settled: Settled;
+  readonly work: Work;
   readonly session: string | undefined;
 }
 
@@ -33,13 +41,13 @@ export class OpenSockets {
     this.#isEnded = isEnded;
   }
 
-  add(socket: WebSocket, kind: SocketKind, { settled = AT_ONCE, session }: SocketOptions = {}): void {
+  add(socket: WebSocket, kind: SocketKind, { work = NONE, session }: SocketOptions = {}): void {
     // Whoever asked on a connection that was there already comes too late.
-    if (this.#ending) {
+    if (this.#ending && kind !== 'left') {
       bye(socket);
       return;
     }
-    this.#open.set(socket, { kind, settled, session });
+    this.#open.set(socket, { kind, work, session });
     socket.once('close', () => this.#open.delete(socket));
     // Opening took time: its session may have ended meanwhile.
     if (session !== undefined && this.#hasEnded(session)) logOut(socket);
@@ -74,14 +82,29 @@ export class OpenSockets {
    */
   async drain(limitMs: number): Promise<void> {
     this.#ending = true;
+    const last = Math.min(GIVE_UP_MS, limitMs / 2);
+    await this.#settle(limitMs - last);
+    for (const { work } of this.#open.values()) work.giveUp();
+    await this.#settle(last);
+    for (const socket of this.#open.keys()) this.#dismiss(socket);
+  }
+
+  async #settle(limitMs: number): Promise<void> {
     const over = new AbortController();
     const limit = sleep(limitMs, undefined, { signal: over.signal }).catch(() => {});
-    await Promise.all(
-      [...this.#open].map(([socket, { settled }]) =>
-        Promise.race([settled(), limit]).then(() => bye(socket)),
-      ),
-    );
+    await Promise.race([this.#allSettled(), limit]);
     over.abort();
+  }
+
+  async #allSettled(): Promise<void> {
+    const settled = ([socket, { work }]: [WebSocket, Open]) =>
+      work.settled().then(() => this.#dismiss(socket));
+    // Again: a client that leaves in the middle of a brokered cell leaves its kernel's socket.
+    while (this.#open.size > 0) await Promise.all([...this.#open].map(settled));
+  }
+
+  #dismiss(socket: WebSocket): void {
+    if (this.#open.delete(socket)) bye(socket);
   }
 }
 
