@@ -24,10 +24,11 @@ const hopByHop: ReadonlySet<string> = new Set([
 
 /**
  * What a client may not tell Jupyter: who it is, where it comes from, and which path it really meant. `tailscale serve` says
- * who the person is (https://tailscale.com/s/serve-headers); whoever comes another way can say the same.
+ * who the person is (https://tailscale.com/s/serve-headers), so does Cloudflare Access; whoever comes another way can say
+ * the same.
  */
 const forgeable =
-  /^(?:authorization|host|forwarded|x-forwarded(?:-.*)?|x-(?:real|client|cluster-client|original|envoy-external)-.*|x-scheme|true-client-ip|cf-connecting-ip|fastly-client-ip|tailscale-.*|via|x-rewrite-url|x-http-method-override)$/;
+  /^(?:authorization|host|forwarded|x-forwarded(?:-.*)?|x-(?:real|client|cluster-client|original|envoy-external)-.*|x-scheme|true-client-ip|cf-connecting-ip|cf-access-.*|fastly-client-ip|tailscale-.*|via|x-rewrite-url|x-http-method-override)$/;
 
 /** What Jupyter may not tell a client: its make, another id than the gateway's, its own CORS and TLS policy, and to forget the session. */
 const withheld =

@@ -49,6 +49,8 @@ for (const line of [
   'Tailscale-User-Name: client-canary',
   'Tailscale-User-Profile-Pic: https://client-canary.example/',
   'Tailscale-App-Capabilities: {"client-canary":[]}',
+  'Cf-Access-Jwt-Assertion: client-canary',
+  'Cf-Access-Authenticated-User-Email: client-canary@example.com',
   'Via: 1.1 client-canary',
   'Keep-Alive: client-canary',
   'TE: client-canary',
