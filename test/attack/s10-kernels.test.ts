@@ -115,12 +115,14 @@ t.test(
 t.test('S10: behind a failing cell queued cells are aborted, and the next one works', async (t) => {
   const { v1, legacy } = await twoClients(t);
   for (const failing of ['1 / 0', `int("${REF}")`, '%%shell\nexit 3', '%%shell --nonsense\n']) {
-    const queued = [failing, CELL, '"plain"', SHELL].map((code) => v1.execute(code));
+    const queued = [failing, CELL, '"plain"', SHELL].map((code) => v1.execute(code, { stop_on_error: true }));
     t.same(
       (await Promise.all(queued)).map(({ status }) => status),
       ['error', 'aborted', 'aborted', 'aborted'],
       failing,
     );
+    // It answers this one while it aborts, and has stopped aborting before it reads another.
+    await v1.request('kernel_info_request', {});
     t.match(await v1.execute(CELL), RIGHT, 'the next one');
     t.match(await legacy.execute(SHELL), RIGHT);
   }

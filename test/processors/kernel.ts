@@ -62,7 +62,8 @@ export class Kernel {
   /** Sends an execute_request as it is and waits for its reply and idle. */
   send(code: string, options: SendOptions = {}): Promise<Ran> {
     const silent = options.silent === true;
-    const content = { code, silent, store_history: !silent, allow_stdin: false, stop_on_error: true };
+    // With stop_on_error a kernel that loses the processor just after its idle aborts what comes next.
+    const content = { code, silent, store_history: !silent, allow_stdin: false, stop_on_error: false };
     return this.request('execute_request', content, options);
   }
 

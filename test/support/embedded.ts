@@ -112,7 +112,8 @@ export async function startKernel(socketPath: string): Promise<TestKernel> {
         store_history: true,
         user_expressions: {},
         allow_stdin: false,
-        stop_on_error: true,
+        // Else a kernel that loses the processor just after its idle aborts what comes next.
+        stop_on_error: false,
       };
       return new Promise((resolve, reject) => {
         let text = '';

@@ -104,7 +104,8 @@ export class RawClient {
   }
 
   execute(code: string, content: object = {}, options: SendOptions = {}): Promise<Answered> {
-    const flags = { silent: false, store_history: true, allow_stdin: true, stop_on_error: true };
+    // With stop_on_error a kernel that loses the processor just after its idle aborts what comes next.
+    const flags = { silent: false, store_history: true, allow_stdin: true, stop_on_error: false };
     return this.request('execute_request', { code, user_expressions: {}, ...flags, ...content }, options);
   }
 
