@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { Secret } from '../../processors/secret.js';
 import type { AcmeSetting } from '../config.js';
+import type { Env } from './env.js';
 import { Mistake, type Problems } from './problems.js';
 import { pemFile } from './values.js';
 
@@ -21,7 +22,7 @@ interface Names {
  * @returns undefined when it is unset, or after a mistake
  */
 export function readAcme(
-  env: Readonly<Record<string, string>>,
+  env: Env,
   { publicUrl, allowedHosts }: Names,
   problems: Problems,
 ): AcmeSetting | undefined {
@@ -85,10 +86,7 @@ function publicNames(publicUrl: URL | undefined, allowedHosts: readonly string[]
   return [...new Set([main, ...allowedHosts.filter(isPublic)])];
 }
 
-function readBinding(
-  env: Readonly<Record<string, string>>,
-  problems: Problems,
-): AcmeSetting['binding'] | undefined {
+function readBinding(env: Env, problems: Problems): AcmeSetting['binding'] | undefined {
   const { SPIN_ACME_EAB_KID: keyId, SPIN_ACME_EAB_HMAC: hmac } = env;
   if ((keyId === undefined) !== (hmac === undefined)) {
     problems.add(

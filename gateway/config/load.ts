@@ -1,33 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
-import { statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
-import { Secret } from '../../processors/secret.js';
-import type { Config, Listen, RunSetting, TlsSetting, UpstreamSetting } from '../config.js';
+import type { Secret } from '../../processors/secret.js';
+import type { Config, RunSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
 import { readAcme } from './acme.js';
 import { chooseHome } from './choose-home.js';
+import { type Env, optional } from './env.js';
 import { checkLayout } from './layout.js';
+import { readListen, refuseUnresolvable } from './listen.js';
 import { refuseUnknownNames } from './names.js';
-import { Mistake, Problems } from './problems.js';
+import { Problems } from './problems.js';
 import { checkMode, readRun } from './run.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
-import { checkToken, generatedToken } from './token.js';
+import { sharedFolder } from './shared.js';
+import { readTls } from './tls.js';
+import { generatedToken, readMetricsToken, readToken } from './token.js';
 import { readTracing } from './tracing.js';
-import {
-  allowedHost,
-  bindHost,
-  cidr,
-  drainTime,
-  isLoopback,
-  list,
-  origin,
-  pemFile,
-  port,
-  publicUrl,
-  socketPath,
-  upstreamUrl,
-} from './values.js';
+import { readUpstream } from './upstream.js';
+import { allowedHost, cidr, drainTime, list, origin, publicUrl } from './values.js';
 
 /**
  * `docker stop` gives ten seconds, and the embedded Jupyter takes up to five of them to end what runs in its kernels.
@@ -42,9 +31,6 @@ export interface Loaded {
   /** What whoever started the gateway should know, a log line each. */
   readonly notes: readonly string[];
 }
-
-/** A variable that is set to nothing counts as unset: Compose files and shells produce such. */
-type Env = Readonly<Record<string, string>>;
 
 /**
  * Reads the whole environment. Makes SPIN_HOME and, for a loopback-only runtime, its token.
@@ -126,53 +112,6 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
   };
 }
 
-/** A port that isn't one hides no mistake that depends on the address. */
-function readListen(env: Env, problems: Problems): { listen: Listen | undefined; loopback: boolean } {
-  const { SPIN_HOST: host = '127.0.0.1', SPIN_PORT: number = '8888' } = env;
-  if (host.startsWith('unix:')) {
-    const path = problems.try('SPIN_HOST', () => socketPath(host.slice('unix:'.length)));
-    return { listen: path === undefined ? undefined : { kind: 'unix', path }, loopback: true };
-  }
-  const address = problems.try('SPIN_HOST', () => bindHost(host));
-  const bound = problems.try('SPIN_PORT', () => port(number));
-  if (address === undefined) return { listen: undefined, loopback: true };
-  const tcp = { kind: 'tcp', host: address, port: bound ?? 0 } as const;
-  return { listen: bound === undefined ? undefined : tcp, loopback: isLoopback(tcp) };
-}
-
-/** Before anything is made for a name, above all a certificate authority that may sign for it. */
-async function refuseUnresolvable(listen: Listen | undefined, problems: Problems): Promise<void> {
-  if (listen?.kind !== 'tcp') return;
-  await lookup(listen.host).catch(({ code }: NodeJS.ErrnoException) =>
-    problems.add(
-      'SPIN_HOST',
-      `"${listen.host}" is a name that this machine can't resolve (${code}).`,
-      'An address of this machine: an IP address such as 127.0.0.1 or 0.0.0.0, a host name, or unix:/path.',
-    ),
-  );
-}
-
-function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret | undefined {
-  if (token !== undefined) return checkToken(token, loopback);
-  if (loopback) return undefined;
-  throw new Mistake(
-    'It is not set, and this runtime can be reached from other machines.',
-    'A secret of 16 characters or more, e.g. from: openssl rand -hex 24',
-  );
-}
-
-/** Whoever has it must not have the other. */
-function readMetricsToken(env: Env, loopback: boolean): Secret | undefined {
-  const { SPIN_METRICS_TOKEN: token } = env;
-  if (token === undefined) return undefined;
-  if (token === env.SPIN_TOKEN)
-    throw new Mistake(
-      'It is the same as SPIN_TOKEN.',
-      'A secret of its own, which reads metrics and nothing else.',
-    );
-  return checkToken(token, loopback);
-}
-
 async function generated(paths: Home, problems: Problems): Promise<Secret> {
   try {
     return await generatedToken(paths.tokenFile);
@@ -183,102 +122,4 @@ async function generated(paths: Home, problems: Problems): Promise<Secret> {
     problems.check();
     throw error;
   }
-}
-
-function readUpstream(env: Env, home: Home, problems: Problems): UpstreamSetting | undefined {
-  const { SPIN_UPSTREAM: address, SPIN_UPSTREAM_CA: caFile, SPIN_JUPYTER: jupyter } = env;
-  if (address === undefined) {
-    for (const name of ['SPIN_UPSTREAM_TOKEN', 'SPIN_UPSTREAM_CA']) {
-      if (env[name] !== undefined)
-        problems.add(name, 'It is set without SPIN_UPSTREAM.', 'Set SPIN_UPSTREAM too, or unset this.');
-    }
-    const environment = problems.try('SPIN_JUPYTER', () => optional(jupyter, jupyterFolder) ?? home.jupyter);
-    return environment === undefined ? undefined : { kind: 'embedded', environment };
-  }
-  if (jupyter !== undefined) {
-    problems.add(
-      'SPIN_JUPYTER',
-      'It names a Jupyter to start, and SPIN_UPSTREAM one that runs.',
-      'Set one of the two.',
-    );
-  }
-  const token = optional(env.SPIN_UPSTREAM_TOKEN, (text) => new Secret(text));
-  if (address.startsWith('unix:')) {
-    if (caFile !== undefined) problems.add('SPIN_UPSTREAM_CA', 'A unix socket needs no CA.', 'Unset it.');
-    return problems.try('SPIN_UPSTREAM', () => ({
-      kind: 'unix' as const,
-      path: socketPath(address.slice('unix:'.length)),
-      token,
-    }));
-  }
-  const url = problems.try('SPIN_UPSTREAM', () => upstreamUrl(address));
-  const ca = problems.try('SPIN_UPSTREAM_CA', () =>
-    optional(caFile, (path) => pemFile(path, /-----BEGIN CERTIFICATE-----/)),
-  );
-  if (caFile !== undefined && url?.protocol === 'http:') {
-    problems.add(
-      'SPIN_UPSTREAM_CA',
-      'It is set for an http upstream.',
-      'Use https in SPIN_UPSTREAM, or unset it.',
-    );
-  }
-  return url && { kind: 'http', url, token, ca };
-}
-
-function readTls(env: Env, loopback: boolean, problems: Problems): TlsSetting | undefined {
-  const { SPIN_TLS: mode = 'auto', SPIN_TLS_CERT: cert, SPIN_TLS_KEY: key } = env;
-  if (mode !== 'auto' && mode !== 'required' && mode !== 'off') {
-    problems.add('SPIN_TLS', `"${mode}" is not a mode.`, 'auto, required or off.');
-    return undefined;
-  }
-  if (mode === 'off' && !loopback) {
-    problems.add(
-      'SPIN_TLS',
-      'off would send tokens over the network in the clear.',
-      'auto or required; off only with a loopback SPIN_HOST or a unix socket.',
-    );
-  }
-  if ((cert === undefined) !== (key === undefined)) {
-    problems.add(
-      cert === undefined ? 'SPIN_TLS_CERT' : 'SPIN_TLS_KEY',
-      'Only the other half of the pair is set.',
-      'Set SPIN_TLS_CERT and SPIN_TLS_KEY together.',
-    );
-  }
-  if (cert === undefined || key === undefined) return { mode, files: undefined };
-  problems.try('SPIN_TLS_CERT', () => pemFile(cert, /-----BEGIN CERTIFICATE-----/));
-  problems.try('SPIN_TLS_KEY', () => pemFile(key, /-----BEGIN [A-Z ]*PRIVATE KEY-----/));
-  return { mode, files: { cert, key } };
-}
-
-/** Replicas that don't have all of this in common would each be a runtime of its own. */
-function sharedFolder(path: string, { SPIN_TOKEN, SPIN_UPSTREAM, SPIN_PUBLIC_URL }: Env): string {
-  if (!isAbsolute(path) || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new Mistake(
-      `"${path}" is not a folder that exists.`,
-      'The absolute path of a folder that all replicas mount; it is never made, so that a missing mount is seen.',
-    );
-  }
-  if (SPIN_TOKEN === undefined || SPIN_UPSTREAM === undefined || SPIN_PUBLIC_URL === undefined) {
-    throw new Mistake(
-      'Replicas share more than a folder.',
-      'Set SPIN_TOKEN, SPIN_UPSTREAM and SPIN_PUBLIC_URL too, to the same on all replicas.',
-    );
-  }
-  return path;
-}
-
-function jupyterFolder(path: string): string {
-  const program = join(path, 'bin', 'jupyter');
-  if (!isAbsolute(path) || !statSync(program, { throwIfNoEntry: false })?.isFile()) {
-    throw new Mistake(
-      `"${path}" holds no bin/jupyter.`,
-      'The absolute path of a Python environment with JupyterLab in it.',
-    );
-  }
-  return path;
-}
-
-function optional<T>(text: string | undefined, read: (text: string) => T): T | undefined {
-  return text === undefined ? undefined : read(text);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, readFile } from 'node:fs/promises';
 import { Secret } from '../../processors/secret.js';
 import { writeState } from '../state.js';
+import type { Env } from './env.js';
 import { Mistake } from './problems.js';
 
 /** What guessing over a network can't get through; and what a generated one has in bytes, times two. */
@@ -20,6 +21,27 @@ export function checkToken(token: string, loopback: boolean): Secret {
     );
   }
   return new Secret(token);
+}
+
+export function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret | undefined {
+  if (token !== undefined) return checkToken(token, loopback);
+  if (loopback) return undefined;
+  throw new Mistake(
+    'It is not set, and this runtime can be reached from other machines.',
+    'A secret of 16 characters or more, e.g. from: openssl rand -hex 24',
+  );
+}
+
+/** Whoever has it must not have the other. */
+export function readMetricsToken(env: Env, loopback: boolean): Secret | undefined {
+  const { SPIN_METRICS_TOKEN: token } = env;
+  if (token === undefined) return undefined;
+  if (token === env.SPIN_TOKEN)
+    throw new Mistake(
+      'It is the same as SPIN_TOKEN.',
+      'A secret of its own, which reads metrics and nothing else.',
+    );
+  return checkToken(token, loopback);
 }
 
 /** The token that was generated for this loopback-only runtime, made at its first start. */

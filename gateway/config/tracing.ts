@@ -1,3 +1,4 @@
+import type { Env } from './env.js';
 import type { Problems } from './problems.js';
 
 const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'] as const;
@@ -8,7 +9,7 @@ const PROTOCOLS = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PRO
  * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Unlike there, nothing is sent
  * to a default address.
  */
-export function readTracing(env: Readonly<Record<string, string>>, problems: Problems): boolean {
+export function readTracing(env: Env, problems: Problems): boolean {
   const named = ENDPOINTS.filter((name) => env[name] !== undefined);
   const off = env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || env.OTEL_TRACES_EXPORTER === 'none';
   if (named.length === 0 || off) return false;

@@ -1,29 +1,19 @@
 import { chmod } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Config, Listen } from '../config.js';
-import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { acmeProtocol, type Challenges } from './challenges.js';
 import { announce, createTrust } from './client.js';
 import { readClientHello } from './client-hello.js';
-import { framingFault } from './framing.js';
+import { createHttpServer, type Handlers, takeConnectionListener } from './http-server.js';
 import { defaultLimits, type Limits } from './limits.js';
-import { createMalformed } from './malformed.js';
 import { type Preamble, readPreamble } from './preamble.js';
 import type { Certificates } from './shown-certificate.js';
 import { alpnProtocols, secureContext } from './tls.js';
 import { removeStaleSocket } from './unix-socket.js';
-
-/** What takes a request once it has been parsed, and owns its socket's further life. */
-export interface Handlers {
-  request(req: IncomingMessage, res: ServerResponse): void;
-  /** @param head bytes that came behind the request's headers */
-  upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
-}
 
 export interface Listener {
   /** Where it listens; the port is the real one. */
@@ -32,10 +22,6 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
-/** Memory for a socket's reads and writes: 64 KiB, node's default from version 22 on. */
-const highWaterMark = 64 * 1024;
-/** How often (ms) at most the log says that connections are refused. */
-const dropLogEvery = 10_000;
 /** How often (ms) a closing listener looks for connections that have become idle. */
 const drainEvery = 50;
 
@@ -101,93 +87,6 @@ export async function listen(
   const address = await bind(http, config.listen);
   http.on('error', (error) => log.error({ err: error.message }, 'the listener failed to accept'));
   return { address, close: (graceMs) => close(http, sockets, graceMs) };
-}
-
-function createHttpServer(
-  handlers: Handlers,
-  log: Log,
-  metrics: Pick<Metrics, 'refused'>,
-  limits: Limits,
-): Server {
-  const malformed = createMalformed(log, metrics);
-  const http = createServer({
-    headersTimeout: limits.headers,
-    // An upload takes as long as it takes.
-    requestTimeout: 0,
-    keepAliveTimeout: limits.keepAlive,
-    connectionsCheckingInterval: limits.checkEvery,
-    maxHeaderSize: limits.headerBytes,
-    // The Host check answers a missing Host, with a reason.
-    requireHostHeader: false,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-    highWaterMark,
-  });
-  http.maxHeadersCount = limits.headerCount;
-  http.maxConnections = limits.connections;
-  let told = 0;
-  http.on('drop', () => {
-    if (Date.now() - told > dropLogEvery) {
-      told = Date.now();
-      log.warn({ connections: limits.connections }, 'too many connections');
-    }
-  });
-  http.on('clientError', malformed.refuse);
-  http.on('request', (req, res) => {
-    malformed.track(req, res);
-    res.once('finish', () => cutLeftover(req, limits.leftover));
-    const wrong = framingFault(req, false, limits.headerCount);
-    if (wrong === undefined) {
-      guard(req.socket, () => handlers.request(req, res));
-    } else {
-      malformed.refuse(wrong, req.socket);
-    }
-  });
-  http.on('upgrade', (req, socket, head) => {
-    const wrong = framingFault(req, true, limits.headerCount);
-    if (wrong === undefined) {
-      guard(socket, () => handlers.upgrade(req, socket, head));
-    } else {
-      malformed.refuse(wrong, socket);
-    }
-  });
-  // A handler that fails in spite of everything costs its own connection, not the process (invariant S14).
-  const guard = (socket: Duplex, handle: () => void): void => {
-    try {
-      handle();
-    } catch (error) {
-      log.error({ fault: faultOf(error) }, 'a handler failed');
-      socket.destroy();
-    }
-  };
-  // Node would answer 417 by itself, whoever asks, by whatever Host.
-  http.on('checkExpectation', (req) => malformed.refuse(new Error('Expect'), req.socket));
-  // CONNECT is for forward proxies.
-  http.on('connect', (_req, socket) => malformed.refuse(new Error('CONNECT'), socket));
-  return http;
-}
-
-/** Whoever is refused may have announced a body; one that never comes would hold its connection for ever. */
-function cutLeftover(req: IncomingMessage, limit: number): void {
-  if (req.complete) return;
-  const cut = () => {
-    if (!req.complete) req.socket.destroy();
-  };
-  setTimeout(cut, limit).unref();
-}
-
-/**
- * Takes node's own listener off the server, to call it when a connection has shown what it is. The server
- * itself stays the one that listens: node enforces its time limits and closes idle connections only then.
- */
-function takeConnectionListener(http: Server): (socket: Socket) => void {
-  const [serve] = http.listeners('connection');
-  if (serve === undefined) {
-    throw new Error('This version of node keeps its HTTP connection listener elsewhere.');
-  }
-  http.removeAllListeners('connection');
-  return (socket) => Reflect.apply(serve, http, [socket]);
 }
 
 /** Shows a certificate authority the proof that it came for (RFC 8737); everybody else proceeds. */
