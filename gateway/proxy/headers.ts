@@ -40,6 +40,12 @@ const gatewayCookie = /^__host-spin-/i;
 /** The cookie of Jupyter's own login; with an injected token it is nobody's business. */
 const loginCookie = /^username-/i;
 
+/**
+ * The login at Cloudflare Access: whoever holds it passes there as that person. Source:
+ * https://developers.cloudflare.com/cloudflare-one/identity/authorization-cookie/
+ */
+const accessCookie = /^cf_(?:authorization|appsession)=/i;
+
 /** A value signed by Tornado (`create_signed_value`, version 2): `2|<length>:<key version>|…`. */
 const signedValue = /^"?2\|\d+:\d+\|/;
 
@@ -143,7 +149,9 @@ function withoutCookies(header: string): string {
   return header
     .split(';')
     .map((pair) => pair.trim())
-    .filter((pair) => pair !== '' && !gatewayCookie.test(pair) && !loginCookie.test(pair))
+    .filter(
+      (pair) => pair !== '' && ![gatewayCookie, loginCookie, accessCookie].some((own) => own.test(pair)),
+    )
     .join('; ');
 }
 

@@ -31,6 +31,7 @@ for (const line of [
   'Proxy-Authorization: Basic client-canary',
   'Cookie: __Host-spin-8888=client-canary',
   'Cookie: a=1; __Host-spin-8888=client-canary; __host-spin-1=client-canary',
+  'Cookie: CF_Authorization=client-canary; CF_AppSession=client-canary',
   'Cookie: username-localhost-8888="2|1:0|client-canary"',
   'Forwarded: for=client-canary',
   'X-Forwarded-For: client-canary',
