@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,8 +82,12 @@ async function logIn(origin: string, { pathname, search }: URL): Promise<string>
   return cookieFrom(await ask(`${origin}${pathname}${search}`, { headers: NAVIGATION }));
 }
 
-/** Asks over TLS, for the public name, trusting what the page's commands have written. @returns the status */
-function overTls(folder: string, name: string, port: number): Promise<string> {
+/** Asks over TLS, for the public name, trusting the gateway's authority. @returns the status */
+async function overTls(folder: string, gateway: string, name: string, port: number): Promise<string> {
+  await writeFile(
+    join(folder, 'spin-runtime-ca.crt'),
+    await podman('exec', gateway, 'spin-runtime', 'cert', 'ca'),
+  );
   const text = `curl --silent --show-error --output /dev/null --write-out '%{http_code}' --cacert spin-runtime-ca.crt \\
       --connect-to ${name}:8888:127.0.0.1:${port} https://${name}:8888/readyz`;
   return runBlock({ language: 'sh', text }, {}, folder);
@@ -99,7 +103,7 @@ t.test('compose.yml: the runtime alone', async (t) => {
   await started(origin, gateway);
   t.equal((await ask(`${origin}/api/status`)).status, 401);
   t.equal(link.origin, 'https://notebooks.example.com:8888', 'the link is for where it is');
-  t.equal(await overTls(folder, 'notebooks.example.com', port), '200');
+  t.equal(await overTls(folder, gateway, 'notebooks.example.com', port), '200');
   const cookie = await logIn(origin, link);
   t.equal((await ask(`${origin}/api/status`, { headers: { cookie } })).status, 200, 'the link logs in');
 
@@ -120,7 +124,7 @@ t.test('compose.front.yml: Jupyter in a container of its own', async (t) => {
     env,
   );
   await started(origin, gateway);
-  t.equal(await overTls(folder, 'localhost', port), '200');
+  t.equal(await overTls(folder, gateway, 'localhost', port), '200');
   const cookie = await logIn(origin, link);
   t.equal((await ask(`${origin}/api/status`, { headers: { cookie } })).status, 200, 'the link logs in');
   const token = await settingOf(gateway, 'SPIN_TOKEN');

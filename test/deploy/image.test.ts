@@ -29,10 +29,10 @@ t.before(async () => {
 });
 
 /**
- * Runs the first block below a heading of the page as it stands, but at a free port of 127.0.0.1 and with API_KEY.
+ * Runs a block below a heading of the page as it stands, but at a free port of 127.0.0.1 and with API_KEY.
  *
  * @param changes what the page tells people to put in
- * @returns the login link that it prints, where that leads to, and what it writes
+ * @returns what it prints, the login link of that, and where the container is
  */
 async function follow(t: Test, heading: string, changes: Readonly<Record<string, string>> = {}) {
   const [block] = await blocksOf(PAGE, heading);
@@ -53,7 +53,6 @@ async function follow(t: Test, heading: string, changes: Readonly<Record<string,
   const link = /^\S+\/spin\/login\?code=\S+$/m.exec(said)?.[0];
   return {
     said,
-    folder,
     port,
     origin: `http://127.0.0.1:${port}`,
     link: link === undefined ? undefined : new URL(link),
@@ -125,12 +124,16 @@ t.test('the image with its Jupyter', async (t) => {
     t.ok(await isHealthy(id));
   });
 
-  const { origin, folder, port, link } = await follow(t, 'Hardened, and over TLS for other machines');
+  const HARDEN = 'Hardened, and over TLS for other machines';
+  const { origin, port, link } = await follow(t, HARDEN);
   await started(id);
 
   t.test('over TLS it has the name that other machines know, and a certificate to be trusted', async (t) => {
     const name = 'notebooks.example.com';
     t.equal(link?.origin, `https://${name}:8888`);
+    const folder = t.testdir();
+    const [, certificate] = await blocksOf(PAGE, HARDEN);
+    await runBlock(certificate ?? { language: 'sh', text: 'exit 1' }, {}, folder);
     const where = ['--connect-to', `${name}:8888:127.0.0.1:${port}`, `https://${name}:8888/readyz`];
     const curl = [
       '--silent',
@@ -287,7 +290,7 @@ t.test('the image with its Jupyter', async (t) => {
       t.teardown(() => podman('secret', 'rm', 'PROM_TOKEN'));
       await podman('volume', 'rm', '--force', volume);
       const { said } = await follow(t, 'Secrets');
-      t.match(said, /^prod +prometheus/m);
+      t.match(said, /^prod\tprometheus/m);
       t.equal(await podman('exec', id, 'cat', '/run/secrets/PROM_TOKEN'), CREDENTIAL);
       t.notMatch(await podman('inspect', id), CREDENTIAL);
     },
