@@ -15,6 +15,7 @@ import { CatalogueError } from './connections/problem.js';
 import { createTrial } from './connections/trial.js';
 import { examine, show } from './doctor/doctor.js';
 import { CertificateError } from './edge/certificate-files.js';
+import { certificateNames } from './edge/certificate-names.js';
 import { readLocalAuthority } from './edge/local-ca.js';
 import { loginUrl } from './edge/login-codes.js';
 import { JupyterSetupError } from './jupyter/setup-error.js';
@@ -147,10 +148,10 @@ async function printLocalAuthority(): Promise<void> {
     process.stderr.write(`spin-runtime: there is no local CA to trust: ${why}.\n`);
     process.exit(EX_CONFIG);
   }
-  const pem = await readLocalAuthority(config.home.tls);
+  const pem = await readLocalAuthority(config.home.tls, certificateNames(config));
   if (pem === undefined) {
     process.stderr.write(
-      'spin-runtime: there is no local CA yet. The first start of the gateway makes it.\n',
+      'spin-runtime: there is no local CA yet for the names that are set. The gateway makes it when it starts.\n',
     );
     process.exit(EX_UNAVAILABLE);
   }

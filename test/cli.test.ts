@@ -109,14 +109,14 @@ t.test('cert ca prints the local CA’s certificate and nothing else, or says wh
   const home = t.testdir();
   const env = { SPIN_HOME: home };
   const none = await run(['cert', 'ca'], env);
-  t.match(none, { status: 69, stdout: '', stderr: /first start of the gateway makes it/ });
+  t.match(none, { status: 69, stdout: '', stderr: /gateway makes it when it starts/ });
   t.match(await run(['cert', 'ca'], { ...env, SPIN_TLS: 'off' }), {
     status: 78,
     stdout: '',
     stderr: /SPIN_TLS is off/,
   });
   const lines: string[] = [];
-  const names = { configured: ['localhost'], found: [] };
+  const names = { configured: ['localhost', '127.0.0.1', '::1'], found: [] };
   (await openLocalCertificates(homeAt(home).tls, names, memoryLog(lines))).close();
   const { status, stdout, stderr } = await run(['cert', 'ca'], env);
   t.equal(status, 0);
@@ -124,6 +124,9 @@ t.test('cert ca prints the local CA’s certificate and nothing else, or says wh
   const certificate = new X509Certificate(stdout);
   t.ok(certificate.ca);
   t.match(stderr, certificate.fingerprint256);
+  const renamed = { ...env, SPIN_PUBLIC_URL: 'https://notebooks.example.com' };
+  const old = 'one that the next start replaces is shown to nobody';
+  t.match(await run(['cert', 'ca'], renamed), { status: 69, stdout: '' }, old);
 });
 
 t.test(

@@ -53,10 +53,18 @@ export async function openLocalCertificates(
   };
 }
 
-/** @returns the local CA's certificate (PEM), to be trusted by people; undefined when none was made yet */
-export async function readLocalAuthority(folder: string): Promise<string | undefined> {
-  const pair = await loadPair(join(folder, 'ca.pem'), join(folder, 'ca-key.pem'));
-  return pair?.cert;
+/**
+ * @returns the local CA's certificate (PEM), to be trusted by people; undefined when there is none, or only one that the
+ *   gateway replaces as soon as it starts: because it ends soon, or may not sign for a name that was set since
+ */
+export async function readLocalAuthority(
+  folder: string,
+  names: CertificateNames,
+  now: number = Date.now(),
+): Promise<string | undefined> {
+  const stored = await loadPair(join(folder, 'ca.pem'), join(folder, 'ca-key.pem'));
+  const kept = stored && lasts(stored.certificate, now) && refused(stored, names).length === 0;
+  return kept ? stored.cert : undefined;
 }
 
 async function provide(folder: string, names: CertificateNames, log: Log, now: number): Promise<KeyPair> {
@@ -96,15 +104,17 @@ async function loadAuthority(
   if (stored === undefined || !lasts(stored.certificate, now)) {
     return undefined;
   }
-  const refused = names.configured.filter((name) => !permits(stored.certificate.raw, name));
-  if (refused.length > 0) {
-    log.warn(
-      { names: refused },
-      'the local CA may not sign for new names: it is replaced, trust the new one',
-    );
+  const others = refused(stored, names);
+  if (others.length > 0) {
+    log.warn({ names: others }, 'the local CA may not sign for new names: it is replaced, trust the new one');
     return undefined;
   }
   return stored;
+}
+
+/** The names that a local CA would have to sign for, and may not. */
+function refused({ certificate }: LoadedPair, { configured }: CertificateNames): readonly string[] {
+  return configured.filter((name) => !permits(certificate.raw, name));
 }
 
 async function createAuthority(

@@ -1,4 +1,7 @@
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect as dial } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ask, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
@@ -10,25 +13,36 @@ import { until } from '../support/until.js';
 
 t.setTimeout(900_000);
 
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const START_MS = 120_000;
-/** podman-compose calls a project after the folder of its file. */
-const GATEWAY = 'docker_spin-runtime_1';
-const JUPYTER = 'docker_jupyter_1';
 
 t.before(async () => {
   await buildImage('spin-runtime');
   await buildImage('spin-runtime-gateway', '--target=gateway');
 });
 
-/** Runs a page's commands, and takes away what they made after the test. */
-async function bringUp(t: Test, page: string, heading: string, nth: number, env: Record<string, string>) {
-  const block = (await blocksOf(page, heading))[nth];
-  if (block === undefined) throw new Error(`${page} has no block ${nth} below "${heading}"`);
-  const file = /-f (docker\/compose\S*)/.exec(block.text)?.[1];
-  const unset = { SPIN_TOKEN: 'x', JUPYTER_TOKEN: 'x', TUNNEL_TOKEN: 'x', SPIN_PUBLIC_URL: 'x' };
-  const down = { language: 'sh', text: `podman-compose -f ${file} down --volumes` };
-  t.teardown(() => runBlock(down, unset));
-  await runBlock(block, env);
+/** Runs the commands of a page in a folder of its own, and takes away what they made after the test. */
+async function bringUp(t: Test, page: string, heading: string, env: Record<string, string>) {
+  const [tokens] = await blocksOf('docker/README.md', 'Compose');
+  const [commands] = await blocksOf(page, heading);
+  const file = /-f docker\/(compose\.\S*)/.exec(commands?.text ?? '')?.[1];
+  if (tokens === undefined || commands === undefined || file === undefined)
+    throw new Error(`${page} shows no Compose commands below "${heading}"`);
+  const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await mkdir(join(folder, 'docker'));
+  await copyFile(join(ROOT, 'docker', file), join(folder, 'docker', file));
+  await runBlock(tokens, {}, folder);
+  const down = { language: 'sh', text: `podman-compose -f docker/${file} down --volumes` };
+  t.teardown(() => runBlock(down, {}, folder));
+  const said = await runBlock(commands, env, folder);
+  const project = `spin-runtime${file.slice('compose'.length, -'.yml'.length).replace('.', '-')}`;
+  return {
+    folder,
+    gateway: `${project}_spin-runtime_1`,
+    jupyter: `${project}_jupyter_1`,
+    link: new URL(/^\S+\/spin\/login\?code=\S+$/m.exec(said)?.[0] ?? ''),
+  };
 }
 
 /** Its settings as its process has them: the page's command made the token. */
@@ -43,9 +57,9 @@ async function isReady(origin: string): Promise<boolean> {
   );
 }
 
-async function started(origin: string): Promise<void> {
+async function started(origin: string, gateway: string): Promise<void> {
   await until(() => isReady(origin), START_MS).catch(async (error) => {
-    throw new Error(`${error.message}\n${await logOf(GATEWAY)}`);
+    throw new Error(`${error.message}\n${await logOf(gateway)}`);
   });
 }
 
@@ -63,27 +77,37 @@ function addressOf(container: string): Promise<string> {
   return podman('inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', container);
 }
 
-/** The login link that the container's log shows, used as a person does; the cookie that it gives. */
-async function logIn(origin: string): Promise<string> {
-  await until(async () => (await logOf(GATEWAY)).includes('/spin/login?code='));
-  const link = new URL(/\S+\/spin\/login\?code=\S+/.exec(await logOf(GATEWAY))?.[0] ?? '');
-  return cookieFrom(await ask(`${origin}${link.pathname}${link.search}`, { headers: NAVIGATION }));
+/** Opens a login link as a person does. @returns the cookie that it gives */
+async function logIn(origin: string, { pathname, search }: URL): Promise<string> {
+  return cookieFrom(await ask(`${origin}${pathname}${search}`, { headers: NAVIGATION }));
+}
+
+/** Asks over TLS, for the public name, trusting the gateway's authority. @returns the status */
+async function overTls(folder: string, gateway: string, name: string, port: number): Promise<string> {
+  await writeFile(
+    join(folder, 'spin-runtime-ca.crt'),
+    await podman('exec', gateway, 'spin-runtime', 'cert', 'ca'),
+  );
+  const text = `curl --silent --show-error --output /dev/null --write-out '%{http_code}' --cacert spin-runtime-ca.crt \\
+      --connect-to ${name}:8888:127.0.0.1:${port} https://${name}:8888/readyz`;
+  return runBlock({ language: 'sh', text }, {}, folder);
 }
 
 t.test('compose.yml: the runtime alone', async (t) => {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
-  await bringUp(t, 'docker/README.md', 'Compose', 0, {
+  const { folder, gateway, link } = await bringUp(t, 'docker/README.md', 'Alone', {
     PUBLISH: `127.0.0.1:${port}`,
-    SPIN_PUBLIC_URL: `http://localhost:${port}`,
+    SPIN_PUBLIC_URL: 'https://notebooks.example.com:8888',
   });
-  await started(origin);
+  await started(origin, gateway);
   t.equal((await ask(`${origin}/api/status`)).status, 401);
-  t.match(await logOf(GATEWAY), `http://localhost:${port}/spin/login?code=`, 'the link is for where it is');
-  const cookie = await logIn(origin);
+  t.equal(link.origin, 'https://notebooks.example.com:8888', 'the link is for where it is');
+  t.equal(await overTls(folder, gateway, 'notebooks.example.com', port), '200');
+  const cookie = await logIn(origin, link);
   t.equal((await ask(`${origin}/api/status`, { headers: { cookie } })).status, 200, 'the link logs in');
 
-  const client = connect({ origin, token: await settingOf(GATEWAY, 'SPIN_TOKEN') });
+  const client = connect({ origin, token: await settingOf(gateway, 'SPIN_TOKEN') });
   t.teardown(() => client.close());
   const kernel = await client.kernels.startNew();
   t.match(await execute(kernel, '%%shell\nid -u'), { status: 'ok', stdout: '10001\n' });
@@ -92,17 +116,26 @@ t.test('compose.yml: the runtime alone', async (t) => {
 t.test('compose.front.yml: Jupyter in a container of its own', async (t) => {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
-  await bringUp(t, 'docker/README.md', 'Compose', 1, { PUBLISH: `127.0.0.1:${port}` });
-  await started(origin);
-  const token = await settingOf(GATEWAY, 'SPIN_TOKEN');
+  const env = { PUBLISH: `127.0.0.1:${port}` };
+  const { folder, gateway, jupyter, link } = await bringUp(
+    t,
+    'docker/README.md',
+    'With Jupyter in a container of its own',
+    env,
+  );
+  await started(origin, gateway);
+  t.equal(await overTls(folder, gateway, 'localhost', port), '200');
+  const cookie = await logIn(origin, link);
+  t.equal((await ask(`${origin}/api/status`, { headers: { cookie } })).status, 200, 'the link logs in');
+  const token = await settingOf(gateway, 'SPIN_TOKEN');
   const client = connect({ origin, token });
   t.teardown(() => client.close());
   const kernel = await client.kernels.startNew();
   t.match(await execute(kernel, '%%shell\necho of-the-kernel'), { status: 'ok', stdout: 'of-the-kernel\n' });
 
-  t.equal(await publishedPort(GATEWAY), port);
-  t.equal(await podman('port', JUPYTER), '', 'Jupyter is published nowhere');
-  t.equal(await settingOf(GATEWAY, 'SPIN_UPSTREAM_TOKEN'), await settingOf(JUPYTER, 'JUPYTER_TOKEN'));
+  t.equal(await publishedPort(gateway), port);
+  t.equal(await podman('port', jupyter), '', 'Jupyter is published nowhere');
+  t.equal(await settingOf(gateway, 'SPIN_UPSTREAM_TOKEN'), await settingOf(jupyter, 'JUPYTER_TOKEN'));
 
   t.test('a cell finds nothing of the gateway: no setting, process or file (S18)', async (t) => {
     const everything = await execute(kernel, SEARCH);
@@ -134,22 +167,22 @@ t.test('compose.cloudflare.yml: the gateway behind a tunnel, and published nowhe
   );
   t.teardown(() => podman('rmi', '--force', standIn));
 
-  await bringUp(t, 'docker/cloudflare.md', 'On the Internet through a Cloudflare Tunnel', 0, {
-    CLOUDFLARED_IMAGE: `localhost/${standIn}`,
-  });
-  const address = await addressOf(GATEWAY);
+  const page = 'docker/cloudflare.md';
+  const heading = 'On the Internet through a Cloudflare Tunnel';
+  const env = { CLOUDFLARED_IMAGE: `localhost/${standIn}` };
+  const { gateway, jupyter, link } = await bringUp(t, page, heading, env);
+  const address = await addressOf(gateway);
   const origin = `http://${address}:8080`;
-  await started(origin);
-  for (const container of [GATEWAY, JUPYTER, 'docker_cloudflared_1'])
+  await started(origin, gateway);
+  for (const container of [gateway, jupyter, 'spin-runtime-cloudflare_cloudflared_1'])
     t.equal(await podman('port', container), '', `${container} is published nowhere`);
   t.notOk(
     await answers(address, 8888),
     'not even its own network reaches the gateway but through the tunnel',
   );
 
-  const link = /\S+\/spin\/login\?code=/.exec(await logOf(GATEWAY))?.[0];
-  t.equal(link, 'https://notebooks.example.com/spin/login?code=');
-  const token = await settingOf(GATEWAY, 'SPIN_TOKEN');
+  t.equal(link.origin, 'https://notebooks.example.com');
+  const token = await settingOf(gateway, 'SPIN_TOKEN');
   const site = { origin: 'https://notebooks.example.com' };
   const login = await postForm(`${origin}/spin/login`, { token }, site);
   const cookie = cookieFrom(login);
@@ -163,7 +196,7 @@ t.test('compose.cloudflare.yml: the gateway behind a tunnel, and published nowhe
 
   const forged = { ...site, 'x-forwarded-for': '198.51.100.9' };
   t.equal((await postForm(`${origin}/spin/login`, { token: 'wrong' }, forged)).status, 403);
-  const log = await logOf(GATEWAY);
+  const log = await logOf(gateway);
   t.match(log, /203\.0\.113\.7/, "the log has the client's address");
   t.notMatch(log, /198\.51\.100\.9/, 'and not what the client made up');
 });

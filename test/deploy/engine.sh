@@ -85,10 +85,10 @@ if ! podman image exists "$node"; then
   podman build --quiet --tag "$node" --file "$work/Dockerfile" "$work" >/dev/null
 fi
 
-# Debian 12's own is too old for `network_mode: service:…`.
-compose=$store/podman-compose-1.5.0
+# Debian 12's own is too old for `network_mode: service:…` and for fixed addresses.
+compose=$store/podman-compose-1.6.0
 if [ ! -x "$compose/bin/podman-compose" ]; then
-  python3 -m venv "$compose" && "$compose/bin/pip" install --quiet podman-compose==1.5.0 >&2
+  python3 -m venv "$compose" && "$compose/bin/pip" install --quiet podman-compose==1.6.0 >&2
 fi
 
 for name in CONTAINERS_CONF CONTAINERS_STORAGE_CONF BUILDAH_ISOLATION; do

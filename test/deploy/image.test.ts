@@ -1,10 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { ask, cookieFrom, postForm } from '../support/ask.js';
+import { ask, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
 import { connect, execute } from '../support/client.js';
 import { freePort } from '../support/free-port.js';
 import { startStockJupyter } from '../support/jupyter.js';
-import { buildImage, HARDENED, isHealthy, logOf, podman, publishedPort } from '../support/podman.js';
+import { blocksOf, runBlock } from '../support/page.js';
+import { HARDENED, isHealthy, logOf, podman, publishedPort } from '../support/podman.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(900_000);
@@ -14,7 +18,51 @@ const GATEWAY = 'spin-runtime-gateway';
 const NEXT = `spin-runtime-next-${process.pid}`;
 const TOKEN = 'image-test-token-0123456789';
 const START_MS = 120_000;
-const SPIN = [`--env=SPIN_TOKEN=${TOKEN}`, '--env=API_KEY=canary-value-5512'];
+const VALUE = 'canary-value-5512';
+const SPIN = [`--env=SPIN_TOKEN=${TOKEN}`, `--env=API_KEY=${VALUE}`];
+
+const PAGE = 'docker/README.md';
+
+t.before(async () => {
+  const [build] = await blocksOf(PAGE, 'The image');
+  await runBlock(build ?? { language: 'sh', text: 'exit 1' });
+});
+
+/**
+ * Runs a block below a heading of the page as it stands, but at a free port of 127.0.0.1 and with API_KEY.
+ *
+ * @param changes what the page tells people to put in
+ * @returns what it prints, the login link of that, and where the container is
+ */
+async function follow(t: Test, heading: string, changes: Readonly<Record<string, string>> = {}) {
+  const [block] = await blocksOf(PAGE, heading);
+  const port = await freePort();
+  const all = {
+    '-p 8888:8888': `-p 127.0.0.1:${port}:8888`,
+    '-e SPIN_TOKEN': '-e SPIN_TOKEN -e API_KEY',
+    ...changes,
+  };
+  const text = Object.entries(all).reduce(
+    (text, [from, to]) => text.replace(from, to),
+    block?.text ?? 'exit 1',
+  );
+  const folder = t.testdir({ 'connections.yaml': CATALOGUE });
+  await chmod(join(folder, 'connections.yaml'), 0o644);
+  const env = { SPIN_TOKEN: TOKEN, API_KEY: VALUE, PROM_TOKEN: CREDENTIAL };
+  const said = await runBlock({ language: 'sh', text }, env, folder);
+  const link = /^\S+\/spin\/login\?code=\S+$/m.exec(said)?.[0];
+  return {
+    said,
+    port,
+    origin: `http://127.0.0.1:${port}`,
+    link: link === undefined ? undefined : new URL(link),
+  };
+}
+
+/** Opens a login link as a person does. @returns the cookie that it gives */
+async function logIn(origin: string, link: URL | undefined): Promise<string> {
+  return cookieFrom(await ask(`${origin}${link?.pathname}${link?.search}`, { headers: NAVIGATION }));
+}
 
 /** Starts a container that is removed, with the volumes that have no name, after the test. */
 async function start(t: Test, image: string, ...args: string[]) {
@@ -30,7 +78,7 @@ async function isReady(origin: string): Promise<boolean> {
   );
 }
 
-/** Waits until its Jupyter answers; gives where. */
+/** Waits until its Jupyter answers; gives where. @param id a container's id or name */
 async function started(id: string): Promise<string> {
   const origin = `http://127.0.0.1:${await publishedPort(id)}`;
   await until(() => isReady(origin), START_MS).catch(async (error) => {
@@ -63,12 +111,40 @@ async function stop(id: string): Promise<string> {
 }
 
 t.test('the image with its Jupyter', async (t) => {
-  await buildImage(FULL);
-  const volume = `spin-test-${process.pid}`;
-  await podman('volume', 'create', volume);
+  const [id, volume] = ['spin-runtime', 'spin-runtime-data'];
   t.teardown(() => podman('volume', 'rm', '--force', volume));
-  const id = await start(t, FULL, '--publish=127.0.0.1::8888', `--volume=${volume}:/opt/spin/var`);
-  const origin = await started(id);
+  t.teardown(() => podman('rm', '--force', '--volumes', id));
+
+  await t.test('by the page’s first commands it is there, for whoever has the link', async (t) => {
+    const { origin, link } = await follow(t, 'Run');
+    t.equal(link?.origin, 'http://localhost:8888');
+    const cookie = await logIn(origin, link);
+    await started(id);
+    t.equal((await ask(`${origin}/api/status`, { headers: { cookie } })).status, 200);
+    t.ok(await isHealthy(id));
+  });
+
+  const HARDEN = 'Hardened, and over TLS for other machines';
+  const { origin, port, link } = await follow(t, HARDEN);
+  await started(id);
+
+  t.test('over TLS it has the name that other machines know, and a certificate to be trusted', async (t) => {
+    const name = 'notebooks.example.com';
+    t.equal(link?.origin, `https://${name}:8888`);
+    const folder = t.testdir();
+    const [, certificate] = await blocksOf(PAGE, HARDEN);
+    await runBlock(certificate ?? { language: 'sh', text: 'exit 1' }, {}, folder);
+    const where = ['--connect-to', `${name}:8888:127.0.0.1:${port}`, `https://${name}:8888/readyz`];
+    const curl = [
+      '--silent',
+      '--show-error',
+      '--fail',
+      '--cacert',
+      join(folder, 'spin-runtime-ca.crt'),
+      ...where,
+    ];
+    t.equal((await promisify(execFile)('curl', curl)).stdout, 'ready\n');
+  });
 
   t.test('is healthy, and runs as nobody in particular with nothing that it could do', async (t) => {
     t.ok(await isHealthy(id));
@@ -207,23 +283,34 @@ t.test('the image with its Jupyter', async (t) => {
     t.match(await processStatus(alone), { Uid: /^1234567\s/, Gid: /^0\s/ });
     t.ok(await isHealthy(alone));
   });
+
+  t.test(
+    'a credential in a file is read where the page puts it, and the engine shows it to nobody',
+    async (t) => {
+      t.teardown(() => podman('secret', 'rm', 'PROM_TOKEN'));
+      await podman('volume', 'rm', '--force', volume);
+      const { said } = await follow(t, 'Secrets');
+      t.match(said, /^prod\tprometheus/m);
+      t.equal(await podman('exec', id, 'cat', '/run/secrets/PROM_TOKEN'), CREDENTIAL);
+      t.notMatch(await podman('inspect', id), CREDENTIAL);
+    },
+  );
 });
 
 t.test('the gateway-only image in front of a Jupyter that runs already', async (t) => {
-  await buildImage(GATEWAY, '--target=gateway');
   const jupyter = await startStockJupyter();
   t.teardown(() => jupyter.close());
   const port = await freePort();
-  const id = await start(
-    t,
-    GATEWAY,
-    '--network=host',
-    '--env=SPIN_HOST=127.0.0.1',
-    `--env=SPIN_PORT=${port}`,
-    `--env=SPIN_UPSTREAM=${jupyter.url}`,
-    `--env=SPIN_UPSTREAM_TOKEN=${jupyter.token}`,
-  );
+  const id = GATEWAY;
+  t.teardown(() => podman('volume', 'rm', '--force', 'spin-runtime-gateway-data'));
+  t.teardown(() => podman('rm', '--force', '--volumes', id));
+  const { link } = await follow(t, 'In front of a Jupyter of the host', {
+    'SPIN_PORT=8888': `SPIN_PORT=${port}`,
+    'http://127.0.0.1:8889': jupyter.url,
+    SPIN_UPSTREAM_TOKEN: `SPIN_UPSTREAM_TOKEN=${jupyter.token}`,
+  });
   const origin = `http://127.0.0.1:${port}`;
+  t.equal(link?.origin, `http://localhost:${port}`);
   await until(() => isReady(origin), START_MS);
 
   t.ok(await isHealthy(id));
@@ -239,6 +326,28 @@ t.test('the gateway-only image in front of a Jupyter that runs already', async (
   t.ok(bytes < 200_000_000, `${Math.round(bytes / 1e6)} MB`);
   t.equal(await stop(id), '0');
 });
+
+t.test('both base images can be pinned by digest', async (t) => {
+  const digests = ['node:24-bookworm-slim', 'debian:bookworm-slim'].map(async (name) => {
+    const image = ['image', 'inspect', '--format', '{{.Digest}}', `docker.io/library/${name}`];
+    return `${name.replace(/:.*/, '')}@${await podman(...image)}`;
+  });
+  const [node = '', debian = ''] = await Promise.all(digests);
+  const [block] = await blocksOf(PAGE, 'Pinned');
+  const text = block?.text.replace('node@sha256:…', node).replace('debian@sha256:…', debian) ?? 'exit 1';
+  await runBlock({ language: 'sh', text });
+  t.notMatch(text, '…');
+});
+
+/** A connection, and the credential that it names. */
+const CATALOGUE = `
+connections:
+  prod:
+    type: prometheus
+    url: http://127.0.0.1:9
+    token: "{{secret:PROM_TOKEN}}"
+`;
+const CREDENTIAL = 'canary-credential-7731';
 
 /** Leaves a process to process 1 that ends at once. */
 const ORPHAN = `

@@ -10,7 +10,7 @@ import { parseNotebook } from '../../gateway/oneshot/notebook.js';
 import { textOf } from '../../gateway/oneshot/outputs.js';
 import { notebookFile, type RunOutcome } from '../support/notebooks.js';
 import { blocksOf } from '../support/page.js';
-import { buildImage, HARDENED, podman } from '../support/podman.js';
+import { buildImage, HARDENED, isHealthy, podman } from '../support/podman.js';
 
 t.setTimeout(900_000);
 
@@ -108,6 +108,7 @@ t.test('stopping the container interrupts the cell, and keeps what there is', as
   t.teardown(() => podman('rm', '--force', '--volumes', id));
   // Ends when the cell has printed.
   await shell(t, `timeout 120 podman logs --follow ${id} 2>/dev/null | grep -q begun`, folder);
+  t.ok(await isHealthy(id), 'a run is healthy, although it listens nowhere');
   await podman('stop', '--time=10', id);
   t.equal(await podman('inspect', '--format', '{{.State.ExitCode}}', id), '143');
   t.match(await outputsOf(folder, 'report.executed.ipynb'), ['begun\n', /KeyboardInterrupt/]);

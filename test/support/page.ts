@@ -33,18 +33,20 @@ export async function blocksOf(page: string, heading: string): Promise<readonly 
 }
 
 /**
- * Runs a block of shell commands as somebody would who copied it: in the project's folder, ending at the first failure.
+ * Runs a block of shell commands as somebody would who copied it, ending at the first failure.
  *
  * @param environment what the page tells people to set, beside what the test itself has
+ * @param folder where; what the block writes is left there
  * @returns what it printed
  * @throws {Error} with all that it said when it fails
  */
 export async function runBlock(
   { text }: Block,
   environment: Readonly<Record<string, string>> = {},
+  folder: string = ROOT,
 ): Promise<string> {
   const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', text], {
-    cwd: ROOT,
+    cwd: folder,
     env: { ...process.env, ...environment },
     maxBuffer: 100_000_000,
   });
