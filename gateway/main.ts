@@ -27,6 +27,7 @@ import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
+import { createTokenWatch } from './proxy/token-watch.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
 import { browserPort, browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
@@ -95,6 +96,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const addressOf = createAddressOf(createTrust(config));
   const proxy = createHttpProxy({
     upstream,
+    ...(config.upstream.kind !== 'embedded' && { onForbidden: createTokenWatch(upstream, log) }),
     refuse(req, res, error) {
       metrics.refused(error.code);
       logRefusal(log, req, addressOf(req), error);
