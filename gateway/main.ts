@@ -64,7 +64,9 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   await stampLayout(config.home);
   const metrics = new Metrics(version());
   // The SDK is loaded only where it is used.
-  const tracing = config.tracing ? (await import('./otlp.js')).openOtlp(version(), log) : NO_TRACING;
+  const tracing = config.tracing
+    ? (await import('./otlp.js')).openOtlp(config.tracing, version(), log)
+    : NO_TRACING;
   const identity = await openIdentity({
     token: config.token,
     metricsToken: config.metricsToken,
