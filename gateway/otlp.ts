@@ -49,6 +49,19 @@ export function openOtlp(setting: TracingSetting, version: string, log: Log): Tr
   };
 }
 
+/**
+ * Sends a collector nothing at all, to see whether it would take something.
+ * @returns the system's code of what went wrong, or the collector's status; undefined: nothing
+ */
+export async function reachCollector(): Promise<string | undefined> {
+  const exporter = new OTLPTraceExporter();
+  const { error } = await new Promise<{ error?: Error }>((resolve) => exporter.export([], resolve));
+  await exporter.shutdown();
+  if (error === undefined) return undefined;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' ? `it answered ${code}` : String(code ?? 'no answer');
+}
+
 function samplerOf({ ratio, parentBased }: TracingSetting): Sampler {
   const root = new TraceIdRatioBasedSampler(ratio);
   return parentBased ? new ParentBasedSampler({ root }) : root;
