@@ -49,12 +49,20 @@ export interface RuntimeEnv {
   explain(name: string): string;
 }
 
+/** Which traces are sent; where to, OpenTelemetry's own variables say. */
+export interface TracingSetting {
+  /** The share of traces, from 0 to 1. */
+  readonly ratio: number;
+  /** Whether a trace that a trusted proxy began is sent when that proxy's own part of it is. */
+  readonly parentBased: boolean;
+}
+
 /** Everything the environment settles, validated: the rest of the gateway never reads `process.env`. */
 export interface Config {
   readonly home: Home;
   readonly token: Secret;
-  /** Whether spans are sent to where OpenTelemetry's own variables say. */
-  readonly tracing: boolean;
+  /** undefined: no spans are made. */
+  readonly tracing: TracingSetting | undefined;
   /** Opens the gateway's own metrics and nothing else; undefined: SPIN_TOKEN alone does. */
   readonly metricsToken: Secret | undefined;
   /** The folder that all replicas of this gateway share, absolute. */

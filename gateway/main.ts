@@ -27,6 +27,7 @@ import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
+import { createTokenWatch } from './proxy/token-watch.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
 import { browserPort, browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
@@ -63,7 +64,9 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   await stampLayout(config.home);
   const metrics = new Metrics(version());
   // The SDK is loaded only where it is used.
-  const tracing = config.tracing ? (await import('./otlp.js')).openOtlp(version(), log) : NO_TRACING;
+  const tracing = config.tracing
+    ? (await import('./otlp.js')).openOtlp(config.tracing, version(), log)
+    : NO_TRACING;
   const identity = await openIdentity({
     token: config.token,
     metricsToken: config.metricsToken,
@@ -95,6 +98,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const addressOf = createAddressOf(createTrust(config));
   const proxy = createHttpProxy({
     upstream,
+    ...(config.upstream.kind !== 'embedded' && { onForbidden: createTokenWatch(upstream, log) }),
     refuse(req, res, error) {
       metrics.refused(error.code);
       logRefusal(log, req, addressOf(req), error);

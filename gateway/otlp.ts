@@ -6,7 +6,14 @@ import {
   envDetector,
   resourceFromAttributes,
 } from '@opentelemetry/resources';
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type Sampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
+import type { TracingSetting } from './config.js';
 import { faultOf } from './fault.js';
 import type { Log } from './log.js';
 import type { Attributes, Span, Tracing } from './tracing.js';
@@ -17,17 +24,18 @@ const LAST_SEND_MS = 2_000;
 const TELL_EVERY_MS = 60_000;
 
 /**
- * Spans to an OpenTelemetry collector, by OTLP over HTTP. Loaded only where tracing is on. Where to, with which headers
- * and how many at once, the SDK reads from its own variables:
+ * Spans to an OpenTelemetry collector, by OTLP over HTTP. Loaded only where tracing is on. Where to, and with
+ * which headers, the SDK reads from its own variables:
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
-export function openOtlp(version: string, log: Log): Tracing {
+export function openOtlp(setting: TracingSetting, version: string, log: Log): Tracing {
   const own = resourceFromAttributes({ 'service.name': 'spin-runtime', 'service.version': version });
   const resource = defaultResource()
     .merge(own)
     .merge(detectResources({ detectors: [envDetector] }));
   const provider = new TracerProvider({
     resource,
+    sampler: samplerOf(setting),
     spanProcessors: [new BatchSpanProcessor({ exporter: new TellingExporter(log) })],
   });
   const tracer = provider.getTracer('spin-runtime', version);
@@ -39,6 +47,24 @@ export function openOtlp(version: string, log: Log): Tracing {
       await Promise.race([provider.shutdown().catch(() => {}), late]);
     },
   };
+}
+
+/**
+ * Sends a collector nothing at all, to see whether it would take something.
+ * @returns the system's code of what went wrong, or the collector's status; undefined: nothing
+ */
+export async function reachCollector(): Promise<string | undefined> {
+  const exporter = new OTLPTraceExporter();
+  const { error } = await new Promise<{ error?: Error }>((resolve) => exporter.export([], resolve));
+  await exporter.shutdown();
+  if (error === undefined) return undefined;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' ? `it answered ${code}` : String(code ?? 'no answer');
+}
+
+function samplerOf({ ratio, parentBased }: TracingSetting): Sampler {
+  const root = new TraceIdRatioBasedSampler(ratio);
+  return parentBased ? new ParentBasedSampler({ root }) : root;
 }
 
 function begin(tracer: Tracer, name: string, kind: SpanKind, attributes: Attributes, context: Context): Span {

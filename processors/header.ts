@@ -3,7 +3,7 @@ import { CellError, type Json } from './processor.js';
 /** A SPIN cell before its options were checked. */
 export interface Draft {
   readonly processor: string;
-  /** Written `%%processor?` or `%%processor??`, the way IPython asks for help. */
+  /** Written `%%processor?` or `%%processor??`, the way IPython asks for help, or with `--help`, as shells do. */
   readonly help: boolean;
   readonly connection: string | undefined;
   /** In order of writing; undefined: written without a value. */
@@ -47,7 +47,8 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
       continue;
     }
     const [option = '', ...value] = word.slice(2).split('=');
-    if (value.length > 0) options.push([option, value.join('=')]);
+    if (word === '--help') help = true;
+    else if (value.length > 0) options.push([option, value.join('=')]);
     else if (isFlag(name, option)) options.push([option, true]);
     else options.push([option, words.at(-1)?.startsWith('--') ? undefined : words.pop()]);
   }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -39,6 +39,18 @@ t.test('--help and --version answer on stdout', async (t) => {
   const help = await run(['--help']);
   t.match(help, { status: 0, stdout: /login-url/, stderr: '' });
   t.match(await run(['--version']), { status: 0, stdout: /^\d+\.\d+\.\d+\n$/, stderr: '' });
+});
+
+t.test('too old a Node.js is told as what it is, not as what it lacks', async (t) => {
+  const older = 'Object.defineProperty(process.versions, "node", { value: "18.20.8" })';
+  const child = spawn(process.execPath, ['--import', `data:text/javascript,${older}`, program, 'doctor']);
+  const [said, [status]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  t.same(
+    { said, status },
+    { said: 'spin-runtime: Node.js 18.20.8 is too old. Install 20.19 or newer.\n', status: 78 },
+  );
+  const source = await readFile(fileURLToPath(new URL('../../gateway/cli.ts', import.meta.url)), 'utf8');
+  t.same(source.match(/^import .*$/gm), ["import { isTooOld, OLDEST_NODE } from './node-version.js';"]);
 });
 
 t.test('a command that is not there is a usage error that points to the help', async (t) => {

@@ -34,6 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 const assembly = [
   'gateway/cli.ts',
   'gateway/main.ts',
+  'gateway/program.ts',
   'gateway/run-notebook.ts',
   'gateway/router.ts',
   'gateway/public-url.ts',

@@ -133,10 +133,12 @@ export async function openAcmeCertificates(
     onChange: (listener) => listeners.push(listener),
     challenges,
     start: () => void lookAlone(),
-    look() {
-      // Whoever asks has perhaps mended what was wrong: no need to wait for hours then.
+    async look() {
+      // Whoever asks has perhaps mended what was wrong: no need to wait for hours then. What is tried right now may fail
+      // by what was wrong before, and so doesn't count.
+      await looking;
       retryAt = 0;
-      return lookAlone();
+      await lookAlone();
     },
     close() {
       ending.abort();

@@ -59,6 +59,11 @@ export async function generatedToken(file: string): Promise<Secret> {
     return checkToken(kept.trim(), true);
   }
   const token = randomBytes(GENERATED_BYTES).toString('base64url');
-  await writeState(file, `${token}\n`);
+  await writeState(file, `${token}\n`).catch((error: NodeJS.ErrnoException) => {
+    throw new Mistake(
+      `None is set, and one of its own can't be kept at ${file} (${error.code}).`,
+      'Set SPIN_TOKEN, or make room there (ENOSPC) or let the gateway write there.',
+    );
+  });
   return new Secret(token);
 }

@@ -14,7 +14,6 @@ import { createStores, type Stores } from './stores.js';
 const LOOK_EVERY_MS = 5_000;
 
 const UNFORESEEN: CatalogueProblem = {
-  line: 1,
   sentence: 'it could not be read, for a reason that nobody foresaw.',
 };
 
@@ -130,7 +129,8 @@ async function contentOf({ file, required }: CatalogueOptions): Promise<string> 
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     if (code === 'ENOENT' && !required) return '';
-    throw new CatalogueError(file, [{ line: 1, sentence: `the file can't be read (${code}).` }]);
+    const remedy = required ? ' Set SPIN_CONNECTIONS to one that the gateway may read, or unset it.' : '';
+    throw new CatalogueError(file, [{ sentence: `the file can't be read (${code}).${remedy}` }]);
   }
 }
 

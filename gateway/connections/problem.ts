@@ -1,7 +1,7 @@
 /** What is wrong in the connection catalogue: the line, what it is, and the way to mend it. Holds no value. */
 export interface CatalogueProblem {
-  /** Counted from 1. */
-  readonly line: number;
+  /** Counted from 1; undefined: it is about the file as a whole. */
+  readonly line?: number;
   readonly sentence: string;
 }
 
@@ -11,7 +11,8 @@ export class CatalogueError extends Error {
   readonly problems: readonly CatalogueProblem[];
 
   constructor(file: string, problems: readonly CatalogueProblem[]) {
-    super(problems.map(({ line, sentence }) => `${file}:${line}: ${sentence}`).join('\n'));
+    const place = (line: number | undefined) => (line === undefined ? file : `${file}:${line}`);
+    super(problems.map(({ line, sentence }) => `${place(line)}: ${sentence}`).join('\n'));
     this.problems = problems;
   }
 }

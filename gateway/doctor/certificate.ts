@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
+import { askDirectory } from '../acme/directory.js';
 import { openStore } from '../acme/store.js';
-import type { Config } from '../config.js';
+import type { AcmeSetting, Config } from '../config.js';
+import { CertificateError, readCertificateFiles } from '../edge/certificate-files.js';
 import { isLoopbackName } from '../edge/hosts.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 
@@ -29,8 +31,8 @@ export async function checkCertificate(config: Config, now = Date.now()): Promis
           'Set SPIN_TLS_CERT to a PEM file.',
         ),
       ];
-    const from = config.acme?.directory.host ?? 'a local certificate authority';
-    return [ok('TLS', `The first start has a certificate from ${from}.`)];
+    if (config.acme !== undefined) return [await checkAuthority(config.acme)];
+    return [ok('TLS', 'The first start has a certificate from a local certificate authority.')];
   }
   if (isLocal)
     return [
@@ -40,7 +42,28 @@ export async function checkCertificate(config: Config, now = Date.now()): Promis
         'Trust it (spin-runtime cert ca), or bring a certificate with SPIN_TLS_CERT and SPIN_TLS_KEY.',
       ),
     ];
-  return [checkTime(leaf, now), ...checkNames(leaf, config), checkChain(chain)];
+  const time = checkTime(leaf, now);
+  // What the start itself would say; that a certificate is too old is said already.
+  const usable = files !== undefined && time.state !== 'failed' ? await checkPair(files) : [];
+  return [time, ...usable, ...checkNames(leaf, config), checkChain(chain)];
+}
+
+async function checkAuthority(acme: AcmeSetting): Promise<Finding> {
+  const { host } = acme.directory;
+  const problem = await askDirectory(acme);
+  return problem === undefined
+    ? ok('TLS', `${host} answers; the first start orders a certificate there.`)
+    : failed('TLS', problem, 'Check SPIN_ACME, SPIN_ACME_CA and the network.');
+}
+
+async function checkPair(files: { readonly cert: string; readonly key: string }): Promise<Finding[]> {
+  try {
+    await readCertificateFiles(files);
+    return [];
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    return [failed('TLS', error.message, 'As it says; the gateway would not start.')];
+  }
 }
 
 /** @returns PEM; empty while there is none */

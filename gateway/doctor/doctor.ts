@@ -2,6 +2,7 @@ import type { Config } from '../config.js';
 import type { ConnectionDesk } from '../connections/desk.js';
 import { CatalogueError } from '../connections/problem.js';
 import { checkCertificate } from './certificate.js';
+import { checkCompanions } from './companions.js';
 import { checkExposure } from './exposure.js';
 import { checkPermissions } from './files.js';
 import { type Finding, failed, ok } from './finding.js';
@@ -30,6 +31,7 @@ export async function* examine({ config, url, openDesk }: Patient): AsyncGenerat
   yield* await checkExposure(config, url);
   yield* await checkJupyter(config);
   yield* await checkUpstream(config);
+  yield* await checkCompanions(config);
   yield* checkConnections(openDesk);
 }
 

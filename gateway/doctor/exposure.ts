@@ -1,6 +1,8 @@
 import { lookup } from 'node:dns/promises';
+import { access, constants, lstat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as tlsRequest } from 'node:https';
+import { dirname } from 'node:path';
 import type { Config } from '../config.js';
 import { tryAddress } from '../edge/address.js';
 import { isLoopbackName } from '../edge/hosts.js';
@@ -19,18 +21,18 @@ export async function checkExposure(config: Config, url: URL): Promise<Finding[]
     await checkAddress(config, url),
     await checkNames(config),
     ...checkOrigins(config),
-    ...listed('proxies', config.trustedProxies),
+    ...checkProxies(config),
   ];
 }
 
 async function checkAddress({ listen }: Config, url: URL): Promise<Finding> {
-  if (listen.kind === 'unix') return ok('address', `unix:${listen.path}`);
+  if (listen.kind === 'unix') return checkSocket(listen.path);
   const where = `${listen.host}:${listen.port}`;
   try {
     await tryAddress(listen);
     return ok('address', `${where} is free.`);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    const code = codeOf(error);
     if ((await statusOf(new URL('/healthz', url))) !== 200)
       return failed(
         'address',
@@ -43,12 +45,40 @@ async function checkAddress({ listen }: Config, url: URL): Promise<Finding> {
   }
 }
 
+async function checkSocket(path: string): Promise<Finding> {
+  const status = (page: string) => statusOf(new URL(page, 'http://localhost'), path);
+  const remedy =
+    'Set SPIN_HOST to unix: and a path in a folder that is there and that the gateway may write.';
+  if ((await status('/healthz')) === 200) {
+    if ((await status('/readyz')) === 200)
+      return ok('address', `A gateway answers at unix:${path}, and Jupyter behind it.`);
+    return failed('address', `A gateway answers at unix:${path}, and no Jupyter behind it.`, 'See its log.');
+  }
+  const there = await lstat(path).catch(() => undefined);
+  if (there?.isSocket() === false) return failed('address', `${path} is there, and is no socket.`, remedy);
+  try {
+    await access(dirname(path), constants.W_OK | constants.X_OK);
+    return ok('address', `unix:${path}`);
+  } catch (error) {
+    return failed('address', `No socket can be made in ${dirname(path)} (${codeOf(error)}).`, remedy);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+}
+
 /** @returns undefined when nothing answers */
-function statusOf(url: URL): Promise<number | undefined> {
+function statusOf(url: URL, socketPath?: string): Promise<number | undefined> {
   const send = url.protocol === 'https:' ? tlsRequest : request;
   return new Promise((resolve) => {
     // Nothing is sent that the wrong program shouldn't have; the certificate has a look of its own.
-    send(url, { rejectUnauthorized: false, agent: false, signal: AbortSignal.timeout(PATIENCE_MS) })
+    send(url, {
+      rejectUnauthorized: false,
+      agent: false,
+      signal: AbortSignal.timeout(PATIENCE_MS),
+      ...(socketPath !== undefined && { socketPath }),
+    })
       .on('response', (response) => {
         response.on('error', () => {}).resume();
         resolve(response.statusCode);
@@ -96,6 +126,24 @@ function checkOrigins({ allowedOrigins }: Config): Finding[] {
       ),
     ];
   return listed('origins', allowedOrigins);
+}
+
+/** Who may open the socket of SPIN_HOST=unix:… is believed without being named. */
+function checkProxies({ tls, publicUrl, trustedProxies, listen }: Config): Finding[] {
+  if (
+    publicUrl?.protocol === 'https:' &&
+    tls.mode === 'off' &&
+    trustedProxies.length === 0 &&
+    listen.kind === 'tcp'
+  )
+    return [
+      failed(
+        'proxies',
+        'SPIN_PUBLIC_URL is https and SPIN_TLS off: what a proxy in front says of that is not believed.',
+        'Set SPIN_TRUSTED_PROXIES to the address from which the proxy connects.',
+      ),
+    ];
+  return listed('proxies', trustedProxies);
 }
 
 function listed(subject: string, values: readonly string[]): Finding[] {

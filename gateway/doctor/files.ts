@@ -1,5 +1,5 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, constants, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config.js';
 import { jupyterFolders } from '../jupyter/folders.js';
 import { type Finding, failed, ok } from './finding.js';
@@ -7,33 +7,82 @@ import { type Finding, failed, ok } from './finding.js';
 /** Names that are told at most. */
 const MOST_NAMED = 5;
 
-/** The gateway's own state is nobody else's to read (invariant S16), and its settings nobody else's to write. */
+/**
+ * The gateway's own state is its own to read and write, and nobody else's to read (invariant S16); its settings are
+ * nobody else's to change.
+ */
 export async function checkPermissions({ home, connections }: Config): Promise<Finding[]> {
   const jupyters = jupyterFolders(home);
   const own = (await namesIn(home.var)).filter((path) => !jupyters.includes(path));
-  const state = (await Promise.all(own.map(below))).flat();
-  const readable = await withBits(state, 0o077);
+  const lost = await withoutAccess([home.var, ...(await Promise.all(own.map(below))).flat()]);
+  const readable = (await Promise.all(own.map(readableBelow))).flat();
   const writable = await withBits(
-    [connections.file, home.processors, ...(await namesIn(home.processors))],
+    [
+      dirname(connections.file),
+      connections.file,
+      dirname(home.processors),
+      home.processors,
+      ...(await namesIn(home.processors)),
+    ],
     0o022,
   );
+  const state = [
+    ...(lost.length === 0
+      ? []
+      : [
+          failed(
+            'state',
+            `User ${process.geteuid?.()}, who runs this, can't use ${named(lost)}.`,
+            `As root: chown -R ${process.geteuid?.()} ${lost.slice(0, MOST_NAMED).join(' ')}; or run the gateway as the user who made them.`,
+          ),
+        ]),
+    ...(readable.length === 0
+      ? []
+      : [
+          failed(
+            'state',
+            `Others can read ${named(readable)}.`,
+            `chmod -R go-rwx ${readable.slice(0, MOST_NAMED).join(' ')}`,
+          ),
+        ]),
+  ];
   return [
-    readable.length === 0
-      ? ok('state', home.var)
-      : failed(
-          'state',
-          `Others can read ${named(readable)}.`,
-          `chmod -R go-rwx ${readable.slice(0, MOST_NAMED).join(' ')}`,
-        ),
+    ...(state.length === 0 ? [ok('state', home.var)] : state),
     ...(writable.length === 0
       ? []
-      : [failed('settings', `Others can change ${named(writable)}.`, `chmod go-w ${writable.join(' ')}`)]),
+      : [
+          failed(
+            'settings',
+            `Others can change ${named([...new Set(writable)])}.`,
+            `chmod go-w ${[...new Set(writable)].join(' ')}`,
+          ),
+        ]),
   ];
 }
 
 async function below(path: string): Promise<string[]> {
   const inside = await namesIn(path);
   return [path, ...(await Promise.all(inside.map(below))).flat()];
+}
+
+/** What others can get to: what lies in a folder that they can't enter is safe, whatever its own mode is. */
+async function readableBelow(path: string): Promise<string[]> {
+  const { mode } = await stat(path).catch(() => ({ mode: 0 }));
+  const found = (mode & 0o044) === 0 ? [] : [path];
+  if ((mode & 0o011) === 0) return found;
+  return [...found, ...(await Promise.all((await namesIn(path)).map(readableBelow))).flat()];
+}
+
+async function withoutAccess(paths: readonly string[]): Promise<string[]> {
+  const may = await Promise.all(
+    paths.map((path) =>
+      access(path, constants.R_OK | constants.W_OK).then(
+        () => true,
+        ({ code }: NodeJS.ErrnoException) => code === 'ENOENT',
+      ),
+    ),
+  );
+  return paths.filter((_, at) => !may[at]);
 }
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -44,7 +93,11 @@ async function namesIn(folder: string): Promise<string[]> {
 
 async function withBits(paths: readonly string[], bits: number): Promise<string[]> {
   const modes = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
-  return paths.filter((_, at) => ((modes[at]?.mode ?? 0) & bits) !== 0);
+  // In a folder with the sticky bit (/tmp) others can add files, and change none.
+  return paths.filter((_, at) => {
+    const mode = modes[at]?.mode ?? 0;
+    return (mode & bits) !== 0 && (mode & 0o1000) === 0;
+  });
 }
 
 function named(paths: readonly string[]): string {

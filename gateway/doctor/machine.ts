@@ -1,15 +1,13 @@
 import { stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.js';
 import { checkEnvironment } from '../jupyter/environment.js';
 import { findPython } from '../jupyter/python.js';
 import { JupyterSetupError } from '../jupyter/setup-error.js';
 import { findIsolation } from '../jupyter/user.js';
+import { isTooOld, OLDEST_NODE } from '../node-version.js';
 import { type Finding, failed, ok, warning } from './finding.js';
-
-/** `engines` of package.json. */
-const OLDEST_NODE = [20, 19] as const;
 
 const GB = 1e9;
 /** The embedded Jupyter's environment takes 0.6 GB, and pip's copies while it is made. */
@@ -21,10 +19,8 @@ const LEAST_BYTES = 0.1 * GB;
 const PROGRAM = fileURLToPath(new URL('../cli.js', import.meta.url));
 
 export function checkNode(version = process.versions.node): Finding {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldest, oldestMinor] = OLDEST_NODE;
-  if (major > oldest || (major === oldest && minor >= oldestMinor)) return ok('Node.js', version);
-  return failed('Node.js', `${version} is too old.`, `Install ${oldest}.${oldestMinor} or newer.`);
+  if (!isTooOld(version)) return ok('Node.js', version);
+  return failed('Node.js', `${version} is too old.`, `Install ${OLDEST_NODE} or newer.`);
 }
 
 /** The Python, environment and user of the embedded Jupyter. */
@@ -57,16 +53,33 @@ export async function checkJupyter({ upstream, home }: Config): Promise<Finding[
   ];
 }
 
+/** Where state is kept, which may be a volume of its own, and where Jupyter is installed. */
 export async function checkDisk({ home, upstream }: Config): Promise<Finding> {
-  const { bavail, bsize } = await statfs(home.root);
+  const { says, free, files } = await roomAt(home.var);
+  if (free < LEAST_BYTES) return failed('disk', says, ROOM);
+  if (files === 0)
+    return failed('disk', `No more files can be made at ${home.var}: its inodes are used up.`, ROOM);
+  if (upstream.kind !== 'embedded' || (await stat(upstream.environment).catch(() => undefined)) !== undefined)
+    return ok('disk', says);
+  const there = await roomAt(upstream.environment);
+  if (there.free >= INSTALLATION_BYTES) return ok('disk', says);
+  return failed('disk', `${there.says} Jupyter's installation needs ${INSTALLATION_BYTES / GB} GB.`, ROOM);
+}
+
+const ROOM = 'Free some, or set SPIN_HOME to a folder of a larger disk.';
+
+/** @param path need not be there yet: then the folder that it will be made in */
+async function roomAt(path: string): Promise<{ says: string; free: number; files: number | undefined }> {
+  const found = await statfs(path).catch(() => undefined);
+  if (found === undefined) return roomAt(dirname(path));
+  const { bavail, bsize, files, ffree } = found;
   const free = bavail * bsize;
-  const says = `${(free / GB).toFixed(1)} GB are free at ${home.root}.`;
-  const remedy = 'Free some, or set SPIN_HOME to a folder of a larger disk.';
-  if (free < LEAST_BYTES) return failed('disk', says, remedy);
-  const installed = upstream.kind !== 'embedded' || (await stat(upstream.environment).catch(() => undefined));
-  if (!installed && free < INSTALLATION_BYTES)
-    return failed('disk', `${says} Jupyter's installation needs ${INSTALLATION_BYTES / GB} GB.`, remedy);
-  return ok('disk', says);
+  // Some file systems count no files (btrfs: 0 of 0).
+  return {
+    says: `${(free / GB).toFixed(1)} GB are free at ${path}.`,
+    free,
+    files: files === 0 ? undefined : ffree,
+  };
 }
 
 /** Sessions, login links and certificates are valid by the clock. */

@@ -24,8 +24,7 @@ export async function openCertificateFiles(
   log: Log,
   interval = lookEvery,
 ): Promise<Certificates> {
-  let current = await readPair(files);
-  check(current);
+  let current = await readCertificateFiles(files);
   let seen = current;
   const listeners: ((pair: KeyPair) => void)[] = [];
 
@@ -59,6 +58,19 @@ export async function openCertificateFiles(
     look: lookNext,
     close: () => clearInterval(timer),
   };
+}
+
+/**
+ * Reads the pair once.
+ * @throws {CertificateError} when it can't be used now
+ */
+export async function readCertificateFiles(files: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<KeyPair> {
+  const pair = await readPair(files);
+  check(pair);
+  return pair;
 }
 
 async function readPair(files: { readonly cert: string; readonly key: string }): Promise<KeyPair> {

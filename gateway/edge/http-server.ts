@@ -7,11 +7,12 @@ import type { Metrics } from '../metrics.js';
 import { framingFault } from './framing.js';
 import type { Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
+import { isOtherProtocol, lastResponse } from './other-protocol.js';
 
 /** What takes a request once it has been parsed, and owns its socket's further life. */
 export interface Handlers {
   request(req: IncomingMessage, res: ServerResponse): void;
-  /** @param head bytes that came behind the request's headers */
+  /** Only of websockets. @param head bytes that came behind the request's headers */
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
@@ -63,10 +64,14 @@ export function createHttpServer(
   });
   http.on('upgrade', (req, socket, head) => {
     const wrong = framingFault(req, true, limits.headerCount);
-    if (wrong === undefined) {
-      guard(socket, () => handlers.upgrade(req, socket, head));
-    } else {
+    if (wrong !== undefined) {
       malformed.refuse(wrong, socket);
+    } else if (!isOtherProtocol(req)) {
+      guard(socket, () => handlers.upgrade(req, socket, head));
+    } else if (malformed.isAnswering(socket)) {
+      socket.destroy();
+    } else {
+      guard(socket, () => http.emit('request', req, lastResponse(req)));
     }
   });
   // A handler that fails in spite of everything costs its own connection, not the process (invariant S14).

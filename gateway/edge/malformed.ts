@@ -12,6 +12,8 @@ const lingering = 1_000;
 export interface Malformed {
   /** To be told of every request, so that an answer never lands in the middle of another one. */
   track(req: IncomingMessage, res: ServerResponse): void;
+  /** True while a request that came before on the same connection has no answer. */
+  isAnswering(socket: Duplex): boolean;
   /** For the server's `clientError` event, and for what only looks like HTTP: answers with 400 (or 408, 431)
    * where that is possible, and closes. */
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
@@ -26,6 +28,7 @@ export function createMalformed(log: Log, metrics: Pick<Metrics, 'refused'>): Ma
       unanswered.set(req.socket, waiting.add(res));
       res.once('close', () => waiting.delete(res));
     },
+    isAnswering: (socket) => (unanswered.get(socket)?.size ?? 0) > 0,
     refuse(error, socket) {
       if (refused.has(socket)) {
         return;

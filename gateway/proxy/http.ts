@@ -24,6 +24,8 @@ export interface HttpProxyOptions {
   readonly upstream: UpstreamSource;
   /** Tells the client; never called after a response has begun. */
   readonly refuse: (req: IncomingMessage, res: ServerResponse, error: GatewayError) => void;
+  /** Told of each 401 and 403 that Jupyter answers. */
+  readonly onForbidden?: () => void;
   readonly patience?: Patience;
 }
 
@@ -56,6 +58,7 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export function createHttpProxy({
   upstream,
   refuse,
+  onForbidden = () => {},
   patience = defaultPatience,
 }: HttpProxyOptions): HttpProxy {
   const agents = createAgents();
@@ -78,6 +81,7 @@ export function createHttpProxy({
     const exchange = exchanges.get(req);
     if (!exchange) return;
     exchange.answered = true;
+    if (response.statusCode === 401 || response.statusCode === 403) onForbidden();
     try {
       sendResponse(response, req, res, exchange.admission, exchange.upstream);
     } catch (error) {

@@ -22,7 +22,12 @@ const setting: AcmeSetting = {
 };
 
 /** The loop, with orders that the test answers and waits of milliseconds. */
-async function open(t: Test, root: string, order: AcmeParts['order'], names = setting.names) {
+async function open(
+  t: Test,
+  root: string,
+  order: AcmeParts['order'],
+  { names = setting.names, wait = () => 1 }: { names?: readonly string[]; wait?: AcmeParts['wait'] } = {},
+) {
   const lines: string[] = [];
   const config = {
     home: homeAt(root),
@@ -32,7 +37,7 @@ async function open(t: Test, root: string, order: AcmeParts['order'], names = se
   } as const;
   const certificates = await openAcmeCertificates(config, { ...setting, names }, memoryLog(lines), {
     order,
-    wait: () => 1,
+    wait,
   });
   t.teardown(() => certificates.close());
   const shown: KeyPair[] = [];
@@ -60,7 +65,9 @@ t.test('the local CA is shown until a certificate is there; a restart uses the s
   const second = await open(t, root, () => Promise.reject(new Error('ordered again')));
   t.equal(second.certificates.current().cert, pair.cert, 'at once');
   second.certificates.start();
-  const other = await open(t, root, async () => selfSigned(['new.example.com']), ['new.example.com']);
+  const other = await open(t, root, async () => selfSigned(['new.example.com']), {
+    names: ['new.example.com'],
+  });
   t.equal(other.certificates.current().cert, pair.cert, 'of other names: better than none');
   other.certificates.start();
   await until(() => other.shown.length === 1);
@@ -91,6 +98,37 @@ t.test(
       { err: 'because refused', next_try: /^\d{4}-/ },
       { challenge: 'http-01' },
     ]);
+  },
+);
+
+t.test(
+  'who says that it is mended (SIGHUP) is not made to wait, also while a try is under way',
+  async (t) => {
+    const pair = selfSigned([NAME]);
+    let isMended = false;
+    let orders = 0;
+    const refusals: (() => void)[] = [];
+    const order = async () => {
+      orders++;
+      if (isMended) return pair;
+      await new Promise<void>((resolve) => refusals.push(resolve));
+      throw new OrderError('refused', new Error('as it was'));
+    };
+    const { certificates, shown, lines } = await open(t, t.testdir(), order, { wait: () => 3_600_000 });
+    const failures = () => lines.filter((line) => line.includes('as it was')).length;
+    certificates.start();
+    await until(() => refusals.length === 1);
+    const first = certificates.look();
+    refusals[0]?.();
+    await until(() => refusals.length === 2);
+    t.equal(failures(), 1, 'the one under way has failed, and did not stand for the one that was asked for');
+    refusals[1]?.();
+    await first;
+    t.equal(failures(), 2);
+    isMended = true;
+    await certificates.look();
+    t.equal(shown.length, 1, 'not in an hour');
+    t.equal(orders, 3);
   },
 );
 

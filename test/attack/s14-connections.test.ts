@@ -13,7 +13,7 @@ async function edgeFor(t: Test) {
 }
 
 const request = 'POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nhalf';
-const upgrade = 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n';
+const upgrade = 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n';
 
 /** A TLS 1.2 record that says it is a handshake; what follows is up to the attacker. */
 const record = (body: Buffer) =>

@@ -68,6 +68,21 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     t.match(await client.execute('6 * 7'), { status: 'ok' }, 'and the kernel goes on');
   });
 
+  await t.test('a request that is sent again is counted', async (t) => {
+    const retries = async () => {
+      const headers = { authorization: `token ${gateway.token}` };
+      const text = await (await fetch(`${gateway.origin}/spin/metrics`, { headers })).text();
+      return Number(/^spin_brokered_retries_total\{type="prometheus"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+    };
+    t.equal(await retries(), 0);
+    const { client, cell, response } = await begun(t);
+    const again = service.asked();
+    response.writeHead(503, { 'retry-after': '0' }).end();
+    service.answer((await again).response);
+    t.ok(shows7(await client.answer(cell)));
+    t.equal(await retries(), 1);
+  });
+
   await t.test('a kernel that dies ends the request at the service', async (t) => {
     const id = await startKernel(gateway);
     t.teardown(() => kernel('DELETE', id));

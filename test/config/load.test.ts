@@ -321,3 +321,54 @@ t.test('all that is wrong about a run is told at once, and nothing of a URL', as
   for (const MAX_DURATION of ['0', '-1', '1d', '30m1h', '1h 30m', 's', '25000h'])
     t.same(await told({ MAX_DURATION }, 'a.ipynb'), ['MAX_DURATION'], MAX_DURATION);
 });
+
+t.test('a token for metrics is long enough where others can come, and is not the other one', async (t) => {
+  const SPIN_TOKEN = 'a-token-of-sixteen-or-more';
+  t.equal((await load({ SPIN_TOKEN })).metricsToken, undefined);
+  const { metricsToken } = await load({ SPIN_TOKEN, SPIN_METRICS_TOKEN: 'short' });
+  t.equal(metricsToken?.reveal(), 'short', 'on loopback');
+  for (const [SPIN_METRICS_TOKEN, wrong] of [
+    [SPIN_TOKEN, /the same as SPIN_TOKEN/],
+    ['canary-short', /16/],
+  ] as const) {
+    const found = await mistakes({ SPIN_HOST: '0.0.0.0', SPIN_TOKEN, SPIN_METRICS_TOKEN });
+    t.match(found, [{ variable: 'SPIN_METRICS_TOKEN' }]);
+    t.match(`${found[0]?.wrong} ${found[0]?.right}`, wrong);
+    t.notMatch(JSON.stringify(found), 'canary-short', 'and never shown');
+  }
+});
+
+t.test('traces are sent where OpenTelemetry’s own variables name a collector, and only there', async (t) => {
+  const at = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
+  const sent: readonly [what: string, env: NodeJS.ProcessEnv, sent: boolean][] = [
+    ['nothing is set', {}, false],
+    ['only a name is set', { OTEL_SERVICE_NAME: 'spin' }, false],
+    ['a collector', at, true],
+    ['a collector for traces', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://otel.example.com/v1' }, true],
+    ['its protocol', { ...at, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' }, true],
+    ['the SDK is off', { ...at, OTEL_SDK_DISABLED: 'TRUE' }, false],
+    ['traces go nowhere', { ...at, OTEL_TRACES_EXPORTER: 'none' }, false],
+  ];
+  for (const [what, env, expected] of sent) t.equal((await load(env)).tracing !== undefined, expected, what);
+
+  const share = async (sampler?: string, argument?: string) =>
+    (await load({ ...at, OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: argument })).tracing;
+  t.same(await share(), { ratio: 1, parentBased: true });
+  t.same(await share('always_off'), { ratio: 0, parentBased: false });
+  t.same(await share('traceidratio', '0.25'), { ratio: 0.25, parentBased: false });
+  t.same(await share('parentbased_traceidratio', '0'), { ratio: 0, parentBased: true });
+
+  const refused: readonly (readonly [name: string, value: string])[] = [
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'ftp://collector'],
+    ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+    ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'http/json'],
+    ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
+  ];
+  for (const [name, value] of refused)
+    t.match(await mistakes({ ...at, [name]: value }), [{ variable: name }], `${name}=${value}`);
+  for (const OTEL_TRACES_SAMPLER_ARG of ['2', '-0.1', 'half'])
+    t.match(await mistakes({ ...at, OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG }), [
+      { variable: 'OTEL_TRACES_SAMPLER_ARG' },
+    ]);
+});

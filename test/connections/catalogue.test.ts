@@ -194,7 +194,9 @@ t.test('a reference that is not set is an error where it is used, and names it',
 t.test('no file is an empty catalogue, unless somebody named it', async (t) => {
   const { catalogue } = await open(t, undefined, false);
   t.equal(catalogue.types().size, 0);
-  await t.rejects(open(t, undefined, true), { message: /can't be read \(ENOENT\)/ });
+  await t.rejects(open(t, undefined, true), {
+    message: /^\S+\/c\.yaml: the file can't be read \(ENOENT\)\. Set SPIN_CONNECTIONS to/,
+  });
 });
 
 t.test('changes are followed; a bad file leaves the old catalogue and says why', async (t) => {

@@ -58,7 +58,7 @@ t.test('spans reach an OpenTelemetry Collector, and hold nothing of a cell', asy
     env: { PROM: PASSWORD, KEY: 'canary-value-8472' },
     connections: { file, required: true },
     trustedProxies: ['127.0.0.1/32'],
-    tracing: true,
+    tracing: { ratio: 1, parentBased: true },
   });
   const client = connect(gateway);
   const kernel = await client.kernels.startNew({ name: 'python3' });
@@ -72,6 +72,23 @@ t.test('spans reach an OpenTelemetry Collector, and hold nothing of a cell', asy
   await ask(`${gateway.origin}/api/status?x=canary-query-8472`, { headers });
   // It sends what is left.
   await gateway.close();
+
+  const sampling = await startTestGateway({
+    upstream: upstreamOf(jupyter),
+    trustedProxies: ['127.0.0.1/32'],
+    tracing: { ratio: 0, parentBased: true },
+  });
+  const sampled = trace.replace('4bf9', 'feed');
+  await ask(`${sampling.origin}/api/status`, { headers: { authorization: headers.authorization } });
+  for (const [id, flags] of [
+    [trace.replace('4bf9', 'dead'), '00'],
+    [sampled, '01'],
+  ])
+    await ask(`${sampling.origin}/api/status`, {
+      headers: { ...headers, traceparent: `00-${id}-00f067aa0ba902b7-${flags}` },
+    });
+  await sampling.close();
+  await until(() => collector.printed().includes(sampled));
   await until(() => collector.printed().includes(trace));
 
   const spans = spansIn(collector.printed());
@@ -87,5 +104,11 @@ t.test('spans reach an OpenTelemetry Collector, and hold nothing of a cell', asy
   const continued = spans.find((span) => span.trace === trace);
   t.match(continued, { name: 'request', parent: '00f067aa0ba902b7' }, "a trusted proxy's trace goes on");
   t.match(continued?.text, 'http.response.status_code: Int(200)');
+  const ofSampling = spans.slice(spans.indexOf(continued as Span) + 1);
+  t.same(
+    ofSampling.map((span) => span.trace),
+    [sampled],
+    'a share of 0 sends only what a trusted proxy has begun to send',
+  );
   t.notMatch(collector.printed(), /canary|8472|password/i, 'S10');
 });

@@ -1,12 +1,15 @@
 import { once } from 'node:events';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../gateway/config/load.js';
 import type { Config } from '../../gateway/config.js';
 import { checkCertificate } from '../../gateway/doctor/certificate.js';
+import { checkCompanions } from '../../gateway/doctor/companions.js';
 import { checkExposure } from '../../gateway/doctor/exposure.js';
 import { checkPermissions } from '../../gateway/doctor/files.js';
 import type { Finding } from '../../gateway/doctor/finding.js';
@@ -21,7 +24,8 @@ import { startStockJupyter } from '../support/jupyter.js';
 t.setTimeout(120_000);
 
 async function configOf(t: Test, env: Readonly<Record<string, string>> = {}): Promise<Config> {
-  const { config } = await loadConfig({ SPIN_HOME: t.testdir({}), SPIN_TOKEN: 'a-token-0123456789', ...env });
+  const SPIN_HOME = env.SPIN_HOME ?? t.testdir({});
+  const { config } = await loadConfig({ SPIN_TOKEN: 'a-token-0123456789', ...env, SPIN_HOME });
   return config;
 }
 
@@ -42,6 +46,10 @@ t.test('state that others can read, and settings that others can change', async 
   await mkdir(home.processors, { recursive: true, mode: 0o700 });
   await writeFile(join(home.processors, 'mine.mjs'), '', { mode: 0o600 });
   t.same(states(await checkPermissions(config)), ['state: ok']);
+  const inside = join(home.tls, 'ca.pem');
+  await writeState(inside, 'in a folder of mode 700');
+  await chmod(inside, 0o644);
+  t.same(states(await checkPermissions(config)), ['state: ok'], 'nobody gets there');
   await chmod(home.tokenFile, 0o644);
   await chmod(join(home.processors, 'mine.mjs'), 0o666);
   const found = await checkPermissions(config);
@@ -50,6 +58,38 @@ t.test('state that others can read, and settings that others can change', async 
     { says: home.tokenFile, remedy: `chmod -R go-rwx ${home.tokenFile}` },
     { remedy: /go-w .*mine\.mjs/ },
   ]);
+});
+
+t.test('settings whose folder others can write to can be exchanged', async (t) => {
+  const folder = t.testdir({ open: { 'c.yaml': '' } });
+  const at = join(folder, 'open');
+  const config = await configOf(t, { SPIN_HOME: folder, SPIN_CONNECTIONS: join(at, 'c.yaml') });
+  t.same(states(await checkPermissions(config)), ['state: ok']);
+  await chmod(at, 0o777);
+  t.match(await checkPermissions(config), [{}, { state: 'failed', says: at, remedy: `chmod go-w ${at}` }]);
+  await chmod(at, 0o1777);
+  t.same(states(await checkPermissions(config)), ['state: ok'], 'as /tmp is');
+});
+
+t.test('a unix socket', async (t) => {
+  // A socket's path has to be short.
+  const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, 'file'), '');
+  const look = async (path: string) => {
+    const config = await configOf(t, { SPIN_HOST: `unix:${path}` });
+    return (await checkExposure(config, new URL('http://localhost')))[0];
+  };
+  const socket = join(folder, 's');
+  t.match(await look(socket), { state: 'ok', says: `unix:${socket}` });
+  t.match(await look(join(folder, 'file')), { state: 'failed', says: /no socket/, remedy: /SPIN_HOST/ });
+  t.match(await look(join(folder, 'none', 's')), { state: 'failed', says: /ENOENT/, remedy: /SPIN_HOST/ });
+  const gateway = await startTestGateway({
+    listen: { kind: 'unix', path: socket },
+    upstream: { kind: 'http', url: new URL('http://127.0.0.1:9'), token: undefined, ca: undefined },
+  });
+  t.teardown(() => gateway.close());
+  t.match(await look(socket), { state: 'failed', says: /A gateway answers .* no Jupyter/ });
 });
 
 t.test('certificates', async (t) => {
@@ -69,6 +109,13 @@ t.test('certificates', async (t) => {
     return checkCertificate(config, now);
   };
   const right = { SPIN_PUBLIC_URL: 'https://a.example.com' };
+  await writeFile(key, authority.issue(['a.example.com']).key, { mode: 0o600 });
+  t.match(await look(pair.cert, right), [
+    { state: 'ok' },
+    { state: 'failed', says: /SPIN_TLS_KEY is not the key/, remedy: /not start/ },
+    {},
+  ]);
+  await writeFile(key, pair.key, { mode: 0o600 });
   const chain = `${pair.cert}${authority.cert}`;
   t.same(states(await look(chain, right)), ['TLS: ok', 'TLS chain: warning']);
   t.match(await look(chain, right), [{}, { says: /authority of your own/ }]);
@@ -84,6 +131,71 @@ t.test('certificates', async (t) => {
   t.match(await look(chain, right, Date.now() - 20 * year), [{ state: 'failed', says: /before/ }, {}]);
   t.match(await checkCertificate(await configOf(t)), [{ state: 'ok', says: /first start has .* local/ }]);
   t.match(await checkCertificate(await configOf(t, { SPIN_TLS: 'off' })), [{ state: 'ok', says: /off/ }]);
+});
+
+t.test('an authority that is asked for certificates', async (t) => {
+  const answers = new Map<string, string>([['/dir', '{"newOrder": "https://localhost/order"}']]);
+  const authority = createAuthority();
+  const server = createTlsServer(authority.issue(['localhost']), (req, res) => {
+    const body = answers.get(req.url ?? '');
+    res.writeHead(body === undefined ? 404 : 200).end(body);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const home = t.testdir({});
+  const ca = join(home, 'ca.pem');
+  await writeFile(ca, authority.cert);
+  const { port } = server.address() as AddressInfo;
+  const look = async (url: string, more: Readonly<Record<string, string>> = { SPIN_ACME_CA: ca }) =>
+    checkCertificate(
+      await configOf(t, {
+        SPIN_HOME: home,
+        SPIN_ACME: url,
+        SPIN_ACME_TERMS: 'agreed',
+        SPIN_PUBLIC_URL: 'https://a.example.com',
+        ...more,
+      }),
+    );
+  const at = `https://localhost:${port}`;
+  t.match(await look(`${at}/dir`), [{ state: 'ok', says: /^localhost:\d+ answers/ }]);
+  t.match(await look(`${at}/other`), [{ state: 'failed', says: /\(404\) is no ACME directory/ }]);
+  t.match(await look(`${at}/dir`, {}), [{ state: 'failed', says: /SPIN_ACME_CA/, remedy: /SPIN_ACME/ }]);
+  t.match(await look('https://localhost:9/dir'), [{ state: 'failed', says: /nothing listens/ }]);
+});
+
+t.test('what a gateway shares with others', async (t) => {
+  t.same(await checkCompanions(await configOf(t)), []);
+  const shared = t.testdir({ shared: {} });
+  const config = await configOf(t, {
+    SPIN_HOME: shared,
+    SPIN_UPSTREAM: 'http://127.0.0.1:9',
+    SPIN_PUBLIC_URL: 'https://a.example.com',
+    SPIN_SHARED: join(shared, 'shared'),
+  });
+  t.match(await checkCompanions(config), [{ subject: 'shared', state: 'ok' }]);
+
+  let status = 503;
+  const paths: string[] = [];
+  const collector = createServer((req, res) => {
+    paths.push(`${req.method} ${req.url}`);
+    res.writeHead(status).end();
+  }).listen(0, '127.0.0.1');
+  await once(collector, 'listening');
+  t.teardown(() => collector.close());
+  // The SDK itself reads them.
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+  process.env.OTEL_EXPORTER_OTLP_TIMEOUT = '500';
+  t.teardown(() => {
+    delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+    delete process.env.OTEL_EXPORTER_OTLP_TIMEOUT;
+  });
+  const look = async () => checkCompanions({ shared: undefined, tracing: { ratio: 1, parentBased: true } });
+  t.match(await look(), [{ subject: 'traces', state: 'warning', remedy: /OTEL_EXPORTER_OTLP_ENDPOINT/ }]);
+  status = 401;
+  t.match(await look(), [{ state: 'warning', says: /it answered 401/, remedy: /HEADERS/ }]);
+  status = 200;
+  t.match(await look(), [{ state: 'ok' }]);
+  t.match(paths.at(-1), 'POST /v1/traces');
 });
 
 t.test('who gets in', async (t) => {
@@ -108,6 +220,9 @@ t.test('who gets in', async (t) => {
     {},
     { state: 'warning', says: /nowhere\.invalid .*not known/ },
   ]);
+  const behind = { SPIN_PORT: '0', SPIN_TLS: 'off', SPIN_PUBLIC_URL: 'https://localhost' };
+  t.match(await look(behind), [{}, {}, { state: 'failed', remedy: /SPIN_TRUSTED_PROXIES/ }]);
+  t.match(await look({ ...behind, SPIN_TRUSTED_PROXIES: '127.0.0.1' }), [{}, {}, { state: 'ok' }]);
   t.match(
     await look({
       SPIN_PORT: '0',

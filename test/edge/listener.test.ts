@@ -95,7 +95,7 @@ t.test('a large body arrives whole, also when it comes with the first bytes', as
 
 t.test('an upgraded connection carries bytes both ways, also those sent with the request', async (t) => {
   const edge = await edgeFor(t);
-  const upgrade = get.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n');
+  const upgrade = get.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
   for (const over of [plain, tls]) {
     const { text } = await exchange(over(edge.port), `${upgrade}early`, /early/);
     t.match(text, /^HTTP\/1\.1 101 /);
@@ -146,7 +146,7 @@ t.test(
     const sockets = [plain(edge.port), plain(edge.port), plain(edge.port)];
     sockets[0]?.write('POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nab');
     sockets[1]?.write(Buffer.from('160301', 'hex'));
-    sockets[2]?.write(get.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n'));
+    sockets[2]?.write(get.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'));
     await Promise.all(sockets.map((socket) => socket.readyState === 'open' || once(socket, 'connect')));
     t.equal((await ask(edge, '/')).status, 200);
     const closes = sockets.map(closing);

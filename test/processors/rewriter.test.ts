@@ -124,6 +124,8 @@ const refused: readonly [what: string, cell: string, sentence: RegExp][] = [
   ],
   ['%%NAME??', '%%prometheus??\nx', /^%%prometheus \[CONNECTION\] \[--OPTION …\]\n/],
   ['%%spin NAME?', '%%spin echo?', /^%%echo/],
+  ['%%NAME --help', '%%shell --help\nls', /^%%shell \[--OPTION …\]\n {2}runs a bash script\nOptions:\n/],
+  ['--help among others', '%%spin echo --quiet --label --help', /^%%echo/],
   ['the longest help', '%%rest?', /\n {2}--variables VALUE: [^\n]*$/],
   ['%%spin alone', '%%spin', /^%%spin needs a processor\. Known: python, shell, rest, prometheus, .*echo/],
   ['%%spin?', '%%spin?', /^%%spin needs a processor/],

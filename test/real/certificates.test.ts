@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { startBrowser } from '../support/browser.js';
+import { makePair } from '../support/certificate.js';
+import { startRuntime } from '../support/commands.js';
 import { freePort } from '../support/free-port.js';
 import { blocksOf, runBlock } from '../support/page.js';
 import { until } from '../support/until.js';
@@ -77,4 +81,27 @@ t.test('Chromium’s list, as the page says', async (t) => {
   await t.rejects(open(), { message: /ERR_CERT_AUTHORITY_INVALID/ });
   await follow('Chromium, Chrome on Linux', env);
   t.match(await open(), { status: 200, issuer: /SPIN Runtime local CA/ });
+});
+
+t.test('a certificate from files, by the page’s settings', async (t) => {
+  const made = await makePair(t, ['localhost']);
+  const [settings] = await blocksOf(PAGE, 'From files');
+  const text = settings?.text.replace('/tls/tls.crt', made.cert).replace('/tls/tls.key', made.key);
+  const port = String(await freePort());
+  await startRuntime(t, `${text}\nexec npx spin-runtime`, {
+    SPIN_PORT: port,
+    SPIN_UPSTREAM: 'http://127.0.0.1:9',
+  });
+  const socket = connect({
+    host: 'localhost',
+    port: Number(port),
+    servername: 'localhost',
+    ca: made.pair.cert,
+  });
+  await once(socket, 'secureConnect');
+  t.equal(
+    socket.getPeerX509Certificate()?.fingerprint256,
+    new X509Certificate(made.pair.cert).fingerprint256,
+  );
+  socket.destroy();
 });

@@ -1,14 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
+import { NAVIGATION } from '../support/ask.js';
 import { makePair } from '../support/certificate.js';
+import { startRuntime } from '../support/commands.js';
 import { freePort } from '../support/free-port.js';
 import { freePorts, fronts, startFront } from '../support/front-proxy.js';
 import { startTestGateway, TOKEN, upstreamOf } from '../support/gateway.js';
 import { startStockJupyter } from '../support/jupyter.js';
+import { blocksOf } from '../support/page.js';
 import { RawClient } from '../support/raw-client.js';
+import { until } from '../support/until.js';
 
 type Front = keyof typeof fronts;
 
@@ -23,13 +29,13 @@ const jupyter = await startStockJupyter();
 t.teardown(() => jupyter.close());
 
 /** A whole runtime behind a front of the page, and a client at another address than the front's. */
-async function behind(t: Test, front: Front) {
+async function behind(t: Test, front: Front, upstream = upstreamOf(jupyter)) {
   const made = await makePair(t, ['spin.example']);
   const ports = await freePorts();
   const port = await freePort();
   const gateway = await startTestGateway({
     listen: { kind: 'tcp', host: '127.0.0.1', port },
-    upstream: upstreamOf(jupyter),
+    upstream,
     publicUrl: new URL(`https://spin.example:${ports.https}/`),
     trustedProxies: ['127.0.0.1'],
     tls: { mode: 'auto', files: { cert: made.cert, key: made.key } },
@@ -41,6 +47,9 @@ async function behind(t: Test, front: Front) {
   const base = `127.0.0.1:${ports.https}`;
   return {
     gateway,
+    /** A request whose body the test writes, and whose answer it reads as it comes. */
+    begin: (method: string, path: string) =>
+      request(`https://${base}${path}`, { ...tls, method, agent: false, headers }),
     send(method: string, path: string, body?: unknown, more: Readonly<Record<string, string>> = {}) {
       return new Promise<{ status: number; body: string }>((resolve, reject) => {
         const asked = request(`https://${base}${path}`, {
@@ -96,3 +105,69 @@ for (const front of whole) {
     t.notOk(gateway.log().includes('192.0.2.66'), 'and not the one that it made up');
   });
 }
+
+/** An upstream whose answers a test writes piece by piece. */
+async function startPatient(t: Test) {
+  const asked: { req: IncomingMessage; res: ServerResponse }[] = [];
+  const server = createServer((req, res) => void asked.push({ req, res })).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { asked, upstream: upstreamOf({ url, token: 'unused' }) };
+}
+
+for (const front of whole) {
+  t.test(`bytes pass ${front} as they come, in both directions`, async (t) => {
+    const { asked, upstream } = await startPatient(t);
+    const { begin } = await behind(t, front, upstream);
+    const download = begin('GET', '/files/stream.txt');
+    download.end();
+    await until(() => asked.length === 1);
+    asked[0]?.res.write('first');
+    const [answer] = (await once(download, 'response')) as [IncomingMessage];
+    const [piece] = await once(answer, 'data');
+    t.equal(String(piece), 'first', 'before there is a second one');
+    asked[0]?.res.end('second');
+    t.equal(String((await once(answer, 'data'))[0]), 'second');
+
+    const upload = begin('PUT', '/api/contents/large.bin');
+    upload.on('error', () => {});
+    upload.write('first');
+    await until(() => asked.length === 2);
+    const { req, res } = asked[1] as (typeof asked)[number];
+    t.equal(String((await once(req, 'data'))[0]), 'first', 'before the body has ended');
+    upload.end('second');
+    t.equal(String((await once(req, 'data'))[0]), 'second');
+    res.end();
+    await once(upload, 'response');
+  });
+}
+
+t.test('the runtime’s own command, as the page has it, behind nginx', async (t) => {
+  const [start] = await blocksOf('docker/reverse-proxies.md', 'Behind nginx, Caddy or HAProxy');
+  const ports = await freePorts();
+  const port = await freePort();
+  const text = start?.text.replace('https://spin.example', `https://spin.example:${ports.https}`) ?? '';
+  const { link } = await startRuntime(t, text, {
+    SPIN_PORT: String(port),
+    SPIN_TOKEN: TOKEN,
+    SPIN_UPSTREAM: jupyter.url,
+    SPIN_UPSTREAM_TOKEN: jupyter.token,
+  });
+  const made = await makePair(t, ['spin.example']);
+  await startFront(t, 'nginx', ports, port, made);
+  t.match(link, `https://spin.example:${ports.https}/`);
+  const { host, pathname, search } = new URL(link);
+  const followed = request(`https://127.0.0.1:${ports.https}${pathname}${search}`, {
+    ca: made.pair.cert,
+    servername: 'spin.example',
+    agent: false,
+    headers: { host, ...NAVIGATION },
+  }).end();
+  const [answer] = (await once(followed, 'response')) as [IncomingMessage];
+  answer.resume();
+  t.match(answer, { statusCode: 303, headers: { 'set-cookie': [`__Host-spin-${ports.https}=`] } });
+});

@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { ask, askUpgrade, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
 import { connect, execute } from '../support/client.js';
+import { begin, startRuntime } from '../support/commands.js';
 import { accepts, freePort } from '../support/free-port.js';
 import { startStockJupyter } from '../support/jupyter.js';
 import { blocksOf, runBlock } from '../support/page.js';
@@ -14,7 +12,6 @@ import { type Sshd, startSshd } from '../support/sshd.js';
 import { until } from '../support/until.js';
 
 const PAGE = 'docker/ssh.md';
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TOKEN = 'ssh-test-token-0123456789';
 /** Logs in on the far side: not root, so that the socket's permissions count. */
 const USER = 'nobody';
@@ -36,48 +33,14 @@ async function commands(heading: string, words: Readonly<Record<string, string>>
   }));
 }
 
-/** Runs a command of the page that goes on until the test ends. */
-function begin(t: Test, text: string, environment: Readonly<Record<string, string>>) {
-  // A group of its own: npx and ssh -J start others.
-  const child = spawn('bash', ['-euo', 'pipefail', '-c', text], {
-    cwd: ROOT,
-    env: { ...process.env, ...environment },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-  }
-  const running = () => child.exitCode === null && child.signalCode === null;
-  t.teardown(async () => {
-    if (!running() || child.pid === undefined) return;
-    const gone = once(child, 'exit');
-    process.kill(-child.pid, 'SIGTERM');
-    await gone;
-  });
-  return { child, running, said: () => said };
-}
-
 /** The runtime, started by a command of the page; its login link. */
-async function startRuntime(t: Test, command: string, environment: Readonly<Record<string, string>> = {}) {
-  const home = await mkdtemp(join(tmpdir(), 'spin-test-'));
-  t.teardown(() => rm(home, { recursive: true, force: true }));
-  const { running, said } = begin(t, command, {
-    SPIN_HOME: home,
+function startHere(t: Test, command: string, environment: Readonly<Record<string, string>> = {}) {
+  return startRuntime(t, command, {
     SPIN_TOKEN: TOKEN,
     SPIN_UPSTREAM: jupyter.url,
     SPIN_UPSTREAM_TOKEN: jupyter.token,
     ...environment,
   });
-  const link = () => /http\S+\/spin\/login\?code=\S+/.exec(said())?.[0];
-  await until(() => {
-    if (!running()) throw new Error(`the runtime ended: ${said()}`);
-    return link() !== undefined;
-  }, 30_000);
-  return { link: link() ?? '', said };
 }
 
 /** A tunnel, once it listens. */
@@ -116,7 +79,7 @@ const DEFAULT = 'npx spin-runtime';
 
 t.test('to loopback, straight and behind another machine', async (t) => {
   const port = await freePort();
-  const { link } = await startRuntime(t, DEFAULT, { SPIN_PORT: String(port) });
+  const { link } = await startHere(t, DEFAULT, { SPIN_PORT: String(port) });
   for (const heading of ['To loopback', 'Behind another machine']) {
     const local = await freePort();
     const [tunnel] = await commands(heading, {
@@ -143,7 +106,7 @@ t.test('another local port, with SPIN_PUBLIC_URL', async (t) => {
     '9000': String(local),
     '127.0.0.1:8888': `127.0.0.1:${port}`,
   });
-  const { link } = await startRuntime(t, start?.text ?? '', { SPIN_PORT: String(port) });
+  const { link } = await startHere(t, start?.text ?? '', { SPIN_PORT: String(port) });
   await dig(t, sshd, tunnel?.text ?? '', local);
   t.equal(new URL(link).origin, `http://localhost:${local}`);
   t.match(await followed(link), { status: 303, headers: { 'set-cookie': [`__Host-spin-${local}=`] } });
@@ -161,7 +124,7 @@ t.test('to a unix socket, which its group may open and nobody else', async (t) =
     '8888': String(local),
   });
   await runBlock({ language: 'sh', text: folder?.text ?? '' });
-  const { link, said } = await startRuntime(t, start?.text ?? '');
+  const { link, said } = await startHere(t, start?.text ?? '');
   const socket = join(above, 'spin', 'runtime.sock');
   t.equal((await stat(socket)).mode & 0o777, 0o660);
   await dig(t, sshd, tunnel?.text ?? '', local);

@@ -8,7 +8,13 @@ type Front = keyof typeof fronts;
 
 /** The browser's machine: another loopback address than the proxy's. */
 const browser = '127.0.0.5';
-const upgrade = { connection: 'upgrade', upgrade: 'echo' };
+/** The example of RFC 6455 section 1.3: HAProxy looks at more than the protocol's name. */
+const upgrade = {
+  connection: 'upgrade',
+  upgrade: 'websocket',
+  'sec-websocket-version': '13',
+  'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+};
 
 const overHttp = (port: number) => (): Socket =>
   connectPlain({ port, host: '127.0.0.1', localAddress: browser });

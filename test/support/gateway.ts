@@ -56,7 +56,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     home,
     token: new Secret(TOKEN),
     metricsToken: undefined,
-    tracing: false,
+    tracing: undefined,
     shared: undefined,
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     upstream: { kind: 'embedded', environment: home.jupyter },
