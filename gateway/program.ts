@@ -1,169 +1,14 @@
-import { X509Certificate } from 'node:crypto';
-import { constants } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
-import { builtIn, kindsOf } from '../processors/index.js';
-import { PageMask } from './channel/broker-mask.js';
-import { loadConfig } from './config/load.js';
-import { ConfigError } from './config/problems.js';
-import { isOneShot } from './config/run.js';
-import type { Config } from './config.js';
-import { openCatalogue } from './connections/catalogue.js';
-import { listConnections, testConnections } from './connections/command.js';
-import { type ConnectionDesk, createDesk } from './connections/desk.js';
-import { CatalogueError } from './connections/problem.js';
-import { createTrial } from './connections/trial.js';
-import { examine, show } from './doctor/doctor.js';
-import { CertificateError } from './edge/certificate-files.js';
-import { certificateNames } from './edge/certificate-names.js';
-import { readLocalAuthority } from './edge/local-ca.js';
-import { loginUrl } from './edge/login-codes.js';
-import { JupyterSetupError } from './jupyter/setup-error.js';
-import { createLog, type Log } from './log.js';
-import { openAddOns, startGateway } from './main.js';
-import { FORMATS, type Format } from './oneshot/print.js';
-import { RunProblem } from './oneshot/problem.js';
-import type { RunEnd } from './oneshot/run.js';
-import { fixedUpstream, probe } from './proxy/upstream.js';
-import { browserUrl } from './public-url.js';
-import { type RunRequest, runNotebook } from './run-notebook.js';
+import { printConnections, tryConnections } from './commands/connections.js';
+import { printFindings } from './commands/doctor.js';
+import { EX_USAGE } from './commands/exit-status.js';
+import { explain } from './commands/explain.js';
+import { printLocalAuthority } from './commands/local-authority.js';
+import { printLoginUrl } from './commands/login-url.js';
+import { type RunFlags, run } from './commands/run.js';
+import { start } from './commands/start.js';
+import { FORMATS } from './oneshot/print.js';
 import { version } from './version.js';
-
-/** Exit statuses of sysexits.h. */
-const EX_USAGE = 64;
-const EX_UNAVAILABLE = 69;
-const EX_SOFTWARE = 70;
-const EX_CONFIG = 78;
-/** Of a run whose cell failed; of one that took too long, as timeout(1) has it. */
-const CELL_FAILED = 1;
-const TIMED_OUT = 124;
-
-async function start(): Promise<void> {
-  if (isOneShot(process.env)) return run(undefined, { parameter: [], format: 'text' });
-  const log = createLog();
-  const { config, notes } = await loadConfig(process.env);
-  for (const note of notes) log.info(note);
-  const gateway = await startGateway(config, log, (line) => process.stderr.write(`${line}\n`));
-  const link = await loginUrl(gateway.url, config.token);
-  process.stdout.write(
-    `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
-  );
-
-  void warnOfAbsentJupyter(config, log);
-
-  const stop = new Promise<void>((resolve) => {
-    for (const signal of endingSignals()) process.once(signal, () => resolve());
-  });
-  if (!endingSignals().includes('SIGHUP')) {
-    process.on('SIGHUP', () => {
-      log.info('SIGHUP: reading the connection catalogue and the certificate again');
-      void gateway.reload();
-    });
-  }
-  try {
-    await Promise.race([stop, gateway.failed]);
-  } finally {
-    log.info({ limit_ms: config.drainMs }, 'stopping; the same signal again ends running cells at once');
-    await gateway.close();
-  }
-}
-
-/** A terminal that is closed sends SIGHUP, and takes along what was started in it; a service reloads. */
-function endingSignals(): NodeJS.Signals[] {
-  return process.stdin.isTTY ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
-}
-
-/** Whoever set `SPIN_UPSTREAM` hears of a mistake now, not from the first person who opens the page. */
-async function warnOfAbsentJupyter({ upstream }: Config, log: Log): Promise<void> {
-  if (upstream.kind === 'embedded' || (await probe(fixedUpstream(upstream)))) return;
-  log.warn(
-    'No Jupyter answers at SPIN_UPSTREAM, or it refuses SPIN_UPSTREAM_TOKEN. Requests are tried anyway.',
-  );
-}
-
-async function printLoginUrl(): Promise<void> {
-  const { config } = await loadConfig(process.env);
-  process.stdout.write(`${await loginUrl(browserUrl(config, config.listen), config.token)}\n`);
-}
-
-/** The connections as the file has them, for one command. */
-async function openDesk(config: Config): Promise<ConnectionDesk> {
-  const kinds = kindsOf([...builtIn, ...(await openAddOns(config))]);
-  const { connections, environment } = config;
-  const catalogue = await openCatalogue({ ...connections, kinds, environment, log: createLog('warn') });
-  catalogue.close();
-  return createDesk(catalogue, createTrial({ kinds, createMask: () => new PageMask() }));
-}
-
-async function printConnections(): Promise<void> {
-  const { config } = await loadConfig(process.env);
-  print(listConnections(await openDesk(config)));
-}
-
-async function tryConnections(name: string | undefined): Promise<void> {
-  const { config } = await loadConfig(process.env);
-  const { lines, works } = await testConnections(await openDesk(config), name);
-  print(lines);
-  if (!works) process.exit(EX_UNAVAILABLE);
-}
-
-/** Says what is wrong, and what to do about it; ends with a failure where something doesn't work. */
-async function printFindings(): Promise<void> {
-  const { config } = await loadConfig(process.env);
-  let works = true;
-  const url = browserUrl({ ...config, publicUrl: undefined }, config.listen);
-  for await (const finding of examine({ config, url, openDesk: () => openDesk(config) })) {
-    process.stdout.write(show(finding));
-    if (finding.state === 'failed') works = false;
-  }
-  if (!works) process.exit(EX_UNAVAILABLE);
-}
-
-interface RunFlags {
-  readonly parameter: readonly string[];
-  readonly output?: string;
-  readonly format: Format;
-  readonly continue?: true;
-}
-
-async function run(notebook: string | undefined, flags: RunFlags): Promise<void> {
-  const { parameter: parameters, output, format, continue: keepGoing = false } = flags;
-  const request: RunRequest = { notebook, parameters, output, format, keepGoing };
-  const status = statusOf(await runNotebook(request, process.env));
-  if (status !== 0) process.exit(status);
-}
-
-/** A signal's is the shell's: 128 and its number. */
-function statusOf(end: RunEnd): number {
-  if (end === 'ok') return 0;
-  if (end === 'failed') return CELL_FAILED;
-  return end === 'time' ? TIMED_OUT : 128 + constants.signals[end];
-}
-
-/** The local CA's certificate on stdout; what it is, and what to do with it, on stderr. */
-async function printLocalAuthority(): Promise<void> {
-  const { config } = await loadConfig(process.env);
-  if (config.tls.mode === 'off' || config.tls.files !== undefined) {
-    const why = config.tls.mode === 'off' ? 'SPIN_TLS is off' : 'SPIN_TLS_CERT brings a certificate';
-    process.stderr.write(`spin-runtime: there is no local CA to trust: ${why}.\n`);
-    process.exit(EX_CONFIG);
-  }
-  const pem = await readLocalAuthority(config.home.tls, certificateNames(config));
-  if (pem === undefined) {
-    process.stderr.write(
-      'spin-runtime: there is no local CA yet for the names that are set. The gateway makes it when it starts.\n',
-    );
-    process.exit(EX_UNAVAILABLE);
-  }
-  const { fingerprint256, validTo } = new X509Certificate(pem);
-  process.stdout.write(pem);
-  process.stderr.write(
-    `SHA-256 ${fingerprint256}, valid to ${validTo}.\nHow each system learns to trust it: docker/certificates.md\n`,
-  );
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
-}
 
 const program = new Command('spin-runtime')
   .description(
@@ -216,36 +61,6 @@ program
   .command('doctor')
   .description('look at everything that the gateway needs, and say what to do about what is wrong')
   .action(printFindings);
-
-/** Files that are somebody else's, and no room for more. */
-const HOUSEKEEPING: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT']);
-
-/** What a person reads of a failure, and the exit status for whatever started the gateway. */
-function explain(error: unknown): [message: string, status: number] {
-  if (error instanceof ConfigError)
-    return [`spin-runtime: the settings are not right.\n${error.message}`, EX_CONFIG];
-  if (error instanceof CatalogueError)
-    return [`spin-runtime: the connection catalogue is not right.\n${error.message}`, EX_CONFIG];
-  if (error instanceof RunProblem)
-    return [`spin-runtime: ${error.message}`, error.kind === 'settings' ? EX_CONFIG : EX_UNAVAILABLE];
-  if (error instanceof CertificateError) return [`spin-runtime: ${error.message}`, EX_CONFIG];
-  if (error instanceof JupyterSetupError) return [`spin-runtime: ${error.message}`, EX_UNAVAILABLE];
-  if (error instanceof Error && 'syscall' in error && error.syscall === 'listen') {
-    return [
-      `spin-runtime: ${error.message}. Choose another address with SPIN_HOST and SPIN_PORT.`,
-      EX_UNAVAILABLE,
-    ];
-  }
-  if (error instanceof Error && 'code' in error && HOUSEKEEPING.has(String(error.code)))
-    return [
-      `spin-runtime: ${error.message}. “spin-runtime doctor” says what to do about it.`,
-      EX_UNAVAILABLE,
-    ];
-  return [
-    `spin-runtime: ${error instanceof Error ? (error.stack ?? String(error)) : String(error)}`,
-    EX_SOFTWARE,
-  ];
-}
 
 try {
   // Not commander's default command, which would take a mistyped one as its argument.
