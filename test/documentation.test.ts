@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { marked } from 'marked';
+import t from 'tap';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
+
+/** The code of one heading: the file of `test/` that takes it from the page, or what the page says of it. */
+type Account = { readonly by: string } | { readonly says: string };
+const by = (file: string): Account => ({ by: `test/${file}.ts` });
+const says = (sentence: string): Account => ({ says: sentence });
+
+/**
+ * Every command and file that these pages show, by heading. One that nobody runs would be one that nobody knows to work:
+ * its page has to say so.
+ */
+const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
+  'README.md': {
+    Start: by('real/readme.test'),
+    'In front of your own Jupyter': by('real/readme.test'),
+    'One notebook, once': by('real/readme.test'),
+    Cells: by('real/readme.test'),
+    Connections: by('real/readme.test'),
+  },
+  'CONTRIBUTING.md': {
+    'Set-up': says('are run by hand alone'),
+    'The code, in the order in which data flows': says('browser ─► edge'),
+    'Adding a processor': by('real/readme.test'),
+    'One with connections': by('real/add-on.test'),
+  },
+  'docker/ssh.md': {
+    'To loopback': by('real/ssh.test'),
+    'Behind another machine': by('real/ssh.test'),
+    'Another local port': by('real/ssh.test'),
+    'To a unix socket': by('real/ssh.test'),
+  },
+  'docker/systemd.md': {
+    // Its second block is what the test runs.
+    'As a systemd service': says('because the test machine starts no systemd: the first block'),
+  },
+  'docker/reverse-proxies.md': {
+    'Behind nginx, Caddy or HAProxy': by('real/reverse-proxies.test'),
+    nginx: by('support/front-proxy'),
+    Caddy: by('support/front-proxy'),
+    'HAProxy with X-Forwarded headers': by('support/front-proxy'),
+    'HAProxy with PROXY protocol': by('support/front-proxy'),
+    'HAProxy passing TLS on': by('support/front-proxy'),
+    'nginx passing TLS on': by('support/front-proxy'),
+  },
+  'docker/certificates.md': {
+    'From a certificate authority': by('deploy/acme.test'),
+    // Its second block is Tailscale's.
+    'From files': says('It was not run here'),
+    'Trust the local CA': by('real/certificates.test'),
+    'Debian, Ubuntu': by('real/certificates.test'),
+    'Debian, Ubuntu: take it back': by('real/certificates.test'),
+    'Chromium, Chrome on Linux': by('real/certificates.test'),
+    'Node.js': by('real/certificates.test'),
+    'Fedora, Red Hat (not tried)': says('(not tried)'),
+    'macOS (not tried)': says('(not tried)'),
+    'Windows (not tried)': says('(not tried)'),
+  },
+  'docker/operations.md': {
+    Metrics: by('real/operations.test'),
+    Alerts: by('real/operations.test'),
+    Traces: by('real/readme.test'),
+    'Looking at everything': by('real/operations-program.test'),
+    Reloading: by('real/operations-program.test'),
+    Backup: by('real/operations-program.test'),
+  },
+  'docker/replicas.md': {
+    Settings: by('support/replicas'),
+    nginx: by('support/replicas'),
+    HAProxy: by('support/replicas'),
+  },
+  'docker/enterprise-gateway.md': {
+    'Kernels on other machines': says('browser ─► SPIN Runtime'),
+    'Enterprise Gateway': by('support/enterprise-gateway'),
+  },
+  'docker/capacity.md': { 'What one gateway carries': says('No test runs this') },
+};
+
+function headingsWithCode(page: string): string[] {
+  const found = new Set<string>();
+  let heading = '';
+  for (const token of marked.lexer(read(page))) {
+    if (token.type === 'heading') heading = token.text as string;
+    if (token.type === 'code') found.add(heading);
+  }
+  return [...found];
+}
+
+for (const [page, accounts] of Object.entries(pages)) {
+  t.test(`${page}: each command is run by a test, or said not to be`, async (t) => {
+    t.same(headingsWithCode(page).sort(), Object.keys(accounts).sort());
+    for (const [heading, account] of Object.entries(accounts)) {
+      if ('says' in account) t.match(read(page), account.says, heading);
+      else t.match(read(account.by), `'${heading}'`, `${account.by} names it`);
+    }
+  });
+}
