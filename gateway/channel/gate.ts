@@ -5,8 +5,9 @@ import { parentId, readHeader } from './messages.js';
 /** So many requests are known again; the oldest is forgotten, and looked for once more. */
 const MOST_KNOWN = 1000;
 
-/** A kernel chooses the ids that it quotes; longer ones are never known. */
+/** A kernel chooses the ids that it quotes, and what stands beside them; longer ones are never known. */
 const LONGEST_ID = 1024;
+const LONGEST_PARENT = 4096;
 
 interface Waiting {
   readonly frame: Frame;
@@ -36,6 +37,8 @@ export class Gate {
   readonly #parts: GateParts;
   /** The requests whose first word on iopub has come. */
   readonly #known = new Set<string>();
+  /** The parent_header of the last frame on iopub, as it came. */
+  #parent: Buffer | undefined;
   #waiting: Waiting[] = [];
   #looking: Promise<void> | undefined;
   #closed = false;
@@ -88,6 +91,10 @@ export class Gate {
 
   #isNews(frame: Frame): boolean {
     if (frame.channel !== 'iopub') return true;
+    const bytes = frame.bytes('parent_header');
+    // Nearly all that a kernel streams goes on as the frame before: that much isn't parsed.
+    if (this.#parent?.equals(bytes) && !frame.bytes('header').includes('status')) return false;
+    this.#parent = bytes.length > LONGEST_PARENT ? undefined : Buffer.from(bytes);
     const parent = parentId(frame);
     const isFirst = !this.#known.has(parent);
     if (isFirst) this.#remember(parent);
