@@ -9,6 +9,7 @@ import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
 import { createAskLiving } from './channel/living.js';
 import { Sessions } from './channel/sessions.js';
+import { openSharedValues } from './channel/shared-values.js';
 import { stampLayout } from './config/layout.js';
 import { ConfigError } from './config/problems.js';
 import type { Config } from './config.js';
@@ -88,7 +89,10 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const resolve = createResolver(config.runtimeEnv, catalogue);
   const references = createReferences(resolve, config.runtimeEnv, catalogue);
   const processors = createProcessors({ resolve, references, connections: catalogue, addOns });
-  const kernels = new Kernels({ language: createAskLanguage(upstream), living: createAskLiving(upstream) });
+  const shared =
+    config.shared === undefined ? undefined : await openSharedValues(config.shared, config.token);
+  const questions = { language: createAskLanguage(upstream), living: createAskLiving(upstream) };
+  const kernels = new Kernels(questions, shared);
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );

@@ -12,6 +12,7 @@ import { Completions } from './completions.js';
 import { Drain } from './drain.js';
 import { Executions, MAX_MESSAGE } from './executions.js';
 import { type Frame, type Payload, readObject } from './frame.js';
+import { Gate } from './gate.js';
 import { InputRequests } from './input-requests.js';
 import { KernelCompletions } from './kernel-completions.js';
 import type { Kernel } from './kernels.js';
@@ -40,7 +41,9 @@ export interface ChannelParts {
   toClient(payload: Payload): void;
   /** Told by how many bytes the requests that wait for a rewrite grew or shrank. */
   onHeld(change: number): void;
-  /** A request that waited could be neither passed nor answered: the caller closes the socket. */
+  /** Told when the kernel's frames begin and cease to wait for what other replicas know. */
+  onWait(waits: boolean): void;
+  /** What waited could be neither passed nor answered: the caller closes the socket. */
   onFault(error: unknown): void;
   /** Told when the last brokered cell has ended. */
   onBrokered(): void;
@@ -60,6 +63,8 @@ export class Channel {
   readonly #executions: Executions;
   readonly #inputs = new InputRequests();
   readonly #redactor: Redactor;
+  /** Only where there are replicas. */
+  readonly #gate: Gate | undefined;
   readonly #lanes = new Map<string, Lane>();
   readonly #unsubscribe: () => void;
   #drain: Drain | undefined;
@@ -76,6 +81,9 @@ export class Channel {
     this.#kernelCompletions = kernelCompletions;
     this.#completions = new Completions({ ...parts, cells, kernelCompletions, writer });
     this.#redactor = new Redactor(parts.kernel.delivered);
+    const { learn } = parts.kernel;
+    const pass = (frame: Frame, payload: Payload) => this.#pass(frame, payload);
+    this.#gate = learn && new Gate({ ...parts, learn, pass });
     this.#unsubscribe = parts.kernel.onRestart(() => this.#restarted());
   }
 
@@ -107,6 +115,16 @@ export class Channel {
   fromKernel(data: Buffer, binary: boolean): void {
     const frame = decode(this.#parts.wire, data, binary);
     this.#parts.metrics.traffic.add('from_kernel', frame.channel, data.length);
+    const payload = { data, binary };
+    if (!this.#gate?.keeps(frame, payload)) this.#pass(frame, payload);
+  }
+
+  /** Resolves when every frame that came has passed; undefined when they have. */
+  get passing(): Promise<void> | undefined {
+    return this.#gate?.settled;
+  }
+
+  #pass(frame: Frame, payload: Payload): void {
     if (this.#asksKernel || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
     if (this.#companions.some && this.#companions.take(frame)) return;
     if (this.#kernelCompletions.some && this.#kernelCompletions.take(frame)) return;
@@ -115,7 +133,6 @@ export class Channel {
       if (this.#broker.take(frame)) return;
       this.#question(frame);
     }
-    const payload = { data, binary };
     if (this.#parts.kernel.delivered.empty) this.#parts.toClient(payload);
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
     // The client has its answer before the log has its line.
@@ -142,6 +159,7 @@ export class Channel {
   /** The sockets are gone. */
   close(): void {
     this.#unsubscribe();
+    this.#gate?.close();
     this.#companions.lost();
     this.#kernelCompletions.lost();
     this.#broker.close();

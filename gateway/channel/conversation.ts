@@ -45,6 +45,7 @@ export interface ConversationOptions {
  */
 export class Conversation implements Work {
   readonly #upstream: WebSocket;
+  readonly #listening: SharedPause;
   readonly #channel: Channel;
   readonly #options: ConversationOptions;
   readonly #who: { readonly request: string; readonly address: string; readonly kernel: string };
@@ -67,6 +68,8 @@ export class Conversation implements Work {
     this.#who = { request, address, kernel: kernelId };
     this.#toKernel = ({ data, binary }) => upstream.send(data, { binary, compress: false });
     this.#toClient = (payload) => this.#miss(payload);
+    this.#listening = new SharedPause(upstream);
+    const waiting = this.#listening.holder();
     this.#channel = new Channel({
       wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
       kernel: kernels.get(kernelId),
@@ -80,6 +83,7 @@ export class Conversation implements Work {
       toKernel: (payload) => this.#toKernel(payload),
       toClient: (payload) => this.#toClient(payload),
       onHeld: (change) => this.#onHeld(change),
+      onWait: (waits) => (waits ? waiting.pause() : waiting.resume()),
       onFault: (error) => this.#fail(error),
       onBrokered: () => this.#brokered(),
     });
@@ -87,8 +91,13 @@ export class Conversation implements Work {
       this.#guarded(() => this.#channel.fromKernel(data, binary)),
     );
     upstream.on('close', (code, why) => {
-      this.#over();
-      if (this.#client) closeLike(this.#client, code, why, 1014);
+      const end = () => {
+        this.#over();
+        if (this.#client) closeLike(this.#client, code, why, 1014);
+      };
+      const { passing } = this.#channel;
+      if (passing) passing.then(end);
+      else end();
     });
   }
 
@@ -124,7 +133,7 @@ export class Conversation implements Work {
     clearTimeout(this.#end);
     const reading = new SharedPause(client);
     const sendUpstream = sender(this.#upstream, reading.holder());
-    const sendClient = sender(client, this.#upstream);
+    const sendClient = sender(client, this.#listening.holder());
     this.#queue = reading.holder();
     this.#client = client;
     this.#toKernel = ({ data, binary }) => sendUpstream(data, binary);

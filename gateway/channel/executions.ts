@@ -103,6 +103,7 @@ export class Executions {
       cells.processedBy(header.msg_id, rewrite.processor);
       if ('fault' in rewrite) this.#logFault(rewrite.fault, rewrite.processor);
       if (rewrite.refused !== undefined) return this.#sendRefused(execution, rewrite);
+      await kernel.give(rewrite.delivered);
       if (await this.#helperReady(execution)) this.#send(execution, rewrite);
     } catch (error) {
       // Whatever went wrong, the cell as typed must not reach the kernel (invariant S13).
@@ -132,7 +133,7 @@ export class Executions {
     return !execution.aborted;
   }
 
-  #send({ frame, header }: Execution, { code, spin, delivered, broker }: Rewrite): void {
+  #send({ frame, header }: Execution, { code, spin, broker }: Rewrite): void {
     // A brokered cell asks the gateway on the stdin channel, whatever its client does with questions.
     const asks = broker === undefined ? {} : { allow_stdin: 'true' };
     const replaced = frame.replace({
@@ -140,7 +141,6 @@ export class Executions {
       metadata: withMembers(frame.text('metadata'), { spin: JSON.stringify(spin) }),
     });
     if (Buffer.byteLength(replaced.data) > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
-    this.#parts.kernel.delivered.add(delivered);
     if (broker !== undefined) this.#parts.broker.expect(header.msg_id, broker);
     this.#parts.toKernel(replaced);
   }

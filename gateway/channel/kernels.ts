@@ -1,9 +1,23 @@
+import type { Secret } from '../../processors/secret.js';
 import { Delivered } from './delivered.js';
+import type { SharedValues } from './shared-values.js';
 
 /** What the gateway knows of one kernel, shared by all of its clients' channels. */
 export interface Kernel {
   readonly id: string;
   readonly delivered: Delivered;
+  /**
+   * Hides values from now on: fulfilled when a cell may take them to the kernel.
+   *
+   * @throws {GatewayError} SHARED_FOLDER_AWAY where other replicas couldn't hide them
+   */
+  give(values: readonly Secret[]): Promise<void>;
+  /**
+   * Finds what other replicas have given it; undefined where there are none.
+   *
+   * @throws {GatewayError} SHARED_FOLDER_AWAY
+   */
+  readonly learn: (() => Promise<void>) | undefined;
   /** The language of its kernelspec, lower case; asked for once. */
   language(): Promise<string>;
   /** @returns a function that ends the subscription */
@@ -34,11 +48,14 @@ export interface KernelQuestions {
 export class Kernels {
   readonly #entries = new Map<string, Entry>();
   readonly #ask: KernelQuestions;
+  readonly #shared: SharedValues | undefined;
   #sweeping = false;
   #sweepAgain = false;
 
-  constructor(ask: KernelQuestions) {
+  /** @param shared what replicas have in common; absent for a gateway alone */
+  constructor(ask: KernelQuestions, shared?: SharedValues) {
     this.#ask = ask;
+    this.#shared = shared;
   }
 
   get(id: string): Kernel {
@@ -74,18 +91,20 @@ export class Kernels {
   /** Forgets the kernels that nobody is connected to and that Jupyter doesn't have any more. */
   #sweep(): void {
     const unused = [...this.#entries].filter(([, { restartListeners }]) => restartListeners.size === 0);
-    if (unused.length === 0) return;
+    // A replica that died has left what it shared of its kernels.
+    if (unused.length === 0 && this.#shared === undefined) return;
     if (this.#sweeping) {
       this.#sweepAgain = true;
       return;
     }
     this.#sweeping = true;
-    this.#ask
-      .living()
-      .then((living) => {
-        for (const [id, { restartListeners }] of unused)
-          if (!living.has(id) && restartListeners.size === 0) this.#entries.delete(id);
-      })
+    const forget = async () => {
+      const living = await this.#ask.living();
+      for (const [id, { restartListeners }] of unused)
+        if (!living.has(id) && restartListeners.size === 0) this.#entries.delete(id);
+      return new Set([...living, ...this.#entries.keys()]);
+    };
+    (this.#shared ? this.#shared.sweep(forget) : forget())
       // Unknown: they stay until the next time.
       .catch(() => {})
       .finally(() => {
@@ -98,9 +117,13 @@ export class Kernels {
 
   #newKernel(id: string, restartListeners: Set<() => void>): Kernel {
     let language: Promise<string> | undefined;
+    const delivered = new Delivered();
+    const shelf = this.#shared?.shelf(id, delivered);
     return {
       id,
-      delivered: new Delivered(),
+      delivered,
+      give: async (values) => (shelf ? shelf.put(values) : delivered.add(values)),
+      learn: shelf && (() => shelf.look()),
       language: () => {
         language ??= this.#ask.language(id).catch((error: unknown) => {
           language = undefined;

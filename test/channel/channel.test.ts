@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { pino } from 'pino';
 import t from 'tap';
+import { GatewayError } from '../../gateway/errors.js';
 import { Secret } from '../../processors/secret.js';
 import { conversation, HELPER, rewriteTo } from '../support/conversation.js';
 import { bytesOf } from '../support/frames.js';
@@ -263,6 +264,28 @@ t.test('a value is hidden from the moment it is delivered', async (t) => {
   talk.reply(talk.toKernel[0]?.header.msg_id, 'ok');
   await talk.settled();
   t.equal(shows(), '***');
+});
+
+t.test('S10: a value goes to the kernel when the other replicas can know it, and not before', async (t) => {
+  const puts: { resolve(): void; reject(error: Error): void }[] = [];
+  const put = () => new Promise<void>((resolve, reject) => puts.push({ resolve, reject }));
+  const shared = { shelf: () => ({ put, look: async () => {} }), sweep: async () => {} };
+  const delivered = [new Secret('canary-value')];
+  const rewrites = { spin: () => rewriteTo('call()', { spin: { values: 'canary-value' }, delivered }) };
+  const talk = conversation({ rewrites, shared });
+  talk.execute('a', 'spin');
+  talk.execute('b', 'spin');
+  await talk.settled();
+  t.same(talk.ran(), []);
+  puts[0]?.resolve();
+  await talk.settled();
+  talk.reply(talk.toKernel[0]?.header.msg_id, 'ok');
+  await talk.settled();
+  t.same(talk.ran(), [HELPER, 'call()']);
+  puts[1]?.reject(new GatewayError('SHARED_FOLDER_AWAY', 'SPIN_SHARED is away.'));
+  await talk.settled();
+  t.same(talk.ran(), [HELPER, 'call()', 'raise SPIN_SHARED is away.']);
+  t.notMatch(JSON.stringify(talk.toKernel.at(-1)), 'canary-value');
 });
 
 const ask = {

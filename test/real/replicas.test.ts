@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
@@ -22,6 +22,11 @@ t.setTimeout(180_000);
 
 const VALUE = 'a-value-of-the-runtime-4711';
 
+/** Values that nothing was given yet. */
+const KEYS = Object.fromEntries(
+  Array.from({ length: 20 }, (_, key) => [`KEY_${key}`, `key-${key}-${VALUE}`]),
+);
+
 for (const balancer of ['nginx', 'HAProxy'] as const) {
   t.test(`two replicas behind ${balancer}`, async (t) => {
     const [upstream, service] = await Promise.all([startStockJupyter(), startSlowService()]);
@@ -32,7 +37,7 @@ for (const balancer of ['nginx', 'HAProxy'] as const) {
     const replicas = await startReplicas(t, {
       balancer,
       upstream,
-      env: { SPIN_CONNECTIONS: file, API_KEY: VALUE },
+      env: { SPIN_CONNECTIONS: file, API_KEY: VALUE, ...KEYS },
     });
     const [one, two] = replicas.origins;
     const front = { origin: replicas.origin, token: TOKEN };
@@ -43,6 +48,8 @@ for (const balancer of ['nginx', 'HAProxy'] as const) {
     const logIn = async () => cookieFrom(await postForm(`${one}/spin/login`, { token: TOKEN }, asSite));
     const statusAt = async (origin: string, cookie: string) =>
       (await ask(`${origin}/api/status`, { headers: { ...forwarded, cookie } })).status;
+    const askFront = (method: string, path: string) =>
+      fetch(replicas.origin + path, { method, headers: { authorization: `token ${TOKEN}` } });
     const kernels: string[] = [];
     for (let started = 0; started < 3; started++) kernels.push(await startKernel(front));
     /** Where a kernel's websockets are: the replica whose log has its cell. */
@@ -117,6 +124,29 @@ for (const balancer of ['nginx', 'HAProxy'] as const) {
       }
     });
 
+    await t.test('S10: sockets of one kernel at both replicas: what one delivers both hide', async (t) => {
+      const kernel = await startKernel(front);
+      const [client, watcher] = [
+        await openRawClient({ origin: one, token: TOKEN }, kernel, 'v1'),
+        await openRawClient({ origin: two, token: TOKEN }, kernel, 'v1'),
+      ];
+      t.teardown(() => [client, watcher].map((each) => each.close()));
+      await Promise.all([client.listens(), watcher.listens()]);
+      for (const key of Object.keys(KEYS)) {
+        const shown = await client.execute(`x = "{{runtime_env:${key}}}"\nprint(x)`);
+        t.match(shown, { status: 'ok', stdout: '***\n' });
+        await watcher.hears(({ type, parent }) => type === 'stream' && parent === shown.id);
+        t.match(await watcher.execute('int(x)'), { status: 'error', reply: { evalue: /'\*\*\*'/ } });
+      }
+      const late = await openRawClient({ origin: two, token: TOKEN }, kernel, 'legacy');
+      t.teardown(() => late.close());
+      t.match(await late.execute('print(x)'), { status: 'ok', stdout: '***\n' });
+      t.notOk(Buffer.concat([client, watcher, late].flatMap(({ frames }) => frames)).includes(VALUE));
+      const kept = await filesBelow(join(replicas.shared, 'delivered'));
+      t.ok(kept.length >= Object.keys(KEYS).length);
+      t.notOk(Buffer.concat(await Promise.all(kept.map((file) => readFile(file)))).includes(VALUE));
+    });
+
     await t.test('a client that returns in the middle of a brokered cell is joined to it', async (t) => {
       const [kernel = ''] = kernels;
       const client = await openRawClient(front, kernel, 'v1');
@@ -147,20 +177,45 @@ for (const balancer of ['nginx', 'HAProxy'] as const) {
     await t.test('when one replica dies its clients go on at the other', async (t) => {
       const [kernel = ''] = kernels;
       const client = await openRawClient(front, kernel, 'v1');
-      await client.execute('x = 6 * 7');
+      await client.execute('x = 6 * 7\nkey = "{{runtime_env:API_KEY}}"');
+      // The replica that dies is in the middle of a brokered cell.
+      const asked = service.asked();
+      const cell = client.send('execute_request', { code: '%%prometheus\nup', silent: false });
+      const { left } = await asked;
       const [place = 0] = placesOf(kernel);
       const closed = once(client.socket, 'close');
       await replicas.kill(place);
-      await closed;
+      await Promise.all([closed, left]);
       const cookie = cookieFrom(
         await postForm(`${replicas.origins[1 - place]}/spin/login`, { token: TOKEN }, asSite),
       );
       t.equal(await statusAt(replicas.origins[1 - place] ?? '', cookie), 200);
       const back = await reconnect(() => openRawClient(front, kernel, 'v1', client.session));
       t.teardown(() => back.close());
-      t.match(await back.execute('print(x)'), { status: 'ok', stdout: '42\n' });
+      const next = back.send('execute_request', { code: 'print(x, key)', silent: false });
+      // Its answer will never come, and the cell waits, until it is interrupted: once, and it says so.
+      t.equal((await askFront('POST', `/api/kernels/${kernel}/interrupt`)).status, 204);
+      t.match(await back.answer(cell), { status: 'error', reply: { ename: 'KeyboardInterrupt' } });
+      const { status } = await back.answer(next);
+      t.equal(status, 'aborted', 'as behind any cell that was interrupted');
+      t.match(await back.execute('print(x, key)'), { status: 'ok', stdout: '42 ***\n' });
+      t.match(await back.execute('int(key)'), { status: 'error', reply: { evalue: /'\*\*\*'/ } });
+      t.notOk(Buffer.concat(back.frames).includes(VALUE));
+    });
+
+    await t.test('kernels that have ended leave nothing in the folder, whichever replica died', async () => {
+      const ids = ((await (await askFront('GET', '/api/kernels')).json()) as { id: string }[]).map(
+        ({ id }) => id,
+      );
+      for (const id of ids) await askFront('DELETE', `/api/kernels/${id}`);
+      await until(async () => (await readdir(join(replicas.shared, 'delivered'))).length === 0, 20_000);
     });
   });
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
 }
 
 /** @returns the status */

@@ -2,6 +2,7 @@ import { Channel } from '../../gateway/channel/channel.js';
 import type { Wire } from '../../gateway/channel/codec.js';
 import type { Payload } from '../../gateway/channel/frame.js';
 import { Kernels } from '../../gateway/channel/kernels.js';
+import type { SharedValues } from '../../gateway/channel/shared-values.js';
 import { createLog, type Log } from '../../gateway/log.js';
 import { Metrics } from '../../gateway/metrics.js';
 import { NO_TRACING } from '../../gateway/tracing.js';
@@ -26,6 +27,8 @@ export interface ConversationOptions {
   readonly processors?: Processors;
   readonly log?: Log;
   readonly metrics?: Metrics;
+  /** What it has in common with other replicas; absent: there are none. */
+  readonly shared?: SharedValues;
 }
 
 export const HELPER = 'helper source';
@@ -54,6 +57,7 @@ export function conversation({
   processors = scripted(rewrites),
   log = createLog('silent'),
   metrics = new Metrics('0.0.0'),
+  shared,
 }: ConversationOptions = {}) {
   const toKernel: Said[] = [];
   const toClient: Said[] = [];
@@ -73,10 +77,13 @@ export function conversation({
   };
   const channel = new Channel({
     wire,
-    kernel: new Kernels({
-      language: typeof language === 'string' ? async () => language : language,
-      living: async () => new Set(),
-    }).get('kernel-1'),
+    kernel: new Kernels(
+      {
+        language: typeof language === 'string' ? async () => language : language,
+        living: async () => new Set(),
+      },
+      shared,
+    ).get('kernel-1'),
     processors,
     log,
     metrics,
@@ -92,6 +99,7 @@ export function conversation({
       toClient.push(read(payload));
     },
     onHeld: () => {},
+    onWait: () => {},
     onBrokered: () => {},
     onFault: (error) => {
       faults.push(error);
