@@ -1,27 +1,14 @@
-import { createHmac, hash, hkdfSync, randomUUID } from 'node:crypto';
-import { constants, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CompactEncrypt, compactDecrypt } from 'jose';
-import pLimit from 'p-limit';
-import { Secret } from '../../processors/secret.js';
+import type { Secret } from '../../processors/secret.js';
 import { GatewayError } from '../errors.js';
 import type { Delivered } from './delivered.js';
+import { type Ask, createAsk, hasCode, makeFolder, readBounded } from './shared-folder.js';
+import { folderOf, Keys, NAME } from './shared-keys.js';
 
 /** A kernel is given one for each name that its cells use; rotated ones add to them. */
 const MOST_VALUES = 1000;
-
-/** A value travels in one message of at most 10 MiB; here it takes a third more. */
-const LARGEST_FILE = 16 * 1024 * 1024;
-
-/** How long the folder may take to answer, in milliseconds; then it counts as away (fail closed). */
-const PATIENCE_MS = 5_000;
-
-/** A file system that hangs keeps a thread for each question, and node has four for everything. */
-const AT_ONCE = 2;
-
-/** What {@link Keys.nameOf} gives: other names, such as those of files that are being written, say nothing. */
-const NAME = /^[0-9a-f]{32}$/;
-const NAME_LENGTH = 32;
 
 const AWAY =
   'The folder of SPIN_SHARED cannot be read, so what this kernel shows cannot be checked. Check it.';
@@ -67,8 +54,7 @@ export async function openSharedValues(shared: string, token: Secret): Promise<S
   const root = join(shared, 'delivered');
   await makeFolder(root);
   const keys = new Keys(token);
-  const line = pLimit(AT_ONCE);
-  const ask: Ask = (sentence, work) => inTime(sentence, line(work));
+  const ask = createAsk();
   return {
     shelf: (kernelId, delivered) => new FolderShelf(root, kernelId, { keys, ask, delivered }),
     async sweep(living) {
@@ -80,9 +66,6 @@ export async function openSharedValues(shared: string, token: Secret): Promise<S
     },
   };
 }
-
-/** Does something in the folder; whatever fails becomes SHARED_FOLDER_AWAY with this sentence. */
-type Ask = <T>(sentence: string, work: () => Promise<T>) => Promise<T>;
 
 interface ShelfParts {
   readonly keys: Keys;
@@ -146,7 +129,8 @@ class FolderShelf implements Shelf {
     const found = new Map<string, Secret>();
     for (const name of await this.#names()) {
       if (!NAME.test(name) || this.#known.has(name)) continue;
-      const value = await this.#parts.keys.decrypt(await readBounded(join(this.#folder, name)));
+      const text = await readBounded(join(this.#folder, name));
+      const value = text === undefined ? undefined : await this.#parts.keys.decrypt(text);
       // A file of another kernel or value under this name is no file of ours.
       if (value === undefined || this.#parts.keys.nameOf(this.#kernelId, value) !== name)
         throw new GatewayError('SHARED_FOLDER_AWAY', DAMAGED);
@@ -180,83 +164,4 @@ class FolderShelf implements Shelf {
     this.#parts.delivered.add([...values.values()]);
     for (const name of values.keys()) this.#known.add(name);
   }
-}
-
-/** What replicas that know the same SPIN_TOKEN have in common (HKDF, RFC 5869). */
-class Keys {
-  readonly #encryption: Uint8Array;
-  readonly #names: Uint8Array;
-
-  constructor(token: Secret) {
-    const both = hkdfSync('sha256', token.reveal(), '', 'spin-runtime delivered values 1', 64);
-    this.#encryption = new Uint8Array(both, 0, 32);
-    this.#names = new Uint8Array(both, 32, 32);
-  }
-
-  /** Tells nothing of the value to whoever doesn't have the key, not even that two kernels were given the same. */
-  nameOf(kernelId: string, value: Secret): string {
-    const text = JSON.stringify([kernelId, value.reveal()]);
-    return createHmac('sha256', this.#names).update(text).digest('hex').slice(0, NAME_LENGTH);
-  }
-
-  encrypt(value: Secret): Promise<string> {
-    return new CompactEncrypt(Buffer.from(value.reveal()))
-      .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
-      .encrypt(this.#encryption);
-  }
-
-  /** @returns undefined for what wasn't encrypted with the same key */
-  async decrypt(text: string): Promise<Secret | undefined> {
-    const pinned = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
-    try {
-      const { plaintext } = await compactDecrypt(text, this.#encryption, pinned);
-      return new Secret(Buffer.from(plaintext).toString());
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-/** A hash and no key: replicas with different tokens meet there, and see that they can't read each other's. */
-function folderOf(kernelId: string): string {
-  return hash('sha256', kernelId).slice(0, NAME_LENGTH);
-}
-
-async function makeFolder(path: string): Promise<void> {
-  // Not recursive: a missing mount is an error.
-  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  });
-}
-
-/** Opens no link, and waits for no pipe. */
-async function readBounded(path: string): Promise<string> {
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  try {
-    const info = await file.stat();
-    if (!info.isFile() || info.size > LARGEST_FILE) throw new GatewayError('SHARED_FOLDER_AWAY', DAMAGED);
-    return await file.readFile('latin1');
-  } finally {
-    await file.close();
-  }
-}
-
-async function inTime<T>(sentence: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer')), PATIENCE_MS).unref();
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } catch (cause) {
-    if (cause instanceof GatewayError) throw cause;
-    throw new GatewayError('SHARED_FOLDER_AWAY', sentence, { cause });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
