@@ -8,7 +8,7 @@ import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';
 import { openRawClient, type RawClient, startKernel } from '../support/raw-client.js';
 import { until } from '../support/until.js';
 
-t.setTimeout(120_000);
+t.setTimeout(180_000);
 
 const ROUNDS = 40;
 
