@@ -21,6 +21,8 @@ export interface KernelMessage {
   /** ISO 8601, as the kernel says. */
   readonly date: string;
   readonly content: Readonly<Record<string, unknown>>;
+  /** In bytes, as it came. */
+  readonly size: number;
 }
 
 /** The kernel died, or the way to it was lost. */
@@ -199,7 +201,7 @@ export class Kernel {
     const type = readHeader(frame).msg_type;
     const { date } = parseExact(frame.text('header')) as { readonly date?: unknown };
     const content = parseExact(frame.text('content')) as KernelMessage['content'];
-    asked.hear({ channel: frame.channel, type, date: String(date), content });
+    asked.hear({ channel: frame.channel, type, date: String(date), content, size: data.length });
     if (frame.channel === 'shell') asked.reply = content;
     if (type === 'status' && content.execution_state === 'idle') asked.idle = true;
     if (asked.reply && asked.idle) asked.resolve(asked.reply);
