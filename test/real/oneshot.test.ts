@@ -5,11 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import type { Request } from 'playwright-core';
 import t from 'tap';
 import { parseNotebook } from '../../gateway/oneshot/notebook.js';
 import { textOf } from '../../gateway/oneshot/outputs.js';
 import { startBrowser } from '../support/browser.js';
+import { eventually } from '../support/embedded.js';
 import { jupyterEnvironment, type StockJupyter, startStockJupyter } from '../support/jupyter.js';
 import { nbformatComplains, notebookFile, startRun } from '../support/notebooks.js';
 import { PASSWORD, startPrometheus } from '../support/prometheus.js';
@@ -115,10 +117,28 @@ t.test('brokered cells run, and their credential is in nothing that a run leaves
   });
 });
 
+const STUBBORN =
+  'import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint("begun", flush=True)\nwhile True: pass';
+
+t.test('a second signal does not wait for the cell, and still ends the kernel', async (t) => {
+  const path = join(folder, 'twice.ipynb');
+  await writeFile(path, notebookFile([STUBBORN]));
+  const run = startRun(['run', path, '--format', 'urls'], fronting(jupyter));
+  await run.told('cell 1 of 1: running');
+  run.kill('SIGINT');
+  await run.told('stopping; a signal now ends it at once');
+  run.kill('SIGINT');
+  const { status, stdout, stderr } = await run.ended;
+  t.equal(status, 130, stderr);
+  const executed = join(folder, 'twice.executed.ipynb');
+  t.equal(stdout, `${pathToFileURL(executed)}\n`, 'there is no report');
+  const { cells } = parseNotebook(await readFile(executed, 'utf8'));
+  t.notMatch(JSON.stringify(cells), 'an interrupt did not end it');
+  await eventually('its kernel is ended', async () => isDeepStrictEqual(await kernelsOf(jupyter), []));
+});
+
 t.test('MAX_DURATION ends a cell that heeds no interrupt', async (t) => {
-  const stubborn =
-    'import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint("begun", flush=True)\nwhile True: pass';
-  const { status, stdout, stderr, cells } = await runCells('stubborn', [stubborn], {
+  const { status, stdout, stderr, cells } = await runCells('stubborn', [STUBBORN], {
     env: { MAX_DURATION: '10s' },
   });
   t.equal(status, 124, stderr);
