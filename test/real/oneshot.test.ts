@@ -74,6 +74,9 @@ t.test('brokered cells run, and their credential is in nothing that a run leaves
     '%%prometheus prod --out found\nup',
     '%%prometheus prod --range 5m --step 1s\nup',
     'print(float(found.value[0]), "{{runtime_env:API_KEY}}")',
+    '%%html\n<p id="safe">before</p><script>document.getElementById("safe").textContent = "run"</script>' +
+      '<img src="x" onerror="document.getElementById(\'safe\').textContent = \'run\'">' +
+      '<iframe sandbox="" srcdoc="&lt;p>a stranger’s page&lt;/p>"></iframe>',
     'import base64\nfrom IPython.display import Image\nImage(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="))',
   ];
   const env = { PROM: PASSWORD, API_KEY: VALUE, SPIN_CONNECTIONS: catalogue };
@@ -107,13 +110,27 @@ t.test('brokered cells run, and their credential is in nothing that a run leaves
     await page.goto(String(pathToFileURL(html)));
     t.equal(await page.textContent('h1'), 'Nightly¶');
     t.match(await page.textContent('.jp-RenderedHTMLCommon table'), 'itself "quoted"');
-    t.equal(await page.locator('img').evaluate((image) => 'naturalWidth' in image && image.naturalWidth), 1);
+    const widths = await page
+      .locator('img[src^="data:"]')
+      .evaluateAll((images) => images.map((image) => 'naturalWidth' in image && Number(image.naturalWidth)));
+    t.match(widths.slice(1), [1]);
+    t.ok(Number(widths[0]) > 700, `the chart is a picture: ${widths}`);
+    t.equal(await page.locator('img[alt="chart"]').count(), 1);
+    t.notMatch(await page.textContent('body'), '<chart of');
+    t.equal(await page.textContent('#safe'), 'before', 'no script of an output runs');
+    t.match(await page.frameLocator('iframe').locator('p').textContent(), 'a stranger’s page');
     const refused = elsewhere.map((request) => request.failure()?.errorText);
     t.ok(
       refused.every((reason) => reason === 'csp'),
       `what it would load is refused by its own policy: ${refused}`,
     );
-    await page.screenshot({ path: process.env.SHOT ?? join(folder, 'report.png') });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({
+        path: `${process.env.SHOTS ?? folder}/report-${colorScheme}.png`,
+        fullPage: true,
+      });
+    }
   });
 });
 
