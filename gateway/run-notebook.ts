@@ -15,6 +15,8 @@ import { type RunEnd, runOnce, type Stop } from './oneshot/run.js';
 import { outputFor, readNotebook } from './oneshot/source.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
 
+/** What a run that is told to end at once has left to end its kernel and to write the notebook, in milliseconds. */
+const QUIT_MS = 500;
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const satisfies readonly Stop[];
 
 export interface RunRequest {
@@ -33,12 +35,17 @@ export interface RunRequest {
  * Runs a notebook once, as a client of a gateway that serves nobody else: on a socket in a folder that only this user
  * can enter, for as long as the run takes. So a cell's way is the one that it has in a browser.
  *
+ * The first signal interrupts the cell, and what there is is written; another ends the run at once.
+ *
  * @throws {ConfigError} for what is wrong in the settings
  * @throws {RunProblem} for a notebook that can't be run
  */
 export async function runNotebook(request: RunRequest, environment: NodeJS.ProcessEnv): Promise<RunEnd> {
   const stop = new AbortController();
-  const handlers = SIGNALS.map((name) => [name, () => stop.abort(name)] as const);
+  const quit = new AbortController();
+  const handlers = SIGNALS.map(
+    (name) => [name, () => (stop.signal.aborted ? quit : stop).abort(name)] as const,
+  );
   for (const [name, handler] of handlers) process.on(name, handler);
   const folder = await mkdtemp(join(tmpdir(), 'spin-run-'));
   let timer: NodeJS.Timeout | undefined;
@@ -51,7 +58,16 @@ export async function runNotebook(request: RunRequest, environment: NodeJS.Proce
     notes.forEach(tell);
     // The only client knows when its cells are done: nothing is left to wait for.
     const own = { ...config, home: { ...config.home, sessions: folder }, drainMs: 0 };
-    return await runBehindGateway(request, own, run.notebook, stop.signal);
+    stop.signal.addEventListener('abort', () => tell('stopping; a signal now ends it at once'));
+    const hurried = new Promise<RunEnd>((resolve) => {
+      quit.signal.addEventListener('abort', () =>
+        setTimeout(() => resolve(stop.signal.reason as Stop), QUIT_MS),
+      );
+    });
+    return await Promise.race([
+      runBehindGateway(request, own, run.notebook, stop.signal, quit.signal),
+      hurried,
+    ]);
   } finally {
     clearTimeout(timer);
     for (const [name, handler] of handlers) process.off(name, handler);
@@ -64,6 +80,7 @@ async function runBehindGateway(
   config: Config,
   place: NotebookPlace,
   signal: AbortSignal,
+  quit: AbortSignal,
 ): Promise<RunEnd> {
   const { listen, token, upstream } = config;
   if (listen.kind !== 'unix') throw new Error('a run listens on a unix socket');
@@ -87,6 +104,7 @@ async function runBehindGateway(
       endsKernel: upstream.kind !== 'embedded',
       keepGoing: request.keepGoing,
       signal,
+      quit,
       printer: createPrinter(request.format, (text) => process.stdout.write(text), process.stdout.isTTY),
       tell,
     });

@@ -61,7 +61,7 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return JSON.parse(withNulls(text));
+    return JSON.parse(mapBare(text, (bare) => bare.replace(NOT_A_NUMBER, 'null')));
   }
 }
 
@@ -85,13 +85,17 @@ export function parseSmall(text: string, most: number): Record<string, unknown> 
   return Object.fromEntries(entries);
 }
 
-/** Strings are stepped over, so that a word in one isn't taken for a number; one that has no end ends the work. */
-function withNulls(text: string): string {
+/**
+ * Maps what stands between the strings of a JSON text; a string that has no end ends the work.
+ *
+ * @throws {SyntaxError}
+ */
+export function mapBare(text: string, change: (bare: string) => string): string {
   let result = '';
   let at = 0;
   for (;;) {
     const quote = text.indexOf('"', at);
-    result += text.slice(at, quote === -1 ? text.length : quote).replace(NOT_A_NUMBER, 'null');
+    result += change(text.slice(at, quote === -1 ? text.length : quote));
     if (quote === -1) return result;
     at = stringEnd(text, quote);
     result += text.slice(quote, at);

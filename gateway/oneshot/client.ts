@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import WebSocket from 'ws';
 import type { Secret } from '../../processors/secret.js';
 import { V1_PROTOCOL } from '../channel/codec.js';
+import { printExact } from './exact-json.js';
 import { RunProblem } from './problem.js';
 
 /** How to reach the gateway that this run has for itself. */
@@ -55,7 +56,7 @@ export class GatewayClient {
         asked.on('error', reject).on('response', (response) => {
           text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
         });
-        asked.end(body === undefined ? undefined : JSON.stringify(body));
+        asked.end(body === undefined ? undefined : printExact(body));
       });
     } catch (cause) {
       throw new RunProblem('jupyter', `Jupyter did not answer ${method} ${path}.`, { cause });

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type WebSocket from 'ws';
 import { z } from 'zod';
 import { decode, encode } from '../channel/codec.js';
-import { parseJson } from '../channel/json-text.js';
 import { lifeIn, parentId, readHeader } from '../channel/messages.js';
 import type { GatewayClient } from './client.js';
+import { parseExact, printExact } from './exact-json.js';
 import { RunProblem } from './problem.js';
 
 /** How long Jupyter may take to start a kernel, and a kernel to say what it is, in milliseconds. */
@@ -21,6 +21,8 @@ export interface KernelMessage {
   /** ISO 8601, as the kernel says. */
   readonly date: string;
   readonly content: Readonly<Record<string, unknown>>;
+  /** In bytes, as it came. */
+  readonly size: number;
 }
 
 /** The kernel died, or the way to it was lost. */
@@ -183,7 +185,7 @@ export class Kernel {
       const { data } = encode('v1', 'shell', {
         header: JSON.stringify(header),
         parent_header: '{}',
-        metadata: JSON.stringify(metadata),
+        metadata: printExact(metadata),
         content: JSON.stringify(content),
       });
       this.#socket.send(data);
@@ -197,9 +199,9 @@ export class Kernel {
     const asked = this.#asked.get(parentId(frame));
     if (asked === undefined) return;
     const type = readHeader(frame).msg_type;
-    const { date } = parseJson(frame.text('header')) as { readonly date?: unknown };
-    const content = parseJson(frame.text('content')) as KernelMessage['content'];
-    asked.hear({ channel: frame.channel, type, date: String(date), content });
+    const { date } = parseExact(frame.text('header')) as { readonly date?: unknown };
+    const content = parseExact(frame.text('content')) as KernelMessage['content'];
+    asked.hear({ channel: frame.channel, type, date: String(date), content, size: data.length });
     if (frame.channel === 'shell') asked.reply = content;
     if (type === 'status' && content.execution_state === 'idle') asked.idle = true;
     if (asked.reply && asked.idle) asked.resolve(asked.reply);

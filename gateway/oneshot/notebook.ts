@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { parseJson } from '../channel/json-text.js';
+import { parseExact, printExact } from './exact-json.js';
 import { RunProblem } from './problem.js';
 
 /** Texts stand in files as lists of lines, and in memory as one string. */
@@ -37,7 +37,7 @@ const WITH_IDS = 5;
 export function parseNotebook(file: string): Notebook {
   let content: unknown;
   try {
-    content = parseJson(file.replace(/^\uFEFF/, ''));
+    content = parseExact(file.replace(/^\uFEFF/, ''));
   } catch (cause) {
     throw new RunProblem('settings', 'The notebook is not JSON: is it an .ipynb file?', { cause });
   }
@@ -78,7 +78,7 @@ export function printNotebook(notebook: Notebook): string {
     source: lines(cell.source),
     ...(cell.outputs && { outputs: cell.outputs.map(split) }),
   }));
-  return `${JSON.stringify({ ...notebook, cells }, null, 1)}\n`;
+  return `${printExact({ ...notebook, cells }, 1)}\n`;
 }
 
 function newCellId(): string {

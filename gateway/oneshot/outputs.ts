@@ -1,90 +1,180 @@
+import { printExact } from './exact-json.js';
 import type { Cell, Output } from './notebook.js';
+import { overwritten } from './overwritten.js';
 
 type Content = Readonly<Record<string, unknown>>;
 
-/** The outputs of all cells that a display_id names: an update may come from any later cell. */
-export type Displays = Map<string, Output[]>;
+const MIB = 1024 * 1024;
+/** What the outputs of a cell, and those of a notebook, may take in its file, in bytes: a larger file isn't read again. */
+const MOST_OF_CELL = 16 * MIB;
+const MOST_OF_NOTEBOOK = 100 * MIB;
+/** An error says why a run failed: so much of the last one is kept whatever else there is, in characters. */
+const MOST_OF_ERROR = 100_000;
+
+/** What the outputs of all cells have in common. */
+export interface Shown {
+  /** The outputs that a display_id names: an update may come from any later cell. */
+  readonly displays: Map<string, Output[]>;
+  /** What the outputs of cells that have ended take, in bytes. */
+  spent: number;
+}
 
 /**
  * The outputs of one cell, as Jupyter keeps them: streams merged, displays updated by their id, `clear_output` obeyed.
  * Source: https://jupyter-client.readthedocs.io/en/latest/messaging.html#messages-on-the-iopub-pub-sub-channel
+ *
+ * What is too much is not kept, and a line says so where it was cut.
  */
 export class CellOutputs {
   readonly #cell: Cell;
-  readonly #displays: Displays;
+  readonly #shown: Shown;
+  readonly #most: number;
   #clearBeforeNext = false;
+  /** Estimated from above, in bytes. */
+  #used = 0;
+  #isCut = false;
 
-  constructor(cell: Cell, displays: Displays) {
+  constructor(cell: Cell, shown: Shown) {
     this.#cell = cell;
-    this.#displays = displays;
-    cell.outputs = [];
+    this.#shown = shown;
+    this.#most = Math.min(MOST_OF_CELL, Math.max(0, MOST_OF_NOTEBOOK - shown.spent));
+    this.#clear();
   }
 
   /**
    * @param type msg_type of an iopub message of this cell
-   * @returns what it shows, for a reader who reads along; undefined when it shows nothing
+   * @param size the message's, in bytes
+   * @returns what it shows, for a reader who reads along
    */
-  add(type: string, content: Content): Output | undefined {
+  add(type: string, content: Content, size: number): readonly Output[] {
     switch (type) {
-      case 'stream': {
-        const output = { output_type: type, name: content.name, text: String(content.text) };
-        this.#stream(output);
-        return output;
-      }
+      case 'clear_output':
+        if (content.wait === true) this.#clearBeforeNext = true;
+        else this.#clear();
+        return [];
+      case 'stream':
+        return this.#stream({ output_type: type, name: content.name, text: String(content.text) }, size);
       case 'display_data': {
         const { data = {}, metadata = {} } = content;
-        return this.#display({ output_type: type, data, metadata }, content);
+        return this.#display({ output_type: type, data, metadata }, content, size);
       }
       case 'execute_result': {
         const { execution_count, data = {}, metadata = {} } = content;
-        return this.#display({ output_type: type, execution_count, data, metadata }, content);
+        return this.#display({ output_type: type, execution_count, data, metadata }, content, size);
       }
       case 'update_display_data':
-        return this.#update(content);
-      case 'error': {
-        const { ename, evalue, traceback = [] } = content;
-        return this.#push({ output_type: type, ename, evalue, traceback });
-      }
-      case 'clear_output':
-        if (content.wait === true) this.#clearBeforeNext = true;
-        else this.#cell.outputs = [];
-        return undefined;
+        return this.#update(content, size);
+      case 'error':
+        return this.#fail(errorOf(content), size);
       default:
-        return undefined;
+        return [];
     }
   }
 
   /** The cell has ended: what its streams wrote over stays gone, as on a terminal. */
   finish(): void {
+    this.#measure();
+    this.#shown.spent += this.#used;
+  }
+
+  #stream(output: Output, size: number): readonly Output[] {
+    this.#clearIfAsked();
+    if (this.#isCut) return [];
+    if (this.#hasRoomFor(size)) return [this.#append(output)];
+    const begun = String(output.text).slice(0, Math.max(0, this.#most - this.#used));
+    return [...(begun === '' ? [] : [this.#append({ ...output, text: begun })]), this.#cut()];
+  }
+
+  #append(output: Output): Output {
+    const last = this.#cell.outputs?.at(-1);
+    if (last?.output_type === 'stream' && last.name === output.name) last.text += String(output.text);
+    else this.#cell.outputs?.push({ ...output });
+    return output;
+  }
+
+  #display(output: Output, { transient }: Content, size: number): readonly Output[] {
+    this.#clearIfAsked();
+    if (this.#isCut) return [];
+    if (!this.#hasRoomFor(size)) return [this.#cut()];
+    const id = displayId(transient);
+    const { displays } = this.#shown;
+    if (id !== undefined) displays.set(id, [...(displays.get(id) ?? []), output]);
+    this.#cell.outputs?.push(output);
+    return [output];
+  }
+
+  #update({ data = {}, metadata = {}, transient }: Content, size: number): readonly Output[] {
+    const shown = this.#shown.displays.get(displayId(transient) ?? '') ?? [];
+    if (this.#isCut) return [];
+    // Each of them stands in the file.
+    if (!this.#hasRoomFor(size * shown.length)) return [this.#cut()];
+    for (const output of shown) Object.assign(output, { data, metadata });
+    return shown.slice(0, 1);
+  }
+
+  #fail(error: Output, size: number): readonly Output[] {
+    this.#clearIfAsked();
+    const cut = this.#isCut || this.#hasRoomFor(size) ? [] : [this.#cut()];
+    if (this.#isCut && this.#cell.outputs?.at(-1)?.output_type === 'error') this.#cell.outputs.pop();
+    this.#cell.outputs?.push(error);
+    return [...cut, error];
+  }
+
+  #clearIfAsked(): void {
+    if (this.#clearBeforeNext) this.#clear();
+  }
+
+  #clear(): void {
+    this.#cell.outputs = [];
+    this.#clearBeforeNext = false;
+    this.#used = 0;
+    this.#isCut = false;
+  }
+
+  /** Counts it in, when there is. */
+  #hasRoomFor(size: number): boolean {
+    if (this.#used + size > this.#most) {
+      this.#measure();
+      // Measured with each message, a nearly full cell would take hours.
+      if (this.#used > this.#most / 2 || this.#used + size > this.#most) return false;
+    }
+    this.#used += size;
+    return true;
+  }
+
+  /** A progress bar's text, and a display that is updated over and over, take less than what has come. */
+  #measure(): void {
     for (const output of this.#cell.outputs ?? []) {
       if (output.output_type === 'stream') output.text = overwritten(String(output.text));
     }
+    this.#used = Buffer.byteLength(printExact(this.#cell.outputs));
   }
 
-  #stream(output: Output): void {
-    const last = this.#clearBeforeNext ? undefined : this.#cell.outputs?.at(-1);
-    if (last?.output_type === 'stream' && last.name === output.name) last.text += String(output.text);
-    else this.#push({ ...output });
+  #cut(): Output {
+    this.#isCut = true;
+    const [whose, most] =
+      this.#most === MOST_OF_CELL
+        ? ['this cell takes', MOST_OF_CELL]
+        : ['the notebook takes', MOST_OF_NOTEBOOK];
+    const text = `\n[Cut here: the output of ${whose} more than ${most / MIB} MiB. The cell runs on; what it shows is not kept.]\n`;
+    const notice = { output_type: 'stream', name: 'stderr', text };
+    this.#cell.outputs?.push(notice);
+    return notice;
   }
+}
 
-  #display(output: Output, { transient }: Content): Output {
-    const id = displayId(transient);
-    if (id !== undefined) this.#displays.set(id, [...(this.#displays.get(id) ?? []), output]);
-    return this.#push(output);
-  }
+function errorOf({ ename, evalue, traceback }: Content): Output {
+  const lines = Array.isArray(traceback) ? traceback.map(String) : [];
+  return {
+    output_type: 'error',
+    ename: shortened(String(ename)),
+    evalue: shortened(String(evalue)),
+    traceback: lines.join('').length > MOST_OF_ERROR ? [shortened(lines.join('\n'))] : lines,
+  };
+}
 
-  #update({ data = {}, metadata = {}, transient }: Content): Output | undefined {
-    const shown = this.#displays.get(displayId(transient) ?? '') ?? [];
-    for (const output of shown) Object.assign(output, { data, metadata });
-    return shown[0];
-  }
-
-  #push(output: Output): Output {
-    if (this.#clearBeforeNext) this.#cell.outputs = [];
-    this.#clearBeforeNext = false;
-    this.#cell.outputs = [...(this.#cell.outputs ?? []), output];
-    return output;
-  }
+function shortened(text: string): string {
+  return text.length > MOST_OF_ERROR ? `${text.slice(0, MOST_OF_ERROR)}… [cut here]` : text;
 }
 
 /** What somebody at a terminal reads of an output; colours are kept. */
@@ -98,16 +188,6 @@ export function textOf(output: Output): string {
 
 function withNewline(text: string): string {
   return text.endsWith('\n') ? text : `${text}\n`;
-}
-
-/** The rules of JupyterLab and nbconvert: `\r` starts its line anew, `\b` takes a character back. */
-function overwritten(text: string): string {
-  let shown = text;
-  for (let before = ''; before !== shown; ) {
-    before = shown;
-    shown = shown.replace(/[^\n]\x08/g, '');
-  }
-  return shown.replace(/\r+\n/g, '\n').replace(/^.*\r(?=[^\n])/gm, '');
 }
 
 function displayId(transient: unknown): string | undefined {

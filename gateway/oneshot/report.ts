@@ -2,20 +2,21 @@ import type { GatewayClient } from './client.js';
 import { sentenceOf } from './client.js';
 import type { Notebook } from './notebook.js';
 import { RunProblem } from './problem.js';
+import { stillOf } from './still.js';
 
 /**
- * A report loads nothing: what Jupyter's template would get from elsewhere (formula and widget scripts of a CDN) stays
- * away, and so does all that an output may name.
+ * A report runs and loads nothing: neither what Jupyter's template would get from elsewhere (formula and widget scripts
+ * of a CDN), nor what a notebook's outputs hold.
  */
 const POLICY =
-  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:";
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:; form-action 'none'; base-uri 'none'";
 
 /**
  * The notebook as one HTML page, made by Jupyter's own nbconvert. It takes the notebook in the request, so any Jupyter
  * can do it, wherever it runs: no file is needed there.
  *
  * @param title the page's
- * @param limit milliseconds
+ * @param limit milliseconds, half of them for its charts
  * @throws {RunProblem} when this Jupyter can't
  */
 export async function renderReport(
@@ -24,8 +25,9 @@ export async function renderReport(
   title: string,
   limit: number,
 ): Promise<string> {
-  const body = { type: 'notebook', name: `${title}.ipynb`, content: notebook };
-  const { status, body: html } = await client.ask('POST', '/nbconvert/html', { body, limit });
+  const content = await stillOf(notebook, limit / 2);
+  const body = { type: 'notebook', name: `${title}.ipynb`, content };
+  const { status, body: html } = await client.ask('POST', '/nbconvert/html', { body, limit: limit / 2 });
   const head = /<head(?:\s[^>]*)?>/i.exec(html);
   if (status !== 200 || head === null)
     throw new RunProblem('jupyter', `Jupyter's nbconvert answered ${status}: ${sentenceOf(html)}`);

@@ -35,6 +35,8 @@ export interface Run {
   readonly keepGoing: boolean;
   /** Aborted with a {@link Stop} as its reason. */
   readonly signal: AbortSignal;
+  /** Aborted when nobody waits any more: the kernel is left or ended, and no report made. */
+  readonly quit: AbortSignal;
   readonly printer: Printer;
   /** Takes a line about the run's progress. */
   readonly tell: (line: string) => void;
@@ -47,11 +49,13 @@ export interface Run {
  * @throws {RunProblem} when it can't begin: then nothing is written
  */
 export async function runOnce(run: Run): Promise<RunEnd> {
-  const { notebook, output, signal, printer, tell } = run;
+  const { notebook, output, signal, quit, printer, tell } = run;
   clearOutputs(notebook);
   tell('waiting for Jupyter');
   await orStopped(run.ready, signal);
   const kernel = signal.aborted ? undefined : await startKernel(run);
+  const leave = () => (run.endsKernel ? kernel?.shutDown() : kernel?.close());
+  quit.addEventListener('abort', leave);
   try {
     const good = kernel !== undefined && (await execute(run, kernel));
     await save(run);
@@ -59,11 +63,11 @@ export async function runOnce(run: Run): Promise<RunEnd> {
     const end: RunEnd = signal.aborted ? (signal.reason as Stop) : good ? 'ok' : 'failed';
     const limit = end.startsWith('SIG') ? LAST_REPORT_MS : REPORT_MS;
     // Without a kernel there may be no Jupyter to make one.
-    printer.written({ notebook: output, report: kernel && (await report(run, limit)) });
+    const hasReport = kernel !== undefined && !quit.aborted;
+    printer.written({ notebook: output, report: hasReport ? await report(run, limit) : undefined });
     return end;
   } finally {
-    if (run.endsKernel) await kernel?.shutDown();
-    else kernel?.close();
+    await leave();
   }
 }
 

@@ -5,11 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import type { Request } from 'playwright-core';
 import t from 'tap';
 import { parseNotebook } from '../../gateway/oneshot/notebook.js';
 import { textOf } from '../../gateway/oneshot/outputs.js';
 import { startBrowser } from '../support/browser.js';
+import { eventually } from '../support/embedded.js';
 import { jupyterEnvironment, type StockJupyter, startStockJupyter } from '../support/jupyter.js';
 import { nbformatComplains, notebookFile, startRun } from '../support/notebooks.js';
 import { PASSWORD, startPrometheus } from '../support/prometheus.js';
@@ -72,6 +74,9 @@ t.test('brokered cells run, and their credential is in nothing that a run leaves
     '%%prometheus prod --out found\nup',
     '%%prometheus prod --range 5m --step 1s\nup',
     'print(float(found.value[0]), "{{runtime_env:API_KEY}}")',
+    '%%html\n<p id="safe">before</p><script>document.getElementById("safe").textContent = "run"</script>' +
+      '<img src="x" onerror="document.getElementById(\'safe\').textContent = \'run\'">' +
+      '<iframe sandbox="" srcdoc="&lt;p>a stranger’s page&lt;/p>"></iframe>',
     'import base64\nfrom IPython.display import Image\nImage(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="))',
   ];
   const env = { PROM: PASSWORD, API_KEY: VALUE, SPIN_CONNECTIONS: catalogue };
@@ -105,20 +110,52 @@ t.test('brokered cells run, and their credential is in nothing that a run leaves
     await page.goto(String(pathToFileURL(html)));
     t.equal(await page.textContent('h1'), 'Nightly¶');
     t.match(await page.textContent('.jp-RenderedHTMLCommon table'), 'itself "quoted"');
-    t.equal(await page.locator('img').evaluate((image) => 'naturalWidth' in image && image.naturalWidth), 1);
+    const widths = await page
+      .locator('img[src^="data:"]')
+      .evaluateAll((images) => images.map((image) => 'naturalWidth' in image && Number(image.naturalWidth)));
+    t.match(widths.slice(1), [1]);
+    t.ok(Number(widths[0]) > 700, `the chart is a picture: ${widths}`);
+    t.equal(await page.locator('img[alt="chart"]').count(), 1);
+    t.notMatch(await page.textContent('body'), '<chart of');
+    t.equal(await page.textContent('#safe'), 'before', 'no script of an output runs');
+    t.match(await page.frameLocator('iframe').locator('p').textContent(), 'a stranger’s page');
     const refused = elsewhere.map((request) => request.failure()?.errorText);
     t.ok(
       refused.every((reason) => reason === 'csp'),
       `what it would load is refused by its own policy: ${refused}`,
     );
-    await page.screenshot({ path: process.env.SHOT ?? join(folder, 'report.png') });
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({
+        path: `${process.env.SHOTS ?? folder}/report-${colorScheme}.png`,
+        fullPage: true,
+      });
+    }
   });
 });
 
+const STUBBORN =
+  'import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint("begun", flush=True)\nwhile True: pass';
+
+t.test('a second signal does not wait for the cell, and still ends the kernel', async (t) => {
+  const path = join(folder, 'twice.ipynb');
+  await writeFile(path, notebookFile([STUBBORN]));
+  const run = startRun(['run', path, '--format', 'urls'], fronting(jupyter));
+  await run.told('cell 1 of 1: running');
+  run.kill('SIGINT');
+  await run.told('stopping; a signal now ends it at once');
+  run.kill('SIGINT');
+  const { status, stdout, stderr } = await run.ended;
+  t.equal(status, 130, stderr);
+  const executed = join(folder, 'twice.executed.ipynb');
+  t.equal(stdout, `${pathToFileURL(executed)}\n`, 'there is no report');
+  const { cells } = parseNotebook(await readFile(executed, 'utf8'));
+  t.notMatch(JSON.stringify(cells), 'an interrupt did not end it');
+  await eventually('its kernel is ended', async () => isDeepStrictEqual(await kernelsOf(jupyter), []));
+});
+
 t.test('MAX_DURATION ends a cell that heeds no interrupt', async (t) => {
-  const stubborn =
-    'import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint("begun", flush=True)\nwhile True: pass';
-  const { status, stdout, stderr, cells } = await runCells('stubborn', [stubborn], {
+  const { status, stdout, stderr, cells } = await runCells('stubborn', [STUBBORN], {
     env: { MAX_DURATION: '10s' },
   });
   t.equal(status, 124, stderr);

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../gateway/jupyter/command.js';
@@ -33,6 +34,8 @@ export interface StartedRun {
   kill(signal: NodeJS.Signals): void;
   /** Resolves when this stands on stdout. */
   printed(text: string): Promise<void>;
+  /** Resolves when this stands on stderr. */
+  told(text: string): Promise<void>;
 }
 
 /** Starts `spin-runtime ARGS` as a process of its own, with this environment and PATH. */
@@ -49,19 +52,23 @@ export function startRun(
   const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(
     ([stdout, stderr, [status]]) => ({ status, stdout, stderr }),
   );
-  let seen = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
-    seen += part;
-  });
+  const waitFor = (stream: Readable) => {
+    let seen = '';
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      seen += part;
+    });
+    return async (wanted: string) => {
+      while (!seen.includes(wanted)) {
+        if (child.exitCode !== null) throw new Error(`it ended: ${(await ended).stderr}`);
+        await Promise.race([once(stream, 'data'), once(child, 'exit')]);
+      }
+    };
+  };
   return {
     ended,
     kill: (signal) => child.kill(signal),
-    async printed(wanted) {
-      while (!seen.includes(wanted)) {
-        if (child.exitCode !== null) throw new Error(`it ended: ${(await ended).stderr}`);
-        await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
-      }
-    },
+    printed: waitFor(child.stdout),
+    told: waitFor(child.stderr),
   };
 }
 

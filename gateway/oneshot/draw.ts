@@ -1,0 +1,32 @@
+import { createInterface } from 'node:readline';
+import { type Loader, None, parse, type Spec, View } from 'vega';
+import { expressionInterpreter } from 'vega-interpreter';
+import { compile, type TopLevelSpec } from 'vega-lite';
+
+// A program of its own: it draws what a notebook holds, so it has no credential, no files and no network (charts.ts).
+// A chart is a line of JSON each way: its specification, and its SVG, or null for one that can't be drawn.
+
+const nothing = () => Promise.reject(new Error('a report loads nothing'));
+const loader: Loader = {
+  load: nothing,
+  sanitize: nothing,
+  http: nothing,
+  file: nothing,
+  options: {},
+} as Loader;
+
+async function draw({ type, spec }: { readonly type: string; readonly spec: object }): Promise<string> {
+  const vega = type.includes('vegalite') ? compile(spec as TopLevelSpec).spec : (spec as Spec);
+  const view = new View(parse(vega, {}, { ast: true }), {
+    renderer: 'none',
+    expr: expressionInterpreter,
+    loader,
+    logLevel: None,
+  });
+  return view.toSVG();
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const svg = await draw(JSON.parse(line)).catch(() => null);
+  process.stdout.write(`${JSON.stringify(svg)}\n`);
+}
