@@ -21,7 +21,10 @@ export async function readNotebook(place: NotebookPlace): Promise<string> {
   if (place.kind === 'web') return download(place.url);
   const { path } = place;
   try {
-    if ((await stat(path)).size > LARGEST) throw tooLarge();
+    const stats = await stat(path);
+    // A device or a pipe may give without end, or never.
+    if (!stats.isFile()) throw new RunProblem('settings', `The notebook ${path} is no file.`);
+    if (stats.size > LARGEST) throw tooLarge();
     return await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof RunProblem) throw error;
