@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Kept } from './kept.js';
 import { type Kernel, KernelLost, type KernelMessage } from './kernel.js';
 import { type Cell, isTagged, type Notebook, type Output } from './notebook.js';
-import { CellOutputs, type Displays } from './outputs.js';
+import { CellOutputs } from './outputs.js';
 
 /** How long an interrupted cell may take to end, in milliseconds: an engine that stops a container kills after ten seconds. */
 const GRACE_MS = 3_000;
@@ -57,7 +58,7 @@ export function clearOutputs({ cells }: Notebook): void {
  */
 export async function runCells(notebook: Notebook, kernel: Kernel, options: RunOptions): Promise<boolean> {
   const { keepGoing, signal, watcher } = options;
-  const displays: Displays = new Map();
+  const kept = new Kept();
   let good = true;
   for (const { cell, index } of cellsToRun(notebook)) {
     if (signal.aborted) return good;
@@ -68,7 +69,7 @@ export async function runCells(notebook: Notebook, kernel: Kernel, options: RunO
     watcher.started(index);
     const begun = performance.now();
     const mayFail = keepGoing || isTagged(cell, 'raises-exception');
-    const { status, lost } = await runCell(cell, kernel, displays, mayFail, options);
+    const { status, lost } = await runCell(cell, kernel, kept, mayFail, options);
     const seconds = Math.round(performance.now() - begun) / 1000;
     await watcher.ended({ index, cell, status, seconds });
     if (status === 'error' && !isTagged(cell, 'raises-exception')) good = false;
@@ -81,11 +82,11 @@ export async function runCells(notebook: Notebook, kernel: Kernel, options: RunO
 async function runCell(
   cell: Cell,
   kernel: Kernel,
-  displays: Displays,
+  kept: Kept,
   mayFail: boolean,
   { signal, watcher }: RunOptions,
 ): Promise<{ readonly status: CellStatus; readonly lost: boolean }> {
-  const outputs = new CellOutputs(cell, displays);
+  const outputs = new CellOutputs(cell, kept);
   const show = (type: string, content: KernelMessage['content']) => {
     const output = outputs.add(type, content);
     if (output !== undefined) watcher.shown(output);

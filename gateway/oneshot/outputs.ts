@@ -1,9 +1,14 @@
+import type { Kept } from './kept.js';
 import type { Cell, Output } from './notebook.js';
 
 type Content = Readonly<Record<string, unknown>>;
 
-/** The outputs of all cells that a display_id names: an update may come from any later cell. */
-export type Displays = Map<string, Output[]>;
+/** What stands in a notebook where a run keeps no more. */
+const FULL: Output = {
+  output_type: 'stream',
+  name: 'stderr',
+  text: 'The run has shown more than it keeps: what comes from here on is not kept.\n',
+};
 
 /**
  * The outputs of one cell, as Jupyter keeps them: streams merged, displays updated by their id, `clear_output` obeyed.
@@ -11,12 +16,13 @@ export type Displays = Map<string, Output[]>;
  */
 export class CellOutputs {
   readonly #cell: Cell;
-  readonly #displays: Displays;
+  readonly #kept: Kept;
   #clearBeforeNext = false;
+  #isFull = false;
 
-  constructor(cell: Cell, displays: Displays) {
+  constructor(cell: Cell, kept: Kept) {
     this.#cell = cell;
-    this.#displays = displays;
+    this.#kept = kept;
     cell.outputs = [];
   }
 
@@ -43,11 +49,13 @@ export class CellOutputs {
         return this.#update(content);
       case 'error': {
         const { ename, evalue, traceback = [] } = content;
-        return this.#push({ output_type: type, ename, evalue, traceback });
+        const output = { output_type: type, ename, evalue, traceback };
+        this.#push(output);
+        return output;
       }
       case 'clear_output':
         if (content.wait === true) this.#clearBeforeNext = true;
-        else this.#cell.outputs = [];
+        else this.#clear();
         return undefined;
       default:
         return undefined;
@@ -63,28 +71,54 @@ export class CellOutputs {
 
   #stream(output: Output): void {
     const last = this.#clearBeforeNext ? undefined : this.#cell.outputs?.at(-1);
-    if (last?.output_type === 'stream' && last.name === output.name) last.text += String(output.text);
-    else this.#push({ ...output });
+    if (last?.output_type !== 'stream' || last.name !== output.name) this.#push({ ...output });
+    else if (this.#hasRoom(last, sizeOf(output))) last.text += String(output.text);
   }
 
   #display(output: Output, { transient }: Content): Output {
     const id = displayId(transient);
-    if (id !== undefined) this.#displays.set(id, [...(this.#displays.get(id) ?? []), output]);
-    return this.#push(output);
+    const { displays } = this.#kept;
+    if (this.#push(output) && id !== undefined) displays.set(id, [...(displays.get(id) ?? []), output]);
+    return output;
   }
 
   #update({ data = {}, metadata = {}, transient }: Content): Output | undefined {
-    const shown = this.#displays.get(displayId(transient) ?? '') ?? [];
-    for (const output of shown) Object.assign(output, { data, metadata });
+    const shown = this.#kept.displays.get(displayId(transient) ?? '') ?? [];
+    this.#kept.drop(shown);
+    for (const output of shown) {
+      const next = { ...output, data, metadata };
+      Object.assign(output, this.#hasRoom(output, sizeOf(next)) ? next : { data: {}, metadata: {} });
+    }
     return shown[0];
   }
 
-  #push(output: Output): Output {
-    if (this.#clearBeforeNext) this.#cell.outputs = [];
-    this.#clearBeforeNext = false;
-    this.#cell.outputs = [...(this.#cell.outputs ?? []), output];
-    return output;
+  /** @returns whether it is kept */
+  #push(output: Output): boolean {
+    if (this.#clearBeforeNext) this.#clear();
+    if (!this.#hasRoom(output, sizeOf(output))) return false;
+    this.#cell.outputs?.push(output);
+    return true;
   }
+
+  #clear(): void {
+    this.#kept.drop(this.#cell.outputs ?? []);
+    this.#cell.outputs = [];
+    this.#clearBeforeNext = false;
+    this.#isFull = false;
+  }
+
+  /** Says in the notebook, once a cell, that there is none. */
+  #hasRoom(output: Output, characters: number): boolean {
+    if (!this.#isFull && this.#kept.add(output, characters)) return true;
+    if (!this.#isFull) this.#cell.outputs?.push({ ...FULL });
+    this.#isFull = true;
+    return false;
+  }
+}
+
+/** In characters, with something for what every output has. */
+function sizeOf({ text, data, metadata, traceback }: Output): number {
+  return 64 + (typeof text === 'string' ? text.length : JSON.stringify([data, metadata, traceback]).length);
 }
 
 /** What somebody at a terminal reads of an output; colours are kept. */

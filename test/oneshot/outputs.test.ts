@@ -1,11 +1,12 @@
 import t from 'tap';
+import { Kept } from '../../gateway/oneshot/kept.js';
 import { newCodeCell, parseNotebook } from '../../gateway/oneshot/notebook.js';
-import { CellOutputs, type Displays, textOf } from '../../gateway/oneshot/outputs.js';
+import { CellOutputs, textOf } from '../../gateway/oneshot/outputs.js';
 
-function begin(displays: Displays = new Map()) {
+function begin(kept = new Kept()) {
   const notebook = parseNotebook('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}');
   const cell = newCodeCell(notebook, '', []);
-  const outputs = new CellOutputs(cell, displays);
+  const outputs = new CellOutputs(cell, kept);
   const shows = (text: string, display_id?: string) => ({
     data: { 'text/plain': text },
     metadata: {},
@@ -35,9 +36,9 @@ t.test('what a progress bar writes over is gone at the end', async (t) => {
 });
 
 t.test('an update reaches every display of its id, also in an earlier cell', async (t) => {
-  const displays: Displays = new Map();
-  const first = begin(displays);
-  const second = begin(displays);
+  const kept = new Kept();
+  const first = begin(kept);
+  const second = begin(kept);
   first.outputs.add('display_data', first.shows('1', 'x'));
   first.outputs.add('display_data', first.shows('other', 'y'));
   second.outputs.add('execute_result', { execution_count: 2, ...second.shows('2', 'x') });
@@ -58,4 +59,29 @@ t.test('clear_output clears at once, or with the next output', async (t) => {
   t.same(cell.outputs?.map(textOf), ['2']);
   print('3');
   t.same(cell.outputs?.map(textOf), ['3']);
+});
+
+t.test('S15: a run keeps so much and says where it stops', async (t) => {
+  const kept = new Kept(2_000);
+  const { cell, outputs, shows, print } = begin(kept);
+  for (let update = 0; update < 100; update++) {
+    outputs.add(update === 0 ? 'display_data' : 'update_display_data', shows('x'.repeat(500), 'progress'));
+  }
+  t.equal(cell.outputs?.length, 1, 'what is replaced counts no more');
+  for (let line = 0; line < 1_000; line++) print('x'.repeat(100), line % 2 === 0 ? 'stdout' : 'stderr');
+  const full = /shown more than it keeps/;
+  t.match(cell.outputs?.at(-1), { output_type: 'stream', text: full });
+  t.ok(JSON.stringify(cell).length < 4_000);
+  const next = begin(kept);
+  next.print('x'.repeat(1_000));
+  t.match(next.cell.outputs, [{ text: full }], 'a cell behind it too');
+  outputs.add('clear_output', { wait: false });
+  print('again');
+  t.match(cell.outputs, [{ text: 'again' }]);
+});
+
+t.test('S15: many displays take no more time for each than few', { timeout: 20_000 }, async (t) => {
+  const { cell, outputs, shows } = begin();
+  for (let i = 0; i < 200_000; i++) outputs.add('display_data', shows(''));
+  t.equal(cell.outputs?.length, 200_000);
 });
