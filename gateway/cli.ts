@@ -95,12 +95,12 @@ async function openDesk(config: Config): Promise<ConnectionDesk> {
 }
 
 async function printConnections(): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   print(listConnections(await openDesk(config)));
 }
 
 async function tryConnections(name: string | undefined): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   const { lines, works } = await testConnections(await openDesk(config), name);
   print(lines);
   if (!works) process.exit(EX_UNAVAILABLE);
@@ -108,7 +108,7 @@ async function tryConnections(name: string | undefined): Promise<void> {
 
 /** Says what is wrong, and what to do about it; ends with a failure where something doesn't work. */
 async function printFindings(): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   let works = true;
   const url = browserUrl({ ...config, publicUrl: undefined }, config.listen);
   for await (const finding of examine({ config, url, openDesk: () => openDesk(config) })) {
@@ -141,7 +141,7 @@ function statusOf(end: RunEnd): number {
 
 /** The local CA's certificate on stdout; what it is, and what to do with it, on stderr. */
 async function printLocalAuthority(): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   if (config.tls.mode === 'off' || config.tls.files !== undefined) {
     const why = config.tls.mode === 'off' ? 'SPIN_TLS is off' : 'SPIN_TLS_CERT brings a certificate';
     process.stderr.write(`spin-runtime: there is no local CA to trust: ${why}.\n`);

@@ -14,10 +14,14 @@ export interface ChosenHome {
 }
 
 /**
- * SPIN_HOME, else /opt/spin, else (where that can't be written) the user's data directory.
+ * SPIN_HOME, else /opt/spin, else (where that can't be written) the user's data directory. It is made where it isn't
+ * there.
  * Source: XDG Base Directory Specification, `XDG_DATA_HOME`.
+ *
+ * @param looksOnly makes nothing
  */
-export function chooseHome(env: NodeJS.ProcessEnv): ChosenHome {
+export function chooseHome(env: NodeJS.ProcessEnv, looksOnly = false): ChosenHome {
+  const whatCannotBeWritten = (path: string) => unwritablePart(path, looksOnly);
   const { SPIN_HOME: chosen, XDG_DATA_HOME: data } = env;
   if (chosen !== undefined) {
     if (!isAbsolute(chosen))
@@ -44,16 +48,21 @@ export function chooseHome(env: NodeJS.ProcessEnv): ChosenHome {
  * All that a running gateway writes is below `var/`: the rest may be read-only, as in an image whose volume
  * is mounted there.
  */
-function whatCannotBeWritten(home: string): string | undefined {
+function unwritablePart(home: string, looksOnly: boolean): string | undefined {
   const state = homeAt(home).var;
   const needed = existsSync(state) ? state : home;
-  return makeWritable(needed) ? undefined : needed;
+  return isWritable(needed, looksOnly) ? undefined : needed;
 }
 
-function makeWritable(path: string): boolean {
+/** The folder itself, or the nearest above it that is there. */
+export function existingPart(path: string): string {
+  return existsSync(path) ? path : existingPart(dirname(path));
+}
+
+function isWritable(path: string, looksOnly: boolean): boolean {
   try {
-    makeFolder(path);
-    accessSync(path, constants.W_OK | constants.X_OK);
+    if (!looksOnly) makeFolder(path);
+    accessSync(existingPart(path), constants.W_OK | constants.X_OK);
     return true;
   } catch {
     return false;

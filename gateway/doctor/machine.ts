@@ -1,6 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { existingPart } from '../config/choose-home.js';
 import type { Config } from '../config.js';
 import { checkEnvironment } from '../jupyter/environment.js';
 import { findPython } from '../jupyter/python.js';
@@ -58,7 +59,7 @@ export async function checkJupyter({ upstream, home }: Config): Promise<Finding[
 }
 
 export async function checkDisk({ home, upstream }: Config): Promise<Finding> {
-  const { bavail, bsize } = await statfs(home.root);
+  const { bavail, bsize } = await statfs(existingPart(home.root));
   const free = bavail * bsize;
   const says = `${(free / GB).toFixed(1)} GB are free at ${home.root}.`;
   const remedy = 'Free some, or set SPIN_HOME to a folder of a larger disk.';
