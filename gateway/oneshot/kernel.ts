@@ -79,7 +79,7 @@ export class Kernel {
     this.#client = client;
     this.#id = id;
     this.#socket = client.connect(`/api/kernels/${id}/channels?session_id=${this.#session}`);
-    this.#socket.on('message', (data: Buffer) => this.#receive(data));
+    this.#socket.on('message', (data: Buffer) => this.#guarded(data));
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#lose('The connection to the kernel was lost.'));
   }
@@ -188,6 +188,15 @@ export class Kernel {
       });
       this.#socket.send(data);
     });
+  }
+
+  /** Code in a notebook can have its kernel say anything (invariant S14). */
+  #guarded(data: Buffer): void {
+    try {
+      this.#receive(data);
+    } catch {
+      this.#lose('The kernel sent something that is no message of the protocol.');
+    }
   }
 
   #receive(data: Buffer): void {

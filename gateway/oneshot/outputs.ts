@@ -33,7 +33,7 @@ export class CellOutputs {
   add(type: string, content: Content): Output | undefined {
     switch (type) {
       case 'stream': {
-        const output = { output_type: type, name: content.name, text: String(content.text) };
+        const output = { output_type: type, name: content.name, text: asText(content.text) };
         this.#stream(output);
         return output;
       }
@@ -65,14 +65,14 @@ export class CellOutputs {
   /** The cell has ended: what its streams wrote over stays gone, as on a terminal. */
   finish(): void {
     for (const output of this.#cell.outputs ?? []) {
-      if (output.output_type === 'stream') output.text = overwritten(String(output.text));
+      if (output.output_type === 'stream') output.text = overwritten(asText(output.text));
     }
   }
 
   #stream(output: Output): void {
     const last = this.#clearBeforeNext ? undefined : this.#cell.outputs?.at(-1);
     if (last?.output_type !== 'stream' || last.name !== output.name) this.#push({ ...output });
-    else if (this.#hasRoom(last, sizeOf(output))) last.text += String(output.text);
+    else if (this.#hasRoom(last, sizeOf(output))) last.text += asText(output.text);
   }
 
   #display(output: Output, { transient }: Content): Output {
@@ -123,11 +123,16 @@ function sizeOf({ text, data, metadata, traceback }: Output): number {
 
 /** What somebody at a terminal reads of an output; colours are kept. */
 export function textOf(output: Output): string {
-  if (output.output_type === 'stream') return String(output.text);
-  if (output.output_type === 'error') return withNewline([output.traceback].flat().join('\n'));
+  if (output.output_type === 'stream') return asText(output.text);
+  if (output.output_type === 'error') return withNewline([output.traceback].flat().map(asText).join('\n'));
   const data = (output.data ?? {}) as Content;
   const text = data['text/plain'] ?? data['text/markdown'];
-  return text === undefined ? '' : withNewline(String(text));
+  return text === undefined ? '' : withNewline(asText(text));
+}
+
+/** A kernel may put anything where its protocol has text. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
 function withNewline(text: string): string {
