@@ -4,11 +4,11 @@ import type { Notebook } from './notebook.js';
 import { RunProblem } from './problem.js';
 
 /**
- * A report loads nothing: what Jupyter's template would get from elsewhere (formula and widget scripts of a CDN) stays
- * away, and so does all that an output may name.
+ * A report loads nothing and sends no form: what Jupyter's template would get from elsewhere (formula and widget scripts
+ * of a CDN) stays away, and so does all that an output may name. Scripts in outputs run, since charts are drawn by them.
  */
 const POLICY =
-  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:";
+  "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:; base-uri 'none'; form-action 'none'";
 
 /**
  * The notebook as one HTML page, made by Jupyter's own nbconvert. It takes the notebook in the request, so any Jupyter
