@@ -69,8 +69,8 @@ t.test(
     let clock = Date.now();
     const revocations = await openSharedRevocations(folder, () => clock, createLog('silent'));
     t.teardown(() => revocations.close());
-    const id = randomUUID();
-    t.equal(await revocations.add(id, now() + HOUR), true);
+    const [id, end] = [randomUUID(), now() + HOUR];
+    t.equal(await revocations.add(id, end), true);
     t.equal(revocations.has(randomUUID()), false);
     t.equal(revocations.isCurrent(), true);
     t.notOk(
