@@ -57,11 +57,12 @@ const specifications = z.object({
 export async function findKernel(client: GatewayClient, wanted: string | undefined): Promise<Specification> {
   const answer = await client.askJson('GET', '/api/kernelspecs', { limit: START_LIMIT });
   const { default: usual, kernelspecs } = specifications.parse(answer);
-  const found = kernelspecs[wanted ?? usual];
+  const name = wanted ?? usual;
+  const found = Object.hasOwn(kernelspecs, name) ? kernelspecs[name] : undefined;
   if (found !== undefined) return { name: found.name, ...found.spec };
   throw new RunProblem(
     'settings',
-    `The notebook asks for the kernel "${wanted ?? usual}", which this Jupyter doesn't have. ` +
+    `The notebook asks for the kernel ${JSON.stringify(name)}, which this Jupyter doesn't have. ` +
       `It has: ${Object.keys(kernelspecs).sort().join(', ')}. Install it, or save the notebook with one of these.`,
   );
 }

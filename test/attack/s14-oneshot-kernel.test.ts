@@ -14,6 +14,18 @@ def say(kind, content, **more):
 /** What nothing can turn into text in JavaScript. */
 const NO_TEXT = '{"toString": 1}';
 
+t.test('S14: whatever kernel a notebook names', async (t) => {
+  const folder = t.testdir({});
+  const path = join(folder, 'x.ipynb');
+  const env = { SPIN_HOME: join(folder, 'home'), SPIN_JUPYTER: await jupyterEnvironment() };
+  for (const name of ['constructor', '\u001b[2J']) {
+    await writeFile(path, notebookFile(['1'], { kernelspec: { name } }));
+    const { status, stderr } = await startRun(['run', path, '-p', 'a=1'], env).ended;
+    t.equal(status, 78, stderr);
+    t.match(stderr, /asks for the kernel "[\x20-\x7e]+", which .* It has: python3\./);
+  }
+});
+
 t.test('S14: whatever a kernel says, a run ends in order, and its notebook is written', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   await chmod(folder, 0o755);
