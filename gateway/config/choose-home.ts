@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { homeAt } from '../home.js';
+import { existingPart, homeAt } from '../home.js';
 import { Mistake } from './problems.js';
 
 const DEFAULT = '/opt/spin';
@@ -52,11 +52,6 @@ function unwritablePart(home: string, looksOnly: boolean): string | undefined {
   const state = homeAt(home).var;
   const needed = existsSync(state) ? state : home;
   return isWritable(needed, looksOnly) ? undefined : needed;
-}
-
-/** The folder itself, or the nearest above it that is there. */
-export function existingPart(path: string): string {
-  return existsSync(path) ? path : existingPart(dirname(path));
 }
 
 function isWritable(path: string, looksOnly: boolean): boolean {

@@ -1,8 +1,8 @@
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { existingPart } from '../config/choose-home.js';
 import type { Config } from '../config.js';
+import { existingPart } from '../home.js';
 import { checkEnvironment } from '../jupyter/environment.js';
 import { findPython } from '../jupyter/python.js';
 import { JupyterSetupError } from '../jupyter/setup-error.js';
