@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /**
  * Where things live under `SPIN_HOME`: `etc/` is configuration, `lib/` can be installed again, `var/` is
@@ -44,4 +45,9 @@ export function homeAt(root: string): Home {
     processors: join(root, 'etc', 'processors'),
     connections: join(root, 'etc', 'connections.yaml'),
   };
+}
+
+/** The folder itself, or the nearest above it that is there. */
+export function existingPart(path: string): string {
+  return existsSync(path) ? path : existingPart(dirname(path));
 }

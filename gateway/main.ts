@@ -152,14 +152,13 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     },
     async close() {
       await Promise.all([open.drain(config.drainMs), listener.close(config.drainMs + GOODBYE_MS)]);
-      // Not before: cells run in it, and notebooks are saved to it.
-      await jupyter.close();
+      // Not before: cells run in it, and notebooks are saved to it. Every span has ended, too.
+      await Promise.all([jupyter.close(), tracing.close()]);
       identity.close();
       proxy.close();
       await api.close();
       certificates?.close();
       catalogue.close();
-      await tracing.close();
     },
   };
 }

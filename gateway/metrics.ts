@@ -8,8 +8,12 @@ export type Route = 'health' | 'spin' | 'jupyter' | 'websocket';
 /** How a brokered request ended: with all its pages, with an error, or because its cell was over before. */
 export type BrokeredOutcome = 'ok' | 'error' | 'cancelled';
 
-/** An execute_reply's status is the kernel's word, and so anything: these become labels. */
-export const CELL_OUTCOMES: ReadonlySet<string> = new Set(['ok', 'error', 'aborted', 'unseen']);
+const CELL_OUTCOMES: ReadonlySet<string> = new Set(['ok', 'error', 'aborted', 'unseen']);
+
+/** An execute_reply's status is the kernel's word, and so anything: only these stand in a label, a span or the log. */
+export function outcomeOf(status: string): string {
+  return CELL_OUTCOMES.has(status) ? status : 'other';
+}
 
 /** From a print to a long query, in seconds. */
 const CELL_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1800];
@@ -118,8 +122,7 @@ export class Metrics {
 
   /** @param processor its name; empty where it isn't known */
   cell(processor: string, status: string, seconds: number): void {
-    const outcome = CELL_OUTCOMES.has(status) ? status : 'other';
-    this.#cells.observe({ processor: processor || 'unknown', outcome }, seconds);
+    this.#cells.observe({ processor: processor || 'unknown', outcome: outcomeOf(status) }, seconds);
   }
 
   brokered(type: string, outcome: BrokeredOutcome, rows: number): void {

@@ -11,7 +11,7 @@ import { parseNotebook } from './oneshot/notebook.js';
 import { parseParameter } from './oneshot/parameters.js';
 import { createPrinter, type Format } from './oneshot/print.js';
 import { RunProblem } from './oneshot/problem.js';
-import { type RunEnd, runOnce, type Stop } from './oneshot/run.js';
+import { orStopped, type RunEnd, runOnce, type Stop } from './oneshot/run.js';
 import { outputFor, readNotebook } from './oneshot/source.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
 
@@ -87,7 +87,12 @@ async function runBehindGateway(
   const output = outputFor(place, request.output);
   checkWritable(dirname(output));
   const parameters = request.parameters.map(parseParameter);
-  const notebook = parseNotebook(await readNotebook(place));
+  const text = await orStopped(readNotebook(place), signal);
+  if (text === undefined) {
+    tell('The run was ended before its notebook had come.');
+    return signal.reason as Stop;
+  }
+  const notebook = parseNotebook(text);
   const log = createLog('warn');
   const gateway = await startGateway(config, log, tell);
   const basePath = upstream.kind === 'embedded' ? '' : fixedUpstream(upstream).basePath;

@@ -140,3 +140,14 @@ t.test('cells that go on are left to the kernel when the time is over', async (t
   const [code] = await end;
   t.equal(code, 1012);
 });
+
+t.test('S15: a client that leaves is not waited for', async (t) => {
+  // Longer than this test may take.
+  const { gateway, connect } = await startWithKernel(t, 10 * PATIENT_MS);
+  const client = await connect();
+  sendCell(client, 'import time\nprint("on and on", flush=True)\nwhile True: time.sleep(1)');
+  await client.hears(({ content }) => String(content.text).includes('on and on'));
+  const ended = gateway.close();
+  client.close();
+  await ended;
+});

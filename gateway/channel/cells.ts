@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { CellRecord, Log } from '../log.js';
-import { CELL_OUTCOMES, type Metrics } from '../metrics.js';
+import { type Metrics, outcomeOf } from '../metrics.js';
 import type { Span, Tracing } from '../tracing.js';
 
 type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
@@ -88,12 +88,12 @@ export class Cells {
     this.#running.clear();
   }
 
-  #write({ source, startedAt, span, processor }: Running, status: string): void {
+  #write({ source, startedAt, span, processor }: Running, reply: string): void {
+    const status = outcomeOf(reply);
     const duration = performance.now() - startedAt;
     const duration_ms = Math.round(duration);
     this.#parts.metrics.cell(processor, status, duration / 1000);
-    const outcome = CELL_OUTCOMES.has(status) ? status : 'other';
-    span.end({ 'spin.processor': processor, 'spin.outcome': outcome }, outcome === 'error');
+    span.end({ 'spin.processor': processor, 'spin.outcome': status }, status === 'error');
     const record: CellRecord = { ...this.#who, processor, source, status, duration_ms };
     this.#parts.log.info(record, 'cell');
   }

@@ -164,6 +164,7 @@ export class Channel {
     this.#kernelCompletions.lost();
     this.#broker.close();
     this.#cells.close();
+    this.#drain?.end();
   }
 
   get #asksKernel(): boolean {

@@ -29,6 +29,11 @@ export class Drain {
     this.#look();
   }
 
+  /** Nothing comes any more: the client or the kernel is gone. */
+  end(): void {
+    this.#done();
+  }
+
   #look(): void {
     if (!this.#busy && !this.#running()) this.#done();
   }

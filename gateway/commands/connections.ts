@@ -4,12 +4,12 @@ import { EX_UNAVAILABLE } from './exit-status.js';
 import { openDesk } from './open-desk.js';
 
 export async function printConnections(): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   print(listConnections(await openDesk(config)));
 }
 
 export async function tryConnections(name: string | undefined): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   const { lines, works } = await testConnections(await openDesk(config), name);
   print(lines);
   if (!works) process.exit(EX_UNAVAILABLE);

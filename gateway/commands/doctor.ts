@@ -6,7 +6,7 @@ import { openDesk } from './open-desk.js';
 
 /** Says what is wrong, and what to do about it; ends with a failure where something doesn't work. */
 export async function printFindings(): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   let works = true;
   const url = browserUrl({ ...config, publicUrl: undefined }, config.listen);
   for await (const finding of examine({ config, url, openDesk: () => openDesk(config) })) {

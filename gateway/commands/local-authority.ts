@@ -6,7 +6,7 @@ import { EX_CONFIG, EX_UNAVAILABLE } from './exit-status.js';
 
 /** The local CA's certificate on stdout; what it is, and what to do with it, on stderr. */
 export async function printLocalAuthority(): Promise<void> {
-  const { config } = await loadConfig(process.env);
+  const { config } = await loadConfig(process.env, true);
   if (config.tls.mode === 'off' || config.tls.files !== undefined) {
     const why = config.tls.mode === 'off' ? 'SPIN_TLS is off' : 'SPIN_TLS_CERT brings a certificate';
     process.stderr.write(`spin-runtime: there is no local CA to trust: ${why}.\n`);

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { homeAt } from '../home.js';
+import { existingPart, homeAt } from '../home.js';
 import { Mistake } from './problems.js';
 
 const DEFAULT = '/opt/spin';
@@ -14,10 +14,14 @@ export interface ChosenHome {
 }
 
 /**
- * SPIN_HOME, else /opt/spin, else (where that can't be written) the user's data directory.
+ * SPIN_HOME, else /opt/spin, else (where that can't be written) the user's data directory. It is made where it isn't
+ * there.
  * Source: XDG Base Directory Specification, `XDG_DATA_HOME`.
+ *
+ * @param looksOnly makes nothing
  */
-export function chooseHome(env: NodeJS.ProcessEnv): ChosenHome {
+export function chooseHome(env: NodeJS.ProcessEnv, looksOnly = false): ChosenHome {
+  const whatCannotBeWritten = (path: string) => unwritablePart(path, looksOnly);
   const { SPIN_HOME: chosen, XDG_DATA_HOME: data } = env;
   if (chosen !== undefined) {
     if (!isAbsolute(chosen))
@@ -44,16 +48,16 @@ export function chooseHome(env: NodeJS.ProcessEnv): ChosenHome {
  * All that a running gateway writes is below `var/`: the rest may be read-only, as in an image whose volume
  * is mounted there.
  */
-function whatCannotBeWritten(home: string): string | undefined {
+function unwritablePart(home: string, looksOnly: boolean): string | undefined {
   const state = homeAt(home).var;
   const needed = existsSync(state) ? state : home;
-  return makeWritable(needed) ? undefined : needed;
+  return isWritable(needed, looksOnly) ? undefined : needed;
 }
 
-function makeWritable(path: string): boolean {
+function isWritable(path: string, looksOnly: boolean): boolean {
   try {
-    makeFolder(path);
-    accessSync(path, constants.W_OK | constants.X_OK);
+    if (!looksOnly) makeFolder(path);
+    accessSync(existingPart(path), constants.W_OK | constants.X_OK);
     return true;
   } catch {
     return false;

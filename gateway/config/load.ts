@@ -35,10 +35,11 @@ export interface Loaded {
 /**
  * Reads the whole environment. Makes SPIN_HOME and, for a loopback-only runtime, its token.
  *
+ * @param looksOnly for a command that only looks, perhaps as another user: makes and changes nothing
  * @throws {ConfigError} with every mistake at once
  */
-export async function loadConfig(environment: NodeJS.ProcessEnv): Promise<Loaded> {
-  return load(environment, new Problems());
+export async function loadConfig(environment: NodeJS.ProcessEnv, looksOnly = false): Promise<Loaded> {
+  return load(environment, new Problems(), looksOnly);
 }
 
 /**
@@ -59,17 +60,17 @@ export async function loadRun(
   const others = Object.entries(environment).filter(([name]) => !ONLY_SERVING.test(name));
   const token = randomBytes(24).toString('base64url');
   const own = { SPIN_HOST: `unix:${socket}`, SPIN_TLS: 'off', SPIN_TOKEN: token };
-  const loaded = await load({ ...Object.fromEntries(others), ...own }, problems);
+  const loaded = await load({ ...Object.fromEntries(others), ...own }, problems, false);
   if (!run) throw new Error('a mistake was not reported');
   return { ...loaded, run };
 }
 
-async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise<Loaded> {
+async function load(environment: NodeJS.ProcessEnv, problems: Problems, looksOnly: boolean): Promise<Loaded> {
   const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value)) as Env;
   refuseUnknownNames(env, problems);
   checkMode(env.RUNTIME_MODE, problems);
 
-  const home = problems.try('SPIN_HOME', () => chooseHome(env));
+  const home = problems.try('SPIN_HOME', () => chooseHome(env, looksOnly));
   const paths = homeAt(home?.path ?? '/');
   if (home) problems.try('SPIN_HOME', () => checkLayout(paths));
   const { listen, loopback } = readListen(env, problems);
@@ -105,16 +106,16 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems): Promise
   problems.check();
   if (!listen || !upstream || !tls || !home || drainMs === undefined)
     throw new Error('a mistake was not reported');
-  const token = given ?? (await generated(paths, problems));
+  const token = given ?? (await generated(paths, problems, looksOnly));
   return {
     config: { ...partial, listen, upstream, tls, token, drainMs },
     notes: home.note ? [home.note] : [],
   };
 }
 
-async function generated(paths: Home, problems: Problems): Promise<Secret> {
+async function generated(paths: Home, problems: Problems, looksOnly: boolean): Promise<Secret> {
   try {
-    return await generatedToken(paths.tokenFile);
+    return await generatedToken(paths.tokenFile, looksOnly);
   } catch (error) {
     problems.try('SPIN_TOKEN', () => {
       throw error;

@@ -44,8 +44,12 @@ export function readMetricsToken(env: Env, loopback: boolean): Secret | undefine
   return checkToken(token, loopback);
 }
 
-/** The token that was generated for this loopback-only runtime, made at its first start. */
-export async function generatedToken(file: string): Promise<Secret> {
+/**
+ * The token that was generated for this loopback-only runtime, made at its first start.
+ *
+ * @param looksOnly writes nothing: where there is none yet, it is nobody's
+ */
+export async function generatedToken(file: string, looksOnly: boolean): Promise<Secret> {
   const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new Mistake(
@@ -55,10 +59,11 @@ export async function generatedToken(file: string): Promise<Secret> {
   });
   if (kept !== undefined && kept.trim() !== '') {
     // Somebody may have copied it around: it is the gateway's alone.
-    await chmod(file, 0o600);
+    if (!looksOnly) await chmod(file, 0o600);
     return checkToken(kept.trim(), true);
   }
   const token = randomBytes(GENERATED_BYTES).toString('base64url');
+  if (looksOnly) return new Secret(token);
   await writeState(file, `${token}\n`).catch((error: NodeJS.ErrnoException) => {
     throw new Mistake(
       `None is set, and one of its own can't be kept at ${file} (${error.code}).`,

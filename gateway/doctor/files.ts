@@ -1,8 +1,9 @@
-import { access, constants, readdir, stat } from 'node:fs/promises';
+import { access, constants, lstat, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.js';
 import { jupyterFolders } from '../jupyter/folders.js';
 import { type Finding, failed, ok } from './finding.js';
+import { inShell } from './shell-word.js';
 
 /** Names that are told at most. */
 const MOST_NAMED = 5;
@@ -33,7 +34,7 @@ export async function checkPermissions({ home, connections }: Config): Promise<F
           failed(
             'state',
             `User ${process.geteuid?.()}, who runs this, can't use ${named(lost)}.`,
-            `As root: chown -R ${process.geteuid?.()} ${lost.slice(0, MOST_NAMED).join(' ')}; or run the gateway as the user who made them.`,
+            `As root: chown -R ${process.geteuid?.()} ${lost.slice(0, MOST_NAMED).map(inShell).join(' ')}; or run the gateway as the user who made them.`,
           ),
         ]),
     ...(readable.length === 0
@@ -42,7 +43,7 @@ export async function checkPermissions({ home, connections }: Config): Promise<F
           failed(
             'state',
             `Others can read ${named(readable)}.`,
-            `chmod -R go-rwx ${readable.slice(0, MOST_NAMED).join(' ')}`,
+            `chmod -R go-rwx ${readable.slice(0, MOST_NAMED).map(inShell).join(' ')}`,
           ),
         ]),
   ];
@@ -54,22 +55,26 @@ export async function checkPermissions({ home, connections }: Config): Promise<F
           failed(
             'settings',
             `Others can change ${named([...new Set(writable)])}.`,
-            `chmod go-w ${[...new Set(writable)].join(' ')}`,
+            `chmod go-w ${[...new Set(writable)].map(inShell).join(' ')}`,
           ),
         ]),
   ];
 }
 
+/** Follows no link: where both run as one user, code in a notebook may have put one there. */
 async function below(path: string): Promise<string[]> {
-  const inside = await namesIn(path);
+  const kind = await lstat(path).catch(() => undefined);
+  if (kind === undefined || kind.isSymbolicLink()) return [];
+  const inside = kind.isDirectory() ? await namesIn(path) : [];
   return [path, ...(await Promise.all(inside.map(below))).flat()];
 }
 
 /** What others can get to: what lies in a folder that they can't enter is safe, whatever its own mode is. */
 async function readableBelow(path: string): Promise<string[]> {
-  const { mode } = await stat(path).catch(() => ({ mode: 0 }));
-  const found = (mode & 0o044) === 0 ? [] : [path];
-  if ((mode & 0o011) === 0) return found;
+  const kind = await lstat(path).catch(() => undefined);
+  if (kind === undefined || kind.isSymbolicLink()) return [];
+  const found = (kind.mode & 0o044) === 0 ? [] : [path];
+  if (!kind.isDirectory() || (kind.mode & 0o011) === 0) return found;
   return [...found, ...(await Promise.all((await namesIn(path)).map(readableBelow))).flat()];
 }
 
@@ -92,6 +97,7 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 async function withBits(paths: readonly string[], bits: number): Promise<string[]> {
+  // A settings file may well be a link: Kubernetes mounts them so.
   const modes = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
   // In a folder with the sticky bit (/tmp) others can add files, and change none.
   return paths.filter((_, at) => {
@@ -102,5 +108,5 @@ async function withBits(paths: readonly string[], bits: number): Promise<string[
 
 function named(paths: readonly string[]): string {
   const more = paths.length - MOST_NAMED;
-  return paths.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  return paths.slice(0, MOST_NAMED).map(inShell).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

@@ -34,16 +34,17 @@ export async function openSharedRevocations(
   await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
-  const known = new Set<string>();
+  /** Until when each is kept, in seconds since 1970: also where another replica has removed its file. */
+  const known = new Map<string, number>();
   const listeners: ((id: string) => void)[] = [];
   let readAt = performance.now();
   let isDown = false;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
-  const learn = (id: string) => {
+  const learn = (id: string, until: number) => {
     if (known.has(id)) return;
-    known.add(id);
+    known.set(id, until);
     for (const listener of listeners) listener(id);
   };
   const read = async () => {
@@ -52,12 +53,11 @@ export async function openSharedRevocations(
     for (const name of await readdir(folder)) {
       const [, id, until] = NAME.exec(name) ?? [];
       if (id === undefined) continue;
-      if (Number(until) + CLOCKS_DIFFER >= now) learn(id);
-      else {
-        await rm(join(folder, name), { force: true });
-        known.delete(id);
-      }
+      if (Number(until) + CLOCKS_DIFFER >= now) learn(id, Number(until));
+      // What can't be removed is not the gateway's, and costs its place alone.
+      else await rm(join(folder, name), { force: true }).catch(() => {});
     }
+    for (const [id, until] of known) if (until + CLOCKS_DIFFER < now) known.delete(id);
     readAt = start;
   };
   const down = (cause?: unknown) => {
@@ -100,7 +100,7 @@ export async function openSharedRevocations(
         if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
         throw new GatewayError('SHARED_FOLDER_AWAY', undefined, { cause: error });
       }
-      learn(id);
+      learn(id, until);
       return true;
     },
     onAdded: (listener) => void listeners.push(listener),

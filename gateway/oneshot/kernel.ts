@@ -59,11 +59,12 @@ const specifications = z.object({
 export async function findKernel(client: GatewayClient, wanted: string | undefined): Promise<Specification> {
   const answer = await client.askJson('GET', '/api/kernelspecs', { limit: START_LIMIT });
   const { default: usual, kernelspecs } = specifications.parse(answer);
-  const found = kernelspecs[wanted ?? usual];
+  const name = wanted ?? usual;
+  const found = Object.hasOwn(kernelspecs, name) ? kernelspecs[name] : undefined;
   if (found !== undefined) return { name: found.name, ...found.spec };
   throw new RunProblem(
     'settings',
-    `The notebook asks for the kernel "${wanted ?? usual}", which this Jupyter doesn't have. ` +
+    `The notebook asks for the kernel ${JSON.stringify(name)}, which this Jupyter doesn't have. ` +
       `It has: ${Object.keys(kernelspecs).sort().join(', ')}. Install it, or save the notebook with one of these.`,
   );
 }
@@ -81,7 +82,7 @@ export class Kernel {
     this.#client = client;
     this.#id = id;
     this.#socket = client.connect(`/api/kernels/${id}/channels?session_id=${this.#session}`);
-    this.#socket.on('message', (data: Buffer) => this.#receive(data));
+    this.#socket.on('message', (data: Buffer) => this.#guarded(data));
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#lose('The connection to the kernel was lost.'));
   }
@@ -190,6 +191,15 @@ export class Kernel {
       });
       this.#socket.send(data);
     });
+  }
+
+  /** Code in a notebook can have its kernel say anything (invariant S14). */
+  #guarded(data: Buffer): void {
+    try {
+      this.#receive(data);
+    } catch {
+      this.#lose('The kernel sent something that is no message of the protocol.');
+    }
   }
 
   #receive(data: Buffer): void {

@@ -53,7 +53,7 @@ export class CellOutputs {
         else this.#clear();
         return [];
       case 'stream':
-        return this.#stream({ output_type: type, name: content.name, text: String(content.text) }, size);
+        return this.#stream({ output_type: type, name: content.name, text: asText(content.text) }, size);
       case 'display_data': {
         const { data = {}, metadata = {} } = content;
         return this.#display({ output_type: type, data, metadata }, content, size);
@@ -81,13 +81,13 @@ export class CellOutputs {
     this.#clearIfAsked();
     if (this.#isCut) return [];
     if (this.#hasRoomFor(size)) return [this.#append(output)];
-    const begun = String(output.text).slice(0, Math.max(0, this.#most - this.#used));
+    const begun = asText(output.text).slice(0, Math.max(0, this.#most - this.#used));
     return [...(begun === '' ? [] : [this.#append({ ...output, text: begun })]), this.#cut()];
   }
 
   #append(output: Output): Output {
     const last = this.#cell.outputs?.at(-1);
-    if (last?.output_type === 'stream' && last.name === output.name) last.text += String(output.text);
+    if (last?.output_type === 'stream' && last.name === output.name) last.text += asText(output.text);
     else this.#cell.outputs?.push({ ...output });
     return output;
   }
@@ -98,7 +98,9 @@ export class CellOutputs {
     if (!this.#hasRoomFor(size)) return [this.#cut()];
     const id = displayId(transient);
     const { displays } = this.#shown;
-    if (id !== undefined) displays.set(id, [...(displays.get(id) ?? []), output]);
+    const same = id === undefined ? undefined : displays.get(id);
+    if (same) same.push(output);
+    else if (id !== undefined) displays.set(id, [output]);
     this.#cell.outputs?.push(output);
     return [output];
   }
@@ -145,7 +147,7 @@ export class CellOutputs {
   /** A progress bar's text, and a display that is updated over and over, take less than what has come. */
   #measure(): void {
     for (const output of this.#cell.outputs ?? []) {
-      if (output.output_type === 'stream') output.text = overwritten(String(output.text));
+      if (output.output_type === 'stream') output.text = overwritten(asText(output.text));
     }
     this.#used = Buffer.byteLength(printExact(this.#cell.outputs));
   }
@@ -164,11 +166,11 @@ export class CellOutputs {
 }
 
 function errorOf({ ename, evalue, traceback }: Content): Output {
-  const lines = Array.isArray(traceback) ? traceback.map(String) : [];
+  const lines = Array.isArray(traceback) ? traceback.map(asText) : [];
   return {
     output_type: 'error',
-    ename: shortened(String(ename)),
-    evalue: shortened(String(evalue)),
+    ename: shortened(asText(ename)),
+    evalue: shortened(asText(evalue)),
     traceback: lines.join('').length > MOST_OF_ERROR ? [shortened(lines.join('\n'))] : lines,
   };
 }
@@ -179,11 +181,16 @@ function shortened(text: string): string {
 
 /** What somebody at a terminal reads of an output; colours are kept. */
 export function textOf(output: Output): string {
-  if (output.output_type === 'stream') return String(output.text);
-  if (output.output_type === 'error') return withNewline([output.traceback].flat().join('\n'));
+  if (output.output_type === 'stream') return asText(output.text);
+  if (output.output_type === 'error') return withNewline([output.traceback].flat().map(asText).join('\n'));
   const data = (output.data ?? {}) as Content;
   const text = data['text/plain'] ?? data['text/markdown'];
-  return text === undefined ? '' : withNewline(String(text));
+  return text === undefined ? '' : withNewline(asText(text));
+}
+
+/** A kernel may put anything where its protocol has text. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : printExact(value);
 }
 
 function withNewline(text: string): string {

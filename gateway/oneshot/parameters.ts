@@ -59,12 +59,15 @@ export function injectParameters(
 
 const WORDS: Readonly<Record<string, string>> = { true: 'True', false: 'False', null: 'None' };
 
-/** JSON is Python but for three words and some escapes; numbers keep their digits, however many. */
+/**
+ * JSON is Python but for three words and some escapes; numbers keep their digits, however many. Braces of a value are
+ * put together only when the cell runs: it refers to nothing, whatever it says (invariant S11).
+ */
 function pythonOf(json: string): string {
   return json
     .trim()
     .replace(
       /"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b/gs,
-      (part) => WORDS[part] ?? JSON.stringify(JSON.parse(part)),
+      (part) => WORDS[part] ?? JSON.stringify(JSON.parse(part)).replace(/\{(?=\{)/g, '{" + "'),
     );
 }

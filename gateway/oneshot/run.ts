@@ -1,5 +1,4 @@
 import { basename, extname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { cellsToRun, clearOutputs, runCells, type Watcher } from './cells.js';
 import type { GatewayClient } from './client.js';
 import { findKernel, Kernel } from './kernel.js';
@@ -8,6 +7,7 @@ import { injectParameters, type Parameter } from './parameters.js';
 import type { Printer } from './print.js';
 import { RunProblem } from './problem.js';
 import { renderReport } from './report.js';
+import { writeResult } from './result-file.js';
 import { reportFor } from './source.js';
 
 /** How long a report may take, in milliseconds. */
@@ -90,7 +90,7 @@ async function execute(run: Run, kernel: Kernel): Promise<boolean> {
 }
 
 /** @returns undefined when the run is stopped first */
-async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+export async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   const stopped = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined);
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
@@ -137,7 +137,7 @@ async function report({ client, notebook, output, tell }: Run, limit: number): P
 
 async function write(path: string, content: string): Promise<void> {
   try {
-    await writeFileAtomic(path, content);
+    await writeResult(path, content);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unwritable';
     throw new RunProblem('settings', `${path} can't be written (${code}). Choose another with --output.`, {

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { unescape as percentDecode } from 'node:querystring';
 import { buffer } from 'node:stream/consumers';
 import { type Dispatcher, request } from 'undici';
 import { dispatcherFor } from '../../processors/http/dispatcher.js';
@@ -21,7 +22,10 @@ export async function readNotebook(place: NotebookPlace): Promise<string> {
   if (place.kind === 'web') return download(place.url);
   const { path } = place;
   try {
-    if ((await stat(path)).size > LARGEST) throw tooLarge();
+    const stats = await stat(path);
+    // A device or a pipe may give without end, or never.
+    if (!stats.isFile()) throw new RunProblem('settings', `The notebook ${path} is no file.`);
+    if (stats.size > LARGEST) throw tooLarge();
     return await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof RunProblem) throw error;
@@ -105,7 +109,8 @@ function nextOf(from: URL, location: string): URL {
 
 function credentialOf({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {};
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  // A `%` that escapes nothing stands for itself.
+  const pair = `${percentDecode(username)}:${percentDecode(password)}`;
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 

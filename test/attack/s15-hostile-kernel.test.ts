@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
 import t from 'tap';
 import { Delivered } from '../../gateway/channel/delivered.js';
 import { createAskLanguage } from '../../gateway/channel/language.js';
@@ -92,4 +93,27 @@ t.test('S15: an answer of Jupyter to the gateway itself is not read without boun
   await t.rejects(createAskLanguage(() => upstream)('kernel'), { code: 'UPSTREAM_REFUSED' });
   await t.rejects(createAskLiving(() => upstream)(), { code: 'UPSTREAM_REFUSED' });
   t.ok(sent < 200, `${sent} MiB`);
+});
+
+t.test('S10: what a kernel calls its status stands in no log', async (t) => {
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  const talk = conversation({ log });
+  for (const [id, status] of [
+    ['a', 'canary-value'],
+    ['b', 'ok'],
+  ] as const) {
+    talk.execute(id, 'plain');
+    talk.kernel('shell', {
+      header: { msg_type: 'execute_reply' },
+      parent_header: { msg_id: id },
+      content: { status },
+    });
+  }
+  const found = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'cell');
+  t.same(
+    found.map(({ status }) => status),
+    ['other', 'ok'],
+  );
+  t.notMatch(lines.join(''), 'canary');
 });

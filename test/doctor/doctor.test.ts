@@ -1,10 +1,12 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../gateway/config/load.js';
 import type { Config } from '../../gateway/config.js';
@@ -19,7 +21,8 @@ import { homeAt } from '../../gateway/home.js';
 import { writeState } from '../../gateway/state.js';
 import { createAuthority } from '../support/authority.js';
 import { startTestGateway, upstreamOf } from '../support/gateway.js';
-import { startStockJupyter } from '../support/jupyter.js';
+import { jupyterEnvironment, startStockJupyter } from '../support/jupyter.js';
+import { startRun } from '../support/notebooks.js';
 
 t.setTimeout(120_000);
 
@@ -90,6 +93,51 @@ t.test('a unix socket', async (t) => {
   });
   t.teardown(() => gateway.close());
   t.match(await look(socket), { state: 'failed', says: /A gateway answers .* no Jupyter/ });
+});
+
+t.test(
+  'S18: names below var/ are anybody’s who runs code as that user: none is followed, or a command',
+  async (t) => {
+    const config = await configOf(t);
+    const { home } = config;
+    const folder = t.testdirName;
+    await mkdir(join(folder, 'elsewhere'));
+    await writeFile(join(folder, 'elsewhere', 'open'), '');
+    await writeState(home.tokenFile, 'secret');
+    await symlink(join(folder, 'elsewhere'), join(home.var, 'link'));
+    await mkdir(join(home.var, 'around'), { mode: 0o700 });
+    for (const name of ['a', 'b']) await symlink('.', join(home.var, 'around', name));
+    t.same(states(await checkPermissions(config)), ['state: ok']);
+
+    const names = ['$(touch pasted)', '`touch pasted`; touch pasted', "it's \u001b[2J\n\\ é"];
+    for (const name of names) {
+      await writeFile(join(home.var, name), '');
+      await chmod(join(home.var, name), 0o644);
+    }
+    const [found] = await checkPermissions(config);
+    if (found?.state !== 'failed') throw new Error('nothing was found');
+    t.match(found, { says: /^[\x20-\x7e]+$/, remedy: /^[\x20-\x7e]+$/ });
+    await promisify(execFile)('bash', ['-c', found.remedy], { cwd: folder });
+    t.same(states(await checkPermissions(config)), ['state: ok']);
+    t.notOk((await readdir(folder)).includes('pasted'));
+  },
+);
+
+t.test('looking makes and changes nothing', async (t) => {
+  const folder = t.testdir({});
+  const env = { SPIN_HOME: join(folder, 'not', 'there'), SPIN_JUPYTER: await jupyterEnvironment() };
+  for (const command of [['doctor'], ['connections', 'list'], ['cert', 'ca']]) {
+    const { stderr } = await startRun(command, { ...env, SPIN_PORT: '0' }).ended;
+    t.notMatch(stderr, /Error/, stderr);
+    t.same(await readdir(folder), [], command.join(' '));
+  }
+  await loadConfig(env);
+  const { tokenFile } = homeAt(env.SPIN_HOME);
+  await chmod(tokenFile, 0o644);
+  const { status, stdout } = await startRun(['doctor'], { ...env, SPIN_PORT: '0' }).ended;
+  t.equal(status, 69);
+  t.match(stdout, `Others can read ${tokenFile}`);
+  t.equal((await stat(tokenFile)).mode & 0o777, 0o644);
 });
 
 t.test('certificates', async (t) => {

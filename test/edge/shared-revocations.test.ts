@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Revocations } from '../../gateway/edge/revocations.js';
@@ -50,6 +50,40 @@ t.test('files hold nothing, are for one user, and go when nothing depends on the
   await revocations.add(id, until);
   t.same((await readdir(join(folder, 'revoked'))).sort(), [`${id}.${until}`, other].sort());
 });
+
+t.test(
+  'S15: what lies in the folder that is no entry, or can not be removed, takes nobody’s session',
+  async (t) => {
+    const folder = t.testdir({});
+    const revoked = join(folder, 'revoked');
+    await mkdir(join(revoked, `${randomUUID()}.1`, 'inside'), { recursive: true });
+    await symlink('/etc/passwd', join(revoked, `${randomUUID()}.2`));
+    for (const name of [
+      'x.1',
+      `${randomUUID()}`,
+      `${randomUUID()}.`,
+      `${randomUUID()}.1e9`,
+      `${randomUUID()}.${now()}.tmp`,
+    ])
+      await writeFile(join(revoked, name), 'anything');
+    let clock = Date.now();
+    const revocations = await openSharedRevocations(folder, () => clock, createLog('silent'));
+    t.teardown(() => revocations.close());
+    const [id, end] = [randomUUID(), now() + HOUR];
+    t.equal(await revocations.add(id, end), true);
+    t.equal(revocations.has(randomUUID()), false);
+    t.equal(revocations.isCurrent(), true);
+    t.notOk(
+      (await readdir(revoked)).some((name) => name.endsWith('.2')),
+      'an old entry is gone, link or not',
+    );
+
+    await rm(join(revoked, `${id}.${end}`));
+    t.equal(revocations.has(id), true, 'a removed file revives no session');
+    clock += 3 * HOUR * 1000;
+    await until(() => !revocations.has(id));
+  },
+);
 
 t.test('a folder that is not there is an error', async (t) => {
   await t.rejects(openSharedRevocations('/nonexistent/shared', Date.now, createLog('silent')), {

@@ -121,3 +121,9 @@ t.test('characters that take back others need no time of their own', async (t) =
   outputs.finish();
   t.same(cell.outputs?.map(textOf), ['done']);
 });
+
+t.test('S15: many displays take no more time for each than few', { timeout: 20_000 }, async (t) => {
+  const { cell, add, shows } = begin();
+  for (let i = 0; i < 100_000; i++) add('display_data', shows('', 'same'));
+  t.equal(cell.outputs?.length, 100_000);
+});

@@ -98,7 +98,7 @@ t.test('a notebook runs to its first error, and is kept with what it showed', as
 
   const report = await readFile(join(folder, 'incident.executed.html'), 'utf8');
   t.match(report, /<title>kept<\/title>/);
-  t.match(report, /Content-Security-Policy" content="default-src .none/);
+  t.match(report, /Content-Security-Policy" content="default-src .none.*form-action .none/);
   for (const [where, text] of Object.entries({ stdout, stderr, saved, report }))
     t.notOk(text.includes(CANARY), where);
   t.match(stderr, /cell 2 of 10: running\ncell 2 of 10: ok, \d\.\d\d s\n/);

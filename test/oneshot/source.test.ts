@@ -32,6 +32,8 @@ t.test(
     const text = await get(origin.replace('http://', 'http://me:canary%21@'));
     t.equal(text, '{}');
     t.same(seen, [`Basic ${Buffer.from('me:canary!').toString('base64')}`, undefined]);
+    await get(origin.replace('http://', 'http://me:canary%zz@'));
+    t.equal(seen[2], `Basic ${Buffer.from('me:canary%zz').toString('base64')}`);
   },
 );
 
