@@ -78,7 +78,10 @@ export class CellOutputs {
   #display(output: Output, { transient }: Content): Output {
     const id = displayId(transient);
     const { displays } = this.#kept;
-    if (this.#push(output) && id !== undefined) displays.set(id, [...(displays.get(id) ?? []), output]);
+    if (!this.#push(output) || id === undefined) return output;
+    const same = displays.get(id);
+    if (same === undefined) displays.set(id, [output]);
+    else same.push(output);
     return output;
   }
 
@@ -117,8 +120,8 @@ export class CellOutputs {
 }
 
 /** In characters, with something for what every output has. */
-function sizeOf({ text, data, metadata, traceback }: Output): number {
-  return 64 + (typeof text === 'string' ? text.length : JSON.stringify([data, metadata, traceback]).length);
+function sizeOf(output: Output): number {
+  return 64 + (typeof output.text === 'string' ? output.text.length : JSON.stringify(output).length);
 }
 
 /** What somebody at a terminal reads of an output; colours are kept. */

@@ -72,6 +72,8 @@ t.test('S15: a run keeps so much and says where it stops', async (t) => {
   const full = /shown more than it keeps/;
   t.match(cell.outputs?.at(-1), { output_type: 'stream', text: full });
   t.ok(JSON.stringify(cell).length < 4_000);
+  outputs.add('error', { ename: 'E', evalue: 'x'.repeat(10_000), traceback: [] });
+  t.ok(JSON.stringify(cell).length < 4_000, 'an error is no way around');
   const next = begin(kept);
   next.print('x'.repeat(1_000));
   t.match(next.cell.outputs, [{ text: full }], 'a cell behind it too');
@@ -82,6 +84,6 @@ t.test('S15: a run keeps so much and says where it stops', async (t) => {
 
 t.test('S15: many displays take no more time for each than few', { timeout: 20_000 }, async (t) => {
   const { cell, outputs, shows } = begin();
-  for (let i = 0; i < 200_000; i++) outputs.add('display_data', shows(''));
+  for (let i = 0; i < 200_000; i++) outputs.add('display_data', shows('', 'same'));
   t.equal(cell.outputs?.length, 200_000);
 });
