@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -58,6 +59,25 @@ t.test('a command that is not there is a usage error that points to the help', a
   const mistyped = await run(['stort']);
   t.match(mistyped, { status: 64, stderr: /unknown command 'stort'\n\(Did you mean start\?\)/ });
   t.match(await run(['--frobnicate']), { status: 64, stdout: '', stderr: /unknown option/ });
+});
+
+t.test('SIGHUP while it starts ends nothing', async (t) => {
+  const home = homeAt(t.testdir({}));
+  const settings = { SPIN_HOME: home.root, SPIN_PORT: '0', SPIN_UPSTREAM: 'http://127.0.0.1:9' };
+  const child = start([], settings);
+  t.teardown(() => child.kill('SIGKILL'));
+  await until(() => existsSync(home.tokenFile));
+  t.ok(child.kill('SIGHUP'));
+  let said = '';
+  child.stdout?.on('data', (data) => {
+    said += String(data);
+  });
+  await until(
+    () => said.includes('SPIN Runtime is at') || child.exitCode !== null || child.signalCode !== null,
+  );
+  t.match(said, 'SPIN Runtime is at');
+  child.kill('SIGTERM');
+  t.same(await once(child, 'exit'), [0, null]);
 });
 
 t.test('every wrong setting is told at once, with exit status 78 and no secret', async (t) => {

@@ -11,6 +11,10 @@ import { run } from './run.js';
 export async function start(): Promise<void> {
   if (isOneShot(process.env)) return run(undefined, { parameter: [], format: 'text' });
   const log = createLog();
+  const reloads = !endingSignals().includes('SIGHUP');
+  let reload = (): void => {};
+  // From the beginning: what is read while it starts need not be read again, and by default the signal ends a program.
+  if (reloads) process.on('SIGHUP', () => reload());
   const { config, notes } = await loadConfig(process.env);
   for (const note of notes) log.info(note);
   const gateway = await startGateway(config, log, (line) => process.stderr.write(`${line}\n`));
@@ -24,12 +28,10 @@ export async function start(): Promise<void> {
   const stop = new Promise<void>((resolve) => {
     for (const signal of endingSignals()) process.once(signal, () => resolve());
   });
-  if (!endingSignals().includes('SIGHUP')) {
-    process.on('SIGHUP', () => {
-      log.info('SIGHUP: reading the connection catalogue and the certificate again');
-      void gateway.reload();
-    });
-  }
+  reload = () => {
+    log.info('SIGHUP: reading the connection catalogue and the certificate again');
+    void gateway.reload();
+  };
   try {
     await Promise.race([stop, gateway.failed]);
   } finally {
