@@ -10,7 +10,8 @@ export interface Chart {
   readonly spec: unknown;
 }
 
-export const CHART_TYPE = /^application\/vnd\.vega(?:lite)?\.v\d+\+json$/;
+/** Altair writes `.v6.json`. */
+export const CHART_TYPE = /^application\/vnd\.vega(?:lite)?\.v\d+[+.]json$/;
 
 const PROGRAM = fileURLToPath(new URL('draw.js', import.meta.url));
 const PACKAGE = fileURLToPath(new URL('../../../', import.meta.url));

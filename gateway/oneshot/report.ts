@@ -16,7 +16,7 @@ const POLICY =
  * can do it, wherever it runs: no file is needed there.
  *
  * @param title the page's
- * @param limit milliseconds, half of them for its charts
+ * @param limit milliseconds, at most half of them for its charts
  * @throws {RunProblem} when this Jupyter can't
  */
 export async function renderReport(
@@ -25,9 +25,11 @@ export async function renderReport(
   title: string,
   limit: number,
 ): Promise<string> {
+  const begun = performance.now();
   const content = await stillOf(notebook, limit / 2);
   const body = { type: 'notebook', name: `${title}.ipynb`, content };
-  const { status, body: html } = await client.ask('POST', '/nbconvert/html', { body, limit: limit / 2 });
+  const left = Math.max(1, Math.round(limit - (performance.now() - begun)));
+  const { status, body: html } = await client.ask('POST', '/nbconvert/html', { body, limit: left });
   const head = /<head(?:\s[^>]*)?>/i.exec(html);
   if (status !== 200 || head === null)
     throw new RunProblem('jupyter', `Jupyter's nbconvert answered ${status}: ${sentenceOf(html)}`);

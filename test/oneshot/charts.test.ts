@@ -47,6 +47,7 @@ t.test('a report gets pictures, and texts in the place of scripts', async (t) =>
   const outputs = [
     { [LITE]: chart, 'text/plain': '<chart of 1 series>' },
     { [LITE]: { mark: 1 }, 'text/plain': '<no chart>' },
+    { 'application/vnd.vegalite.v6.json': chart, 'text/plain': '<VegaLite 6 object>' },
     { 'application/vnd.jupyter.widget-view+json': { model_id: 'x' }, 'text/plain': 'IntSlider()' },
     { 'application/javascript': 'alert(1)', 'text/plain': '<Javascript>' },
     { 'application/json': { a: 1.5 }, 'text/plain': '<JSON object>' },
@@ -66,6 +67,7 @@ t.test('a report gets pictures, and texts in the place of scripts', async (t) =>
         'text/html': /^<img alt="chart" style="max-width:100%" src="data:image\/svg\+xml;base64,[\w+/=]+">$/,
       },
       { 'text/plain': '<no chart>' },
+      { 'text/html': /^<img alt="chart"/ },
       { 'text/plain': 'IntSlider()' },
       { 'text/plain': '<Javascript>' },
       { 'text/plain': '{\n  "a": 1.5\n}' },

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -46,7 +46,9 @@ t.test('a notebook runs to its first error, and is kept with what it showed', as
   const path = join(folder, 'incident.ipynb');
   await writeFile(path, notebookFile(CELLS, { title: 'kept', authors: [{ name: 'Ada' }] }));
   const args = ['run', path, '-p', 'days=7', '--format', 'json'];
-  const { status, stdout, stderr } = await startRun(args, settings()).ended;
+  const temporary = join(folder, 'tmp');
+  await mkdir(temporary);
+  const { status, stdout, stderr } = await startRun(args, { ...settings(), TMPDIR: temporary }).ended;
   t.equal(status, 1, stderr);
   const lines = stdout
     .trimEnd()
@@ -103,11 +105,7 @@ t.test('a notebook runs to its first error, and is kept with what it showed', as
     t.notOk(text.includes(CANARY), where);
   t.match(stderr, /cell 2 of 10: running\ncell 2 of 10: ok, \d\.\d\d s\n/);
   t.match(stderr, `notebook: ${executed}\nreport: ${join(folder, 'incident.executed.html')}\n`);
-  t.same(
-    (await readdir(tmpdir())).filter((name) => name.startsWith('spin-run-')),
-    [],
-    'its socket is gone',
-  );
+  t.same(await readdir(temporary), [], 'its socket is gone');
 });
 
 t.test('RUNTIME_MODE=oneshot runs NOTEBOOK_URL beside its data, and SIGTERM interrupts it', async (t) => {
