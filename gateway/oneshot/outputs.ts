@@ -190,7 +190,8 @@ export function textOf(output: Output): string {
 
 /** A kernel may put anything where its protocol has text. */
 function asText(value: unknown): string {
-  return typeof value === 'string' ? value : printExact(value);
+  if (typeof value === 'string') return value;
+  return value === undefined ? '' : printExact(value);
 }
 
 function withNewline(text: string): string {
