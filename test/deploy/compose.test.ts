@@ -1,49 +1,24 @@
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { connect as dial } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { ask, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
 import { connect, execute } from '../support/client.js';
+import { bringUp } from '../support/compose.js';
 import { freePort } from '../support/free-port.js';
-import { blocksOf, runBlock } from '../support/page.js';
+import { runBlock } from '../support/page.js';
 import { buildImage, logOf, podman, publishedPort } from '../support/podman.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(900_000);
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const START_MS = 120_000;
 
 t.before(async () => {
   await buildImage('spin-runtime');
   await buildImage('spin-runtime-gateway', '--target=gateway');
 });
-
-/** Runs the commands of a page in a folder of its own, and takes away what they made after the test. */
-async function bringUp(t: Test, page: string, heading: string, env: Record<string, string>) {
-  const [tokens] = await blocksOf('docker/README.md', 'Compose');
-  const [commands] = await blocksOf(page, heading);
-  const file = /-f docker\/(compose\.\S*)/.exec(commands?.text ?? '')?.[1];
-  if (tokens === undefined || commands === undefined || file === undefined)
-    throw new Error(`${page} shows no Compose commands below "${heading}"`);
-  const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  await mkdir(join(folder, 'docker'));
-  await copyFile(join(ROOT, 'docker', file), join(folder, 'docker', file));
-  await runBlock(tokens, {}, folder);
-  const down = { language: 'sh', text: `podman-compose -f docker/${file} down --volumes` };
-  t.teardown(() => runBlock(down, {}, folder));
-  const said = await runBlock(commands, env, folder);
-  const project = `spin-runtime${file.slice('compose'.length, -'.yml'.length).replace('.', '-')}`;
-  return {
-    folder,
-    gateway: `${project}_spin-runtime_1`,
-    jupyter: `${project}_jupyter_1`,
-    link: new URL(/^\S+\/spin\/login\?code=\S+$/m.exec(said)?.[0] ?? ''),
-  };
-}
 
 /** Its settings as its process has them: the page's command made the token. */
 function settingOf(container: string, name: string): Promise<string> {
@@ -96,10 +71,9 @@ async function overTls(folder: string, gateway: string, name: string, port: numb
 t.test('compose.yml: the runtime alone', async (t) => {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
-  const { folder, gateway, link } = await bringUp(t, 'docker/README.md', 'Alone', {
-    PUBLISH: `127.0.0.1:${port}`,
-    SPIN_PUBLIC_URL: 'https://notebooks.example.com:8888',
-  });
+  const env = { PUBLISH: `127.0.0.1:${port}`, SPIN_PUBLIC_URL: 'https://notebooks.example.com:8888' };
+  const { folder, container, link } = await bringUp(t, 'docker/README.md', 'Alone', { env });
+  const gateway = container('spin-runtime');
   await started(origin, gateway);
   t.equal((await ask(`${origin}/api/status`)).status, 401);
   t.equal(link.origin, 'https://notebooks.example.com:8888', 'the link is for where it is');
@@ -117,12 +91,9 @@ t.test('compose.front.yml: Jupyter in a container of its own', async (t) => {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const env = { PUBLISH: `127.0.0.1:${port}` };
-  const { folder, gateway, jupyter, link } = await bringUp(
-    t,
-    'docker/README.md',
-    'With Jupyter in a container of its own',
-    env,
-  );
+  const heading = 'With Jupyter in a container of its own';
+  const { folder, container, link } = await bringUp(t, 'docker/README.md', heading, { env });
+  const [gateway, jupyter] = [container('spin-runtime'), container('jupyter')];
   await started(origin, gateway);
   t.equal(await overTls(folder, gateway, 'localhost', port), '200');
   const cookie = await logIn(origin, link);
@@ -170,12 +141,13 @@ t.test('compose.cloudflare.yml: the gateway behind a tunnel, and published nowhe
   const page = 'docker/cloudflare.md';
   const heading = 'On the Internet through a Cloudflare Tunnel';
   const env = { CLOUDFLARED_IMAGE: `localhost/${standIn}` };
-  const { gateway, jupyter, link } = await bringUp(t, page, heading, env);
+  const { container, link } = await bringUp(t, page, heading, { env });
+  const [gateway, jupyter] = [container('spin-runtime'), container('jupyter')];
   const address = await addressOf(gateway);
   const origin = `http://${address}:8080`;
   await started(origin, gateway);
-  for (const container of [gateway, jupyter, 'spin-runtime-cloudflare_cloudflared_1'])
-    t.equal(await podman('port', container), '', `${container} is published nowhere`);
+  for (const each of [gateway, jupyter, container('cloudflared')])
+    t.equal(await podman('port', each), '', `${each} is published nowhere`);
   t.notOk(
     await answers(address, 8888),
     'not even its own network reaches the gateway but through the tunnel',

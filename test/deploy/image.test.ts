@@ -118,8 +118,8 @@ t.test('the image with its Jupyter', async (t) => {
   await t.test('by the page’s first commands it is there, for whoever has the link', async (t) => {
     const { origin, link } = await follow(t, 'Run');
     t.equal(link?.origin, 'http://localhost:8888');
-    const cookie = await logIn(origin, link);
     await started(id);
+    const cookie = await logIn(origin, link);
     t.equal((await ask(`${origin}/api/status`, { headers: { cookie } })).status, 200);
     t.ok(await isHealthy(id));
   });

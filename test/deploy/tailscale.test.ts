@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { connect } from 'node:net';
@@ -11,9 +11,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { parse } from 'yaml';
-import { jupyterEnvironment } from '../support/jupyter.js';
-import { twoHosts } from '../support/namespaces.js';
+import { NAVIGATION } from '../support/ask.js';
+import { bringUp } from '../support/compose.js';
+import { buildImage, logOf, podman } from '../support/podman.js';
 import { RawClient } from '../support/raw-client.js';
 import { type Node, startTailnet, type Tailnet } from '../support/tailnet.js';
 import { until } from '../support/until.js';
@@ -22,59 +22,38 @@ import { until } from '../support/until.js';
 t.setTimeout(1_800_000);
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const program = fileURLToPath(new URL('../../gateway/cli.js', import.meta.url));
 const run = promisify(execFile);
-const TOKEN = 'a-token-of-the-tailnet';
 
-interface Service {
-  readonly environment: Readonly<Record<string, string>>;
-  readonly networks: { readonly sidecar: { readonly ipv4_address: string } };
-  readonly ports?: unknown;
-  readonly network_mode?: unknown;
-}
+/** The addresses that compose.tailscale.yml gives to the host, the runtime, the sidecar; and one that it gives to nobody. */
+const [HOST, RUNTIME, SIDECAR, NEIGHBOUR] = [1, 2, 3, 4].map((last) => `172.31.88.${last}`) as [
+  string,
+  string,
+  string,
+  string,
+];
 
-/** The Compose file, its variables replaced as Compose does. */
-async function composeFile(variables: Readonly<Record<string, string>>) {
-  const file = await readFile(join(root, 'docker/compose.tailscale.yml'), 'utf8');
-  const filled = file.replaceAll(
-    /\$\{(\w+):[?-]([^}]*)\}/g,
-    (_, name: string, otherwise: string) => variables[name] ?? otherwise,
-  );
-  return parse(filled) as { readonly services: Readonly<Record<'spin-runtime' | 'tailscale', Service>> };
-}
-
-/** The runtime on its own host, with the settings of the Compose file and of the image. */
-async function startRuntime(t: Test, on: readonly string[], environment: Service['environment']) {
-  const home = await mkdtemp(join(tmpdir(), 'spin-test-'));
-  t.teardown(() => rm(home, { recursive: true, force: true }));
-  await chmod(home, 0o755);
-  const [command = '', ...before] = on;
-  const child = spawn(command, [...before, process.execPath, program], {
-    env: {
-      PATH: process.env.PATH ?? '',
-      SPIN_HOME: home,
-      SPIN_HOST: '0.0.0.0',
-      SPIN_JUPYTER: await jupyterEnvironment(),
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let log = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-    });
-  }
-  const ended = once(child, 'exit');
-  t.teardown(async () => {
-    child.kill('SIGTERM');
-    await ended;
-  });
-  await until(() => {
-    if (child.exitCode !== null) throw new Error(`the runtime ended:\n${log}`);
-    return log.includes('SPIN Runtime is at');
-  }, 30_000);
-  return { log: () => log };
+/**
+ * An image with the programs of Tailscale's own, in the place of it. It knows this tailnet's control server, and asks
+ * nobody for certificates.
+ *
+ * @param name what the Compose file calls it
+ */
+async function standIn(t: Test, { programs, ca, url }: Tailnet, name: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  for (const [program, path] of Object.entries(programs)) await copyFile(path, join(folder, program));
+  await writeFile(join(folder, 'ca.pem'), ca);
+  const lines = [
+    'FROM scratch',
+    'COPY containerboot tailscale tailscaled /usr/local/bin/',
+    'COPY ca.pem /ca.pem',
+    `ENV PATH=/usr/local/bin SSL_CERT_FILE=/ca.pem TS_EXTRA_ARGS=--login-server=${url}`,
+    'ENV TS_DEBUG_ACME_DIRECTORY_URL=https://localhost:9/ TS_TAILSCALED_EXTRA_ARGS=--no-logs-no-support',
+    'ENTRYPOINT ["/usr/local/bin/containerboot"]',
+  ];
+  await writeFile(join(folder, 'Dockerfile'), `${lines.join('\n')}\n`);
+  await podman('build', '--quiet', '--tag', name, '--file', join(folder, 'Dockerfile'), folder);
+  t.teardown(() => podman('rmi', '--force', name));
 }
 
 /** A browser on another machine of the tailnet. */
@@ -119,26 +98,29 @@ async function clientOf(tailnet: Tailnet, node: Node, name: string) {
 }
 
 t.test('the tailnet, and nobody else, reaches the runtime of compose.tailscale.yml', async (t) => {
-  const { services } = await composeFile({ SPIN_TOKEN: TOKEN, TAILNET: 'tail.example.com' });
-  const { 'spin-runtime': runtime, tailscale: sidecar } = services;
-  for (const service of [runtime, sidecar]) {
-    t.equal(service.ports, undefined, 'nothing is published');
-    t.equal(service.network_mode, undefined, 'in a network of its own');
-  }
-  const at = (service: Service) => service.networks.sidecar.ipv4_address;
-  const neighbour = '172.31.88.4';
-  const hosts = await twoHosts(t, [`${at(sidecar)}/29`, `${neighbour}/29`], `${at(runtime)}/29`);
-  const { log } = await startRuntime(t, hosts.second, runtime.environment);
-  const tailnet = await startTailnet(t, hosts.first);
-  const node = await tailnet.join(sidecar.environment.TS_HOSTNAME ?? '');
-  const other = await tailnet.join('laptop');
-  t.equal(runtime.environment.SPIN_PUBLIC_URL, `https://${node.name}`);
-  const serve = await readFile(join(root, 'docker/tailscale-serve.json'), 'utf8');
-  await node.serve(
-    JSON.parse(
-      serve.replaceAll(/\$\{TS_CERT_DOMAIN\}/g, node.name).replace('//spin-runtime:', `//${at(runtime)}:`),
-    ),
+  await buildImage('spin-runtime');
+  const image = /image: (\S*tailscale\S*)/.exec(
+    await readFile(join(root, 'docker/compose.tailscale.yml'), 'utf8'),
   );
+  const tailnet = await startTailnet(t, HOST);
+  await standIn(t, tailnet, image?.[1] ?? '');
+  const { container, link } = await bringUp(t, 'docker/tailscale.md', 'Start', {
+    changes: { 'tail1234.ts.net': tailnet.domain, 'tskey-auth-…': tailnet.key },
+  });
+  const [runtime, sidecar] = [container('spin-runtime'), container('tailscale')];
+  for (const each of [runtime, sidecar]) t.equal(await podman('port', each), '', 'nothing is published');
+  const pid = await podman('inspect', '--format', '{{.State.Pid}}', sidecar);
+  const socket = `/proc/${pid}/root/tmp/tailscaled.sock`;
+  await until(async () => (await logOf(sidecar)).includes('Startup complete'), 60_000).catch(
+    async (error) => {
+      throw new Error(`${error.message}\n${await logOf(sidecar)}`);
+    },
+  );
+  const node = await tailnet.at('spin-runtime', socket, `/proc/${pid}/root/var/lib/tailscale`);
+  const other = await tailnet.join('laptop');
+  t.equal(link.origin, `https://${node.name}`);
+  const serve = await readFile(join(root, 'docker/tailscale-serve.json'), 'utf8');
+  await node.serve(JSON.parse(serve.replaceAll(/\$\{TS_CERT_DOMAIN\}/g, node.name)));
   const client = await clientOf(tailnet, other, node.name);
   await until(
     async () => (await client.ask('GET', '/readyz').catch(() => undefined))?.status === 200,
@@ -146,9 +128,8 @@ t.test('the tailnet, and nobody else, reaches the runtime of compose.tailscale.y
   );
 
   await t.test('a person logs in and runs a cell', async (t) => {
-    const form = { origin: client.origin, 'content-type': 'application/x-www-form-urlencoded' };
-    const login = await client.ask('POST', '/spin/login', form, `token=${TOKEN}`);
-    t.equal(login.status, 303);
+    const login = await client.ask('GET', `${link.pathname}${link.search}`, NAVIGATION);
+    t.match(login.cookie, /^__Host-/, 'the link that the page’s command prints logs in');
     const own = { cookie: login.cookie, origin: client.origin, 'content-type': 'application/json' };
     const started = await client.ask('POST', '/api/kernels', own, '{"name":"python3"}');
     t.equal(started.status, 201);
@@ -169,8 +150,9 @@ t.test('the tailnet, and nobody else, reaches the runtime of compose.tailscale.y
       t.equal((await client.ask('GET', '/api/kernels', claims)).status, 403);
       const { authorization, ...nobody } = claims;
       t.equal((await client.ask('GET', '/api/kernels', nobody)).status, 401);
-      t.ok(log().includes(other.address));
-      t.notOk(log().includes('192.0.2.66'));
+      const log = await logOf(runtime);
+      t.match(log, other.address);
+      t.notMatch(log, '192.0.2.66');
     },
   );
 
@@ -182,29 +164,34 @@ t.test('the tailnet, and nobody else, reaches the runtime of compose.tailscale.y
     };
     for (const port of [8888, 80]) t.equal(await heard(port), '', `nothing at ${port}`);
     // What the runtime would be to the tailnet in one network namespace with the sidecar.
-    const [command = '', ...before] = hosts.first;
     const listen =
       "require('net').createServer((s) => s.end('reached')).listen(9000, '127.0.0.1', () => console.log('on'))";
-    const program = spawn(command, [...before, process.execPath, '--eval', listen]);
+    const program = spawn('nsenter', ['-t', pid, '-n', process.execPath, '--eval', listen]);
     t.teardown(() => program.kill());
     await once(program.stdout, 'data');
     t.equal(await heard(9000), 'reached', 'the sidecar’s own loopback is open to the tailnet');
   });
 
   await t.test('the sidecar is believed, its neighbours are not, and the name has to be right', async (t) => {
-    const curl = async (from: string, host: string) => {
-      const [command = '', ...before] = hosts.first;
-      const { stdout } = await run(command, [
-        ...before,
-        ...['curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}', '--interface', from],
+    const curl = async (host: string) => {
+      const { stdout } = await run('nsenter', [
+        ...['-t', pid, '-n', 'curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}'],
         ...['--header', `Host: ${host}`, '--header', 'X-Forwarded-Proto: https'],
-        `http://${at(runtime)}:8888/spin/login`,
+        `http://${RUNTIME}:8888/spin/login`,
       ]);
       return stdout;
     };
-    t.equal(await curl(at(sidecar), node.name), '200');
-    t.equal(await curl(at(sidecar), 'other.example.com'), '421');
-    t.equal(await curl(neighbour, node.name), '426');
+    t.equal(await curl(node.name), '200');
+    t.equal(await curl('other.example.com'), '421');
+    t.match(await podman('inspect', sidecar), SIDECAR);
+    const network = ['--network', 'spin-runtime-tailscale_sidecar', '--ip', NEIGHBOUR];
+    const headers = { host: node.name, 'x-forwarded-proto': 'https' };
+    const asked = JSON.stringify({ host: RUNTIME, port: 8888, path: '/spin/login', headers });
+    const ask = `http.get(${asked}, (answer) => { console.log(answer.statusCode); process.exit(); })`;
+    t.equal(
+      await podman('run', '--rm', ...network, '--entrypoint=node', 'spin-runtime', '--eval', ask),
+      '426',
+    );
   });
 
   await t.test('who has no key of the tailnet does not come in', async (t) => {

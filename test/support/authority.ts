@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import forge from 'node-forge';
 import type { KeyPair } from '../../gateway/edge/tls.js';
 
@@ -15,7 +16,7 @@ export interface CertificateOptions {
 export interface Authority {
   /** PEM of its certificate. */
   readonly cert: string;
-  /** A certificate for these names, the first of which is its subject's. */
+  /** A certificate for these names and addresses, the first of which is its subject's. */
   issue(names: readonly string[], options?: CertificateOptions): KeyPair;
 }
 
@@ -36,7 +37,11 @@ export function createAuthority(name = 'Test Authority'): Authority {
       const certificate = unsigned(publicKey, holder, subject, days);
       certificate.setExtensions([
         { name: 'extKeyUsage', serverAuth: kind === 'server', clientAuth: kind === 'client' },
-        { name: 'subjectAltName', altNames: names.map((value) => ({ type: 2, value })) },
+        {
+          name: 'subjectAltName',
+          // Kinds of RFC 5280, section 4.2.1.6: an iPAddress or a dNSName.
+          altNames: names.map((value) => (isIP(value) ? { type: 7, ip: value } : { type: 2, value })),
+        },
       ]);
       certificate.sign(own.privateKey, forge.md.sha256.create());
       return { cert: forge.pki.certificateToPem(certificate), key: pem };

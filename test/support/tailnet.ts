@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import { createAuthority } from './authority.js';
+import { freePort } from './free-port.js';
 import { goPeer } from './go-peer.js';
 import { until } from './until.js';
 
@@ -23,8 +24,20 @@ export interface Tailnet {
   readonly domain: string;
   /** PEM of the authority whose certificates the nodes believe. */
   readonly ca: string;
-  /** A new node. @param key absent: one that the control server made */
+  /** Where the control server is. */
+  readonly url: string;
+  /** What lets a node in. */
+  readonly key: string;
+  /** The programs of a node. */
+  readonly programs: {
+    readonly tailscaled: string;
+    readonly tailscale: string;
+    readonly containerboot: string;
+  };
+  /** A new node on this machine. @param key absent: the one above */
   join(name: string, key?: string): Promise<Node>;
+  /** A node that is started elsewhere. @param socket of its tailscaled @param state the folder of its state */
+  at(name: string, socket: string, state: string): Promise<Node>;
 }
 
 export interface Node {
@@ -43,27 +56,34 @@ export interface Node {
   serve(config: object): Promise<void>;
 }
 
-/** @param on what comes before a command so that it runs on the nodes' host; see `twoHosts` */
-export async function startTailnet(t: Test, on: readonly string[]): Promise<Tailnet> {
+/** @param address of this machine, by which nodes know the control server; it may come later */
+export async function startTailnet(t: Test, address: string): Promise<Tailnet> {
   const folder = await mkdtemp(join(tmpdir(), 'spin-tailnet-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const path = (name: string) => join(folder, name);
   const headscale = await goPeer('github.com/juanfont/headscale/cmd/headscale', HEADSCALE, {
     staged: { module: 'github.com/juanfont/headscale', version: HEADSCALE },
   });
-  const [tailscaled, tailscale] = [
-    await goPeer('tailscale.com/cmd/tailscaled', TAILSCALE),
-    await goPeer('tailscale.com/cmd/tailscale', TAILSCALE),
-  ];
+  const programs = {
+    tailscaled: await goPeer('tailscale.com/cmd/tailscaled', TAILSCALE),
+    tailscale: await goPeer('tailscale.com/cmd/tailscale', TAILSCALE),
+    containerboot: await goPeer('tailscale.com/cmd/containerboot', TAILSCALE),
+  };
+  const { tailscaled, tailscale } = programs;
   const authority = createAuthority('Tailnet CA');
-  const own = authority.issue(['localhost']);
+  const own = authority.issue([address]);
+  const [port, grpc, stun] = [await freePort(), await freePort(), await freePort()];
+  const url = `https://${address}:${port}`;
   await writeFile(path('ca.pem'), authority.cert);
   await writeFile(path('tls.crt'), own.cert);
   await writeFile(path('tls.key'), own.key);
   const domain = 'tail.example.com';
-  await writeFile(path('config.json'), JSON.stringify(settings(folder, domain)));
+  await writeFile(
+    path('config.json'),
+    JSON.stringify(settings({ folder, domain, address, port, grpc, stun })),
+  );
 
-  const server = await start(t, [...on, headscale, 'serve', '-c', path('config.json')]);
+  const server = await start(t, [headscale, 'serve', '-c', path('config.json')]);
   const admin = async (...args: string[]): Promise<string> =>
     (await run(headscale, ['-c', path('config.json'), ...args])).stdout;
   await until(() => {
@@ -72,82 +92,89 @@ export async function startTailnet(t: Test, on: readonly string[]): Promise<Tail
   }, 60_000);
   await admin('users', 'create', 'someone');
   const made = await admin('preauthkeys', 'create', '--user', '1', '--reusable', '--output', 'json');
-  const { key: goodKey } = JSON.parse(made) as { key: string };
+  const { key } = JSON.parse(made) as { key: string };
+
+  const at: Tailnet['at'] = async (name, socket, state) => {
+    const command = [`--socket=${socket}`];
+    const { stdout } = await run(tailscale, [...command, 'ip', '-4']);
+    const full = `${name}.${domain}`;
+    return {
+      name: full,
+      address: stdout.trim(),
+      async forward(host, port) {
+        const server = createServer((socket) => {
+          const { stdin, stdout } = spawn(tailscale, [...command, 'nc', host, String(port)], {
+            stdio: ['pipe', 'pipe', 'ignore'],
+          });
+          // Whichever side ends first, the other one is told.
+          pipeline(socket, stdin, () => {});
+          pipeline(stdout, socket, () => {});
+        }).listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        t.teardown(() => server.close());
+        return (server.address() as AddressInfo).port;
+      },
+      async serve(config) {
+        const pair = authority.issue([full]);
+        await mkdir(join(state, 'certs'), { recursive: true });
+        await writeFile(join(state, 'certs', `${full}.crt`), pair.cert);
+        await writeFile(join(state, 'certs', `${full}.key`), pair.key, { mode: 0o600 });
+        const asked = request({
+          socketPath: socket,
+          method: 'POST',
+          path: '/localapi/v0/serve-config',
+          headers: { host: 'local-tailscaled.sock' },
+        });
+        asked.end(JSON.stringify({ ...config, AllowFunnel: { [`${full}:443`]: true } }));
+        const [answer] = await once(asked, 'response');
+        if (answer.statusCode !== 200) throw new Error(`the serve configuration: ${answer.statusCode}`);
+        answer.resume();
+      },
+    };
+  };
 
   return {
     domain,
     ca: authority.cert,
-    async join(name, key = goodKey) {
-      const state = path(name);
-      const socket = path(`${name}.sock`);
+    url,
+    key,
+    programs,
+    at,
+    async join(name, given = key) {
+      const [state, socket] = [path(name), path(`${name}.sock`)];
       await mkdir(state);
-      const daemon = await start(
-        t,
-        [
-          ...on,
-          tailscaled,
-          '--tun=userspace-networking',
-          '--no-logs-no-support',
-          `--socket=${socket}`,
-          `--statedir=${state}`,
-        ],
-        // No certificate of the Internet's is ever asked for.
-        { SSL_CERT_FILE: path('ca.pem'), TS_DEBUG_ACME_DIRECTORY_URL: 'https://localhost:9/' },
-      );
+      const ways = ['--tun=userspace-networking', '--no-logs-no-support'];
+      const daemon = await start(t, [tailscaled, ...ways, `--socket=${socket}`, `--statedir=${state}`], {
+        SSL_CERT_FILE: path('ca.pem'),
+      });
       await until(() => {
         if (daemon.child.exitCode !== null) throw new Error(`tailscaled ended:\n${daemon.log()}`);
         return daemon.log().includes('Listening on') || daemon.log().includes('Backend');
       }, 30_000);
-      const command = [`--socket=${socket}`];
-      const up = ['up', '--login-server=https://localhost', `--authkey=${key}`, `--hostname=${name}`];
-      await run(tailscale, [...command, ...up, '--timeout=30s']);
-      const { stdout } = await run(tailscale, [...command, 'ip', '-4']);
-      return {
-        name: `${name}.${domain}`,
-        address: stdout.trim(),
-        async forward(host, port) {
-          const server = createServer((socket) => {
-            const { stdin, stdout } = spawn(tailscale, [...command, 'nc', host, String(port)], {
-              stdio: ['pipe', 'pipe', 'ignore'],
-            });
-            // Whichever side ends first, the other one is told.
-            pipeline(socket, stdin, () => {});
-            pipeline(stdout, socket, () => {});
-          }).listen(0, '127.0.0.1');
-          await once(server, 'listening');
-          t.teardown(() => server.close());
-          return (server.address() as AddressInfo).port;
-        },
-        async serve(config) {
-          const served = `${name}.${domain}`;
-          const pair = authority.issue([served]);
-          await mkdir(join(state, 'certs'), { recursive: true });
-          await writeFile(join(state, 'certs', `${served}.crt`), pair.cert);
-          await writeFile(join(state, 'certs', `${served}.key`), pair.key, { mode: 0o600 });
-          const asked = request({
-            socketPath: socket,
-            method: 'POST',
-            path: '/localapi/v0/serve-config',
-            headers: { host: 'local-tailscaled.sock' },
-          });
-          asked.end(JSON.stringify({ ...config, AllowFunnel: { [`${served}:443`]: true } }));
-          const [answer] = await once(asked, 'response');
-          if (answer.statusCode !== 200) throw new Error(`the serve configuration: ${answer.statusCode}`);
-          answer.resume();
-        },
-      };
+      const up = ['up', `--login-server=${url}`, `--authkey=${given}`, `--hostname=${name}`, '--timeout=30s'];
+      await run(tailscale, [`--socket=${socket}`, ...up]);
+      return at(name, socket, state);
     },
   };
 }
 
-/** headscale's own configuration: everything on loopback, its own relay the only one. */
-function settings(folder: string, domain: string): object {
+interface Place {
+  readonly folder: string;
+  readonly domain: string;
+  readonly address: string;
+  readonly port: number;
+  readonly grpc: number;
+  readonly stun: number;
+}
+
+/** headscale's own configuration; its own relay is the only one. */
+function settings({ folder, domain, address, port, grpc, stun }: Place): object {
   const path = (name: string) => join(folder, name);
   return {
-    server_url: 'https://localhost',
-    listen_addr: '127.0.0.1:443',
+    server_url: `https://${address}:${port}`,
+    listen_addr: `0.0.0.0:${port}`,
     metrics_listen_addr: '',
-    grpc_listen_addr: '127.0.0.1:50443',
+    grpc_listen_addr: `127.0.0.1:${grpc}`,
     unix_socket: path('headscale.sock'),
     unix_socket_permission: '0700',
     tls_cert_path: path('tls.crt'),
@@ -162,10 +189,10 @@ function settings(folder: string, domain: string): object {
         region_code: 'own',
         region_name: 'own',
         verify_clients: true,
-        stun_listen_addr: '127.0.0.1:3478',
+        stun_listen_addr: `0.0.0.0:${stun}`,
         private_key_path: path('derp.key'),
         automatically_add_embedded_derp_region: true,
-        ipv4: '127.0.0.1',
+        ipv4: address,
       },
       urls: [],
       auto_update_enabled: false,
