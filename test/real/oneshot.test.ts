@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -166,8 +166,12 @@ t.test('MAX_DURATION ends a cell that heeds no interrupt', async (t) => {
 });
 
 t.test('MAX_DURATION counts while there is no Jupyter yet, and the notebook is written', async (t) => {
+  const silent = createTcpServer(() => {}).listen(0, '127.0.0.1');
+  t.teardown(() => silent.close());
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
   const { status, cells } = await runCells('late', ['1'], {
-    env: { MAX_DURATION: '1s', SPIN_UPSTREAM: 'http://192.0.2.1' },
+    env: { MAX_DURATION: '1s', SPIN_UPSTREAM: `http://127.0.0.1:${port}` },
   });
   t.equal(status, 124);
   t.match(cells, [{ source: '1', outputs: [], execution_count: null }]);
