@@ -11,6 +11,7 @@ import { parseNotebook } from './oneshot/notebook.js';
 import { parseParameter } from './oneshot/parameters.js';
 import { createPrinter, type Format } from './oneshot/print.js';
 import { RunProblem } from './oneshot/problem.js';
+import { refuseDevice } from './oneshot/result-file.js';
 import { orStopped, type RunEnd, runOnce, type Stop } from './oneshot/run.js';
 import { outputFor, readNotebook } from './oneshot/source.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
@@ -86,6 +87,7 @@ async function runBehindGateway(
   if (listen.kind !== 'unix') throw new Error('a run listens on a unix socket');
   const output = outputFor(place, request.output);
   checkWritable(dirname(output));
+  await refuseDevice(output);
   const parameters = request.parameters.map(parseParameter);
   const reading = readNotebook(place);
   // A file is there at once, and so is what is written of a run that has no time left.

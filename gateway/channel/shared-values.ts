@@ -10,6 +10,9 @@ import { folderOf, Keys, NAME } from './shared-keys.js';
 /** A kernel is given one for each name that its cells use; rotated ones add to them. */
 const MOST_VALUES = 1000;
 
+/** Another replica may still have to show what an ended kernel has said; in milliseconds. */
+const REST_MS = 60 * 60 * 1000;
+
 const AWAY =
   'The folder of SPIN_SHARED cannot be read, so what this kernel shows cannot be checked. Check it.';
 const DAMAGED =
@@ -37,7 +40,7 @@ export interface Shelf {
 export interface SharedValues {
   /** @param delivered gets what is put and what is found */
   shelf(kernelId: string, delivered: Delivered): Shelf;
-  /** Removes the shelves of all kernels but those that `living` gives. It is asked after the folder is read: no kernel is given values before it lives. */
+  /** Removes the shelves, an hour after their last value, of all kernels but those that `living` gives. It is asked after the folder is read: no kernel is given values before it lives. */
   sweep(living: () => Promise<ReadonlySet<string>>): Promise<void>;
 }
 
@@ -60,11 +63,17 @@ export async function openSharedValues(shared: string, token: Secret): Promise<S
     async sweep(living) {
       const names = await ask(AWAY, () => readdir(root));
       const stay = new Set([...(await living())].map(folderOf));
-      for (const name of names)
-        if (NAME.test(name) && !stay.has(name))
-          await ask(AWAY, () => rm(join(root, name), { recursive: true, force: true }));
+      for (const name of names) {
+        const path = join(root, name);
+        if (NAME.test(name) && !stay.has(name) && (await ask(AWAY, () => isOld(path))))
+          await ask(AWAY, () => rm(path, { recursive: true, force: true }));
+      }
     },
   };
+}
+
+async function isOld(path: string): Promise<boolean> {
+  return Date.now() - (await stat(path)).mtimeMs > REST_MS;
 }
 
 interface ShelfParts {

@@ -10,7 +10,7 @@ const SHORTEST = 16;
 const GENERATED_BYTES = 24;
 
 /** @throws {Mistake} that never quotes the token */
-export function checkToken(token: string, loopback: boolean): Secret {
+function checkToken(token: string, loopback: boolean): Secret {
   if (/[\s\u0000-\u001f\u007f]/.test(token)) {
     throw new Mistake('It holds white space or control characters.', 'Printable characters without spaces.');
   }

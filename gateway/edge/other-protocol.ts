@@ -16,6 +16,8 @@ export function lastResponse(req: IncomingMessage): ServerResponse {
   const res = new ServerResponse(req);
   res.shouldKeepAlive = false;
   res.assignSocket(socket);
+  // Node's own way to tell went with the parser: what waits for it would stand still.
+  socket.on('drain', () => res.emit('drain'));
   res.once('finish', () => end(socket));
   // Nobody else reads it any more, and only who reads learns that the client has left.
   socket.once('end', () => end(socket)).resume();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kernel, KernelLost, type KernelMessage } from './kernel.js';
 import { type Cell, isTagged, type Notebook, type Output } from './notebook.js';
-import { CellOutputs, type Shown } from './outputs.js';
+import { CellOutputs, Shown } from './outputs.js';
 
 /** How long an interrupted cell may take to end, in milliseconds: an engine that stops a container kills after ten seconds. */
 const GRACE_MS = 3_000;
@@ -57,7 +57,7 @@ export function clearOutputs({ cells }: Notebook): void {
  */
 export async function runCells(notebook: Notebook, kernel: Kernel, options: RunOptions): Promise<boolean> {
   const { keepGoing, signal, watcher } = options;
-  const shown: Shown = { displays: new Map(), spent: 0 };
+  const shown = new Shown();
   let good = true;
   for (const { cell, index } of cellsToRun(notebook)) {
     if (signal.aborted) return good;

@@ -3,7 +3,8 @@ import { type Loader, None, parse, type Spec, View } from 'vega';
 import { expressionInterpreter } from 'vega-interpreter';
 import { compile, type TopLevelSpec } from 'vega-lite';
 
-// A program of its own: it draws what a notebook holds, so it has no credential, no files and no network (charts.ts).
+// A program of its own: it draws what a notebook holds, so it has no credential and no files (charts.ts), and Vega here has
+// no way to load anything.
 // A chart is a line of JSON each way: its specification, and its SVG, or null for one that can't be drawn.
 
 const nothing = () => Promise.reject(new Error('a report loads nothing'));
@@ -15,7 +16,8 @@ const loader: Loader = {
   options: {},
 } as Loader;
 
-async function draw({ type, spec }: { readonly type: string; readonly spec: object }): Promise<string> {
+async function draw(line: string): Promise<string> {
+  const { type, spec } = JSON.parse(line) as { readonly type: string; readonly spec: object };
   const vega = type.includes('vegalite') ? compile(spec as TopLevelSpec).spec : (spec as Spec);
   const view = new View(parse(vega, {}, { ast: true }), {
     renderer: 'none',
@@ -27,6 +29,6 @@ async function draw({ type, spec }: { readonly type: string; readonly spec: obje
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const svg = await draw(JSON.parse(line)).catch(() => null);
+  const svg = await draw(line).catch(() => null);
   process.stdout.write(`${JSON.stringify(svg)}\n`);
 }

@@ -214,7 +214,10 @@ export class Kernel {
     asked.hear({ channel: frame.channel, type, date: String(date), content, size: data.length });
     if (frame.channel === 'shell') asked.reply = content;
     if (type === 'status' && content.execution_state === 'idle') asked.idle = true;
-    if (asked.reply && asked.idle) asked.resolve(asked.reply);
+    if (!asked.reply || !asked.idle) return;
+    // Idle is the last that a cell shows; a thread that it has left behind goes on unheard, as with nbclient.
+    this.#asked.delete(parentId(frame));
+    asked.resolve(asked.reply);
   }
 
   #lose(how: string): void {

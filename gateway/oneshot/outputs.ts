@@ -12,11 +12,13 @@ const MOST_OF_NOTEBOOK = 100 * MIB;
 const MOST_OF_ERROR = 100_000;
 
 /** What the outputs of all cells have in common. */
-export interface Shown {
+export class Shown {
   /** The outputs that a display_id names: an update may come from any later cell. */
-  readonly displays: Map<string, Output[]>;
+  readonly displays = new Map<string, Output[]>();
+  /** What each of those takes, in bytes. */
+  readonly sizes = new WeakMap<Output, number>();
   /** What the outputs of cells that have ended take, in bytes. */
-  spent: number;
+  spent = 0;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface Shown {
 export class CellOutputs {
   readonly #cell: Cell;
   readonly #shown: Shown;
-  readonly #most: number;
+  readonly #displays = new Set<Output>();
   #clearBeforeNext = false;
   /** Estimated from above, in bytes. */
   #used = 0;
@@ -37,7 +39,6 @@ export class CellOutputs {
   constructor(cell: Cell, shown: Shown) {
     this.#cell = cell;
     this.#shown = shown;
-    this.#most = Math.min(MOST_OF_CELL, Math.max(0, MOST_OF_NOTEBOOK - shown.spent));
     this.#clear();
   }
 
@@ -97,10 +98,12 @@ export class CellOutputs {
     if (this.#isCut) return [];
     if (!this.#hasRoomFor(size)) return [this.#cut()];
     const id = displayId(transient);
-    const { displays } = this.#shown;
+    const { displays, sizes } = this.#shown;
     const same = id === undefined ? undefined : displays.get(id);
     if (same) same.push(output);
     else if (id !== undefined) displays.set(id, [output]);
+    sizes.set(output, size);
+    this.#displays.add(output);
     this.#cell.outputs?.push(output);
     return [output];
   }
@@ -108,9 +111,19 @@ export class CellOutputs {
   #update({ data = {}, metadata = {}, transient }: Content, size: number): readonly Output[] {
     const shown = this.#shown.displays.get(displayId(transient) ?? '') ?? [];
     if (this.#isCut) return [];
+    const { sizes } = this.#shown;
+    const own = shown.filter((output) => this.#displays.has(output));
+    const growth = shown
+      .filter((output) => !this.#displays.has(output))
+      .reduce((sum, output) => sum + size - (sizes.get(output) ?? 0), 0);
     // Each of them stands in the file.
-    if (!this.#hasRoomFor(size * shown.length)) return [this.#cut()];
-    for (const output of shown) Object.assign(output, { data, metadata });
+    if (growth > MOST_OF_NOTEBOOK - this.#shown.spent - this.#used || !this.#hasRoomFor(size * own.length))
+      return [this.#cut()];
+    this.#shown.spent += growth;
+    for (const output of shown) {
+      Object.assign(output, { data, metadata });
+      sizes.set(output, size);
+    }
     return shown.slice(0, 1);
   }
 
@@ -128,9 +141,14 @@ export class CellOutputs {
 
   #clear(): void {
     this.#cell.outputs = [];
+    this.#displays.clear();
     this.#clearBeforeNext = false;
     this.#used = 0;
     this.#isCut = false;
+  }
+
+  get #most(): number {
+    return Math.min(MOST_OF_CELL, Math.max(0, MOST_OF_NOTEBOOK - this.#shown.spent));
   }
 
   /** Counts it in, when there is. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { lstat, open, rename, rm } from 'node:fs/promises';
+import { lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { RunProblem } from './problem.js';
 
 /**
  * Writes a result, so that a reader or a crash sees the old one or the new one. What stands at its path is replaced and
@@ -10,15 +11,26 @@ import { lstat, open, rename, rm } from 'node:fs/promises';
  * @throws the system's error; then nothing has changed
  */
 export async function writeResult(path: string, content: string): Promise<void> {
+  await refuseDevice(path);
   const draft = `${path}.${randomUUID()}`;
   const file = await open(draft, 'wx', await modeFor(path));
   try {
-    await file.writeFile(content).finally(() => file.close());
+    await file
+      .writeFile(content)
+      .then(() => file.sync())
+      .finally(() => file.close());
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
     throw error;
   }
+}
+
+/** @throws {RunProblem} As root, `/dev/null` and `/dev/stdout` could be replaced as anything else can. */
+export async function refuseDevice(path: string): Promise<void> {
+  const there = await stat(path).catch(() => undefined);
+  if (there && !there.isFile() && !there.isDirectory())
+    throw new RunProblem('settings', `${path} is a device or a pipe. Choose a file with --output.`);
 }
 
 /** Whoever has closed an earlier result to others wants the next one closed too. */

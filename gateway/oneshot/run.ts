@@ -139,6 +139,7 @@ async function write(path: string, content: string): Promise<void> {
   try {
     await writeResult(path, content);
   } catch (cause) {
+    if (cause instanceof RunProblem) throw cause;
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unwritable';
     throw new RunProblem('settings', `${path} can't be written (${code}). Choose another with --output.`, {
       cause,

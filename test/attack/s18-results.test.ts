@@ -43,3 +43,16 @@ t.test(
     for (const path of results) t.equal((await stat(path)).mode & 0o777, 0o600, path);
   },
 );
+
+t.test('S18: a device or a pipe is no place for results', async (t) => {
+  const folder = t.testdir({});
+  const path = join(folder, 'x.ipynb');
+  await writeFile(path, notebookFile(['print("never")']));
+  const env = { SPIN_HOME: join(folder, 'home'), SPIN_JUPYTER: await jupyterEnvironment() };
+  for (const device of ['/dev/null', '/dev/stdout']) {
+    const { status, stdout, stderr } = await startRun(['run', path, '--output', device], env).ended;
+    t.match({ status, stdout, stderr }, { status: 78, stdout: '', stderr: /--output/ });
+  }
+  t.ok((await stat('/dev/null')).isCharacterDevice());
+  t.ok((await lstat('/dev/stdout')).isSymbolicLink());
+});

@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { exchange, parseAnswer, plain, startEdge, tls } from '../support/edge.js';
@@ -79,4 +82,27 @@ t.test('S1, S7: it passes the same gates, and Jupyter hears nothing of it', asyn
     `http://localhost:${port}/api/status`,
   ]);
   t.equal(stdout, 'answer to /api/status', 'curl --http2');
+});
+
+t.test('a large answer comes whole, however slowly it is read', async (t) => {
+  const size = 20 * 1024 * 1024;
+  const jupyter = createServer((_req, res) => res.end(Buffer.alloc(size, 'x'))).listen(0, '127.0.0.1');
+  await once(jupyter, 'listening');
+  const { port: at } = jupyter.address() as AddressInfo;
+  const gateway = await startTestGateway({
+    upstream: { kind: 'http', url: new URL(`http://127.0.0.1:${at}`), token: undefined, ca: undefined },
+  });
+  t.teardown(async () => {
+    await gateway.close();
+    jupyter.close();
+  });
+  for (const over of [plain, tls]) {
+    const socket = over(Number(gateway.gateway.url.port));
+    socket.write(asking('h2c', '/files/large', `authorization: token ${TOKEN}\r\n`));
+    await once(socket, 'readable');
+    await sleep(300);
+    let got = 0;
+    for await (const chunk of socket) got += (chunk as Buffer).length;
+    t.ok(got > size, `${got}`);
+  }
 });

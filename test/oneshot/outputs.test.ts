@@ -1,8 +1,8 @@
 import t from 'tap';
 import { newCodeCell, parseNotebook } from '../../gateway/oneshot/notebook.js';
-import { CellOutputs, type Shown, textOf } from '../../gateway/oneshot/outputs.js';
+import { CellOutputs, Shown, textOf } from '../../gateway/oneshot/outputs.js';
 
-function begin(all: Shown = { displays: new Map(), spent: 0 }) {
+function begin(all = new Shown()) {
   const notebook = parseNotebook('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}');
   const cell = newCodeCell(notebook, '', []);
   const outputs = new CellOutputs(cell, all);
@@ -37,7 +37,7 @@ t.test('what a progress bar writes over is gone at the end', async (t) => {
 });
 
 t.test('an update reaches every display of its id, also in an earlier cell', async (t) => {
-  const all: Shown = { displays: new Map(), spent: 0 };
+  const all = new Shown();
   const first = begin(all);
   const second = begin(all);
   first.add('display_data', first.shows('1', 'x'));
@@ -102,7 +102,7 @@ t.test('progress without end takes no room', async (t) => {
 });
 
 t.test('the cells of a notebook share what all may take', async (t) => {
-  const all: Shown = { displays: new Map(), spent: 0 };
+  const all = new Shown();
   const cells = Array.from({ length: 10 }, () => {
     const { cell, outputs, print } = begin(all);
     print('x'.repeat(15 * MIB));
@@ -126,4 +126,21 @@ t.test('S15: many displays take no more time for each than few', { timeout: 20_0
   const { cell, add, shows } = begin();
   for (let i = 0; i < 100_000; i++) add('display_data', shows('', 'same'));
   t.equal(cell.outputs?.length, 100_000);
+});
+
+t.test('updates from a later cell fill no earlier ones without end', async (t) => {
+  const all = new Shown();
+  const first = begin(all);
+  for (let at = 0; at < 20; at++) first.add('display_data', first.shows('', `id-${at}`));
+  first.outputs.finish();
+  const later = begin(all);
+  for (let round = 0; round < 20; round++) {
+    later.add('update_display_data', later.shows(`${round}${'x'.repeat(MIB)}`, 'id-0'));
+  }
+  t.match(first.cell.outputs?.map(textOf)[0], /^19x/, 'one that is updated takes its room once');
+  for (let at = 1; at < 20; at++) {
+    later.add('update_display_data', later.shows('x'.repeat(15 * MIB), `id-${at}`));
+  }
+  t.match(later.cell.outputs?.map(textOf), [notice]);
+  t.ok(JSON.stringify([first.cell, later.cell]).length < 101 * MIB);
 });
