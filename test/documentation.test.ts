@@ -29,6 +29,30 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
     'Adding a processor': by('real/readme.test'),
     'One with connections': by('real/add-on.test'),
   },
+  'docker/README.md': {
+    'The image': by('deploy/image.test'),
+    Run: by('deploy/image.test'),
+    'Hardened, and over TLS for other machines': by('deploy/image.test'),
+    Secrets: by('deploy/image.test'),
+    Compose: by('support/compose'),
+    Alone: by('deploy/compose.test'),
+    'With Jupyter in a container of its own': by('deploy/compose.test'),
+    'In front of a Jupyter of the host': by('deploy/image.test'),
+    Pinned: by('deploy/image.test'),
+  },
+  'docker/tailscale.md': { Start: by('deploy/tailscale.test') },
+  'docker/cloudflare.md': {
+    'On the Internet through a Cloudflare Tunnel': by('deploy/compose.test'),
+  },
+  'docker/oneshot.md': { 'With the image': by('deploy/oneshot.test') },
+  'docker/kubernetes/README.md': {
+    'A namespace and its secrets': by('deploy/helm.test'),
+    // Its second block is kubectl's.
+    Install: by('deploy/helm.test'),
+    Change: by('deploy/helm.test'),
+    Remove: by('deploy/helm.test'),
+    'A variable for ingress-nginx': by('deploy/helm-affinity.test'),
+  },
   'docker/ssh.md': {
     'To loopback': by('real/ssh.test'),
     'Behind another machine': by('real/ssh.test'),
