@@ -8,11 +8,12 @@ export type Route = 'health' | 'spin' | 'jupyter' | 'websocket';
 /** How a brokered request ended: with all its pages, with an error, or because its cell was over before. */
 export type BrokeredOutcome = 'ok' | 'error' | 'cancelled';
 
-const CELL_OUTCOMES: ReadonlySet<string> = new Set(['ok', 'error', 'aborted', 'unseen']);
+const CELL_OUTCOMES = ['ok', 'error', 'aborted', 'unseen'] as const;
+export type CellOutcome = (typeof CELL_OUTCOMES)[number] | 'other';
 
 /** An execute_reply's status is the kernel's word, and so anything: only these stand in a label, a span or the log. */
-export function outcomeOf(status: string): string {
-  return CELL_OUTCOMES.has(status) ? status : 'other';
+export function outcomeOf(status: string): CellOutcome {
+  return CELL_OUTCOMES.find((known) => known === status) ?? 'other';
 }
 
 /** From a print to a long query, in seconds. */
@@ -121,8 +122,8 @@ export class Metrics {
   }
 
   /** @param processor its name; empty where it isn't known */
-  cell(processor: string, status: string, seconds: number): void {
-    this.#cells.observe({ processor: processor || 'unknown', outcome: outcomeOf(status) }, seconds);
+  cell(processor: string, outcome: CellOutcome, seconds: number): void {
+    this.#cells.observe({ processor: processor || 'unknown', outcome }, seconds);
   }
 
   brokered(type: string, outcome: BrokeredOutcome, rows: number): void {

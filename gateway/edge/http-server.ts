@@ -20,6 +20,7 @@ export interface Handlers {
 const highWaterMark = 64 * 1024;
 /** How often (ms) at most the log says that connections are refused. */
 const dropLogEvery = 10_000;
+
 /** Node's HTTP server, that refuses what node would let through or answer by itself. */
 export function createHttpServer(
   handlers: Handlers,

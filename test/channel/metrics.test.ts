@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Metrics } from '../../gateway/metrics.js';
+import { Metrics, outcomeOf } from '../../gateway/metrics.js';
 import { Traffic } from '../../gateway/traffic.js';
 
 t.test('messages are counted by direction and channel, with their bytes', async (t) => {
@@ -19,7 +19,7 @@ t.test('messages are counted by direction and channel, with their bytes', async 
 
 t.test('S15: what a kernel calls its status is no label of its own', async (t) => {
   const metrics = new Metrics('1.2.3');
-  for (let i = 0; i < 100; i++) metrics.cell('shell', `status ${i}`, 0.2);
+  for (let i = 0; i < 100; i++) metrics.cell('shell', outcomeOf(`status ${i}`), 0.2);
   metrics.cell('', 'ok', 2);
   const text = await metrics.text();
   t.match(text, 'spin_cell_duration_seconds_count{processor="shell",outcome="other"} 100');
