@@ -49,8 +49,7 @@ async function startWithKernel(t: Test, drainMs: number, catalogue = '{}') {
   return { gateway, id, connect: () => openRawClient(gateway, id, 'v1') };
 }
 
-const sendCell = (client: RawClient, code: string) =>
-  client.send('execute_request', { code, silent: false, store_history: true, allow_stdin: false });
+const sendCell = (client: RawClient, code: string) => client.begin(code, { allow_stdin: false });
 
 t.test('cells that run end first, whole, and nobody new is taken in meanwhile', async (t) => {
   const { gateway, connect } = await startWithKernel(t, PATIENT_MS);

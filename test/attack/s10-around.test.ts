@@ -49,7 +49,7 @@ t.test('S10: nothing of a value lies around while a cell runs, nor when all is o
     async (t) => {
       const marker = 'marks-the-script';
       const script = `%%shell\nx="${REF}"\nexec -a ${marker} sleep 60 < <(printf %s "$x")`;
-      const id = client.send('execute_request', { code: script, silent: false, store_history: true });
+      const id = client.begin(script);
       const scriptRuns = async () => {
         const lines = await processes('cmdline');
         return [...lines.values()].some((line) => line.includes(marker));

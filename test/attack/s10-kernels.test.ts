@@ -68,9 +68,7 @@ t.test('S10: values come, and stay hidden, after a restart', async (t) => {
 t.test('S10: values come, and stay hidden, when a kernel died and was started again', async (t) => {
   const { v1, legacy } = await twoClients(t);
   t.match(await v1.execute(CELL), RIGHT);
-  v1.send('execute_request', {
-    code: `print("${REF}"[:9], end="", flush=True)\nimport os, time; time.sleep(.1); os._exit(1)`,
-  });
+  v1.begin(`print("${REF}"[:9], end="", flush=True)\nimport os, time; time.sleep(.1); os._exit(1)`);
   const restarting = ({ content }: { content: Record<string, unknown> }) =>
     content.execution_state === 'restarting';
   await Promise.all([v1.hears(restarting), legacy.hears(restarting)]);
@@ -114,7 +112,13 @@ t.test(
 
 t.test('S10: behind a failing cell queued cells are aborted, and the next one works', async (t) => {
   const { v1, legacy } = await twoClients(t);
-  for (const failing of ['1 / 0', `int("${REF}")`, '%%shell\nexit 3', '%%shell --nonsense\n']) {
+  // Each fails late: only what has reached the kernel by then is aborted.
+  for (const failing of [
+    'import time; time.sleep(.5); 1 / 0',
+    `import time; time.sleep(.5); int("${REF}")`,
+    '%%shell\nsleep .5; exit 3',
+    '%%shell --nonsense\n',
+  ]) {
     const queued = [failing, CELL, '"plain"', SHELL].map((code) => v1.execute(code, { stop_on_error: true }));
     t.same(
       (await Promise.all(queued)).map(({ status }) => status),

@@ -125,7 +125,7 @@ t.test('S13: without the folder a value reaches no kernel, and no frame a client
   const closed = once(watcher.socket, 'close');
   const left = once(client.socket, 'close');
   await rename(join(shared, 'delivered'), join(shared, 'away'));
-  client.send('execute_request', { code: 'x = "{{runtime_env:KEY_1}}"', silent: false });
+  client.begin('x = "{{runtime_env:KEY_1}}"');
   for (const socket of [closed, left]) {
     const [code, reason] = (await socket) as [number, Buffer];
     t.equal(code, 1013);

@@ -53,7 +53,7 @@ t.test('S12: a gateway that is killed leaves a kernel that one interrupt frees',
   const id = await startKernel(reached);
   const client = await openRawClient(reached, id, 'v1');
   const asked = service.asked();
-  client.send('execute_request', { code: CELL, silent: false });
+  client.begin(CELL);
   await asked;
   const ended = once(killed, 'exit');
   killed.kill('SIGKILL');
@@ -69,7 +69,7 @@ t.test('S12: a gateway that is killed leaves a kernel that one interrupt frees',
   t.teardown(() => again.close());
   t.match(await again.execute('print(6 * 7)'), { status: 'ok', stdout: '42\n' }, 'the kernel is free');
   const secondRequest = service.asked();
-  const cell = again.send('execute_request', { code: CELL, silent: false });
+  const cell = again.begin(CELL);
   service.answer((await secondRequest).response);
   t.match(await again.answer(cell), { status: 'ok' }, 'and the new gateway works with it');
 });

@@ -76,7 +76,7 @@ t.test("S9: only the socket that was asked answers a kernel's question, and once
 t.test('S9: a question of before a restart gives no right to answer one of after it', async (t) => {
   const old = await client(t);
   const before = gateway.lines(DROPPED).length;
-  old.send('execute_request', { code: 'input("old? ")', silent: false, allow_stdin: true });
+  old.begin('input("old? ")');
   await asked(old, 'old? ');
   const headers = { authorization: `token ${gateway.token}` };
   const restart = `${gateway.origin}/api/kernels/${kernel}/restart`;

@@ -48,7 +48,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     const client = await openRawClient(gateway, id, 'v1');
     t.teardown(() => client.close());
     const asked = service.asked();
-    const cell = client.send('execute_request', { code: CELL, silent: false, allow_stdin: false });
+    const cell = client.begin(CELL, { allow_stdin: false });
     return { id, client, cell, ...(await asked) };
   };
 
@@ -90,7 +90,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     t.teardown(() => client.close());
     const pid = Number((await client.execute('import os; print(os.getpid())')).stdout);
     const asked = service.asked();
-    client.send('execute_request', { code: CELL, silent: false });
+    client.begin(CELL);
     const { left } = await asked;
     process.kill(pid, 'SIGKILL');
     await left;
@@ -136,7 +136,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
 
   await t.test('S12: of two brokered cells in a row each gets its own result', async (t) => {
     const { client, cell, response } = await begun(t);
-    const second = client.send('execute_request', { code: CELL, silent: false });
+    const second = client.begin(CELL);
     const asked = service.asked();
     service.answer(response);
     t.ok(shows7(await client.answer(cell)));
@@ -151,11 +151,9 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
       t.teardown(() => kernel('DELETE', id));
       const client = await openRawClient(gateway, id, 'v1');
       t.teardown(() => client.close());
-      const forged = client.send('execute_request', {
-        code: `print(get_ipython().kernel.raw_input('spin-broker:{"nonce": "x", "page": 0}'))`,
-        silent: false,
-        allow_stdin: true,
-      });
+      const forged = client.begin(
+        `print(get_ipython().kernel.raw_input('spin-broker:{"nonce": "x", "page": 0}'))`,
+      );
       const question = await client.hears(
         ({ type, parent }) => type === 'input_request' && parent === forged,
       );
@@ -186,14 +184,10 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     await client.answer(cell);
     await client.execute(SPY);
     const asked = service.asked();
-    const spied = client.send('execute_request', { code: CELL, silent: false });
+    const spied = client.begin(CELL);
     service.answer((await asked).response);
     t.ok(shows7(await client.answer(spied)), 'a kernel may look at its own cells');
-    const replay = client.send('execute_request', {
-      code: 'print("got", [old(question) for question in seen[:2]])',
-      silent: false,
-      allow_stdin: true,
-    });
+    const replay = client.begin('print("got", [old(question) for question in seen[:2]])');
     const question = await client.hears(({ type, parent }) => type === 'input_request' && parent === replay);
     t.match(question.content.prompt, 'spin-broker:', 'now it is a question to the person');
     client.send('input_reply', { status: 'ok', value: 'nothing' }, { channel: 'stdin' });
@@ -214,7 +208,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
       t.equal((await kernel('POST', `${id}/restart`)).status, 200);
       const asked = service.asked();
       const fresh = await openRawClient(gateway, id, 'legacy');
-      const again = fresh.send('execute_request', { code: CELL, silent: false });
+      const again = fresh.begin(CELL);
       service.answer((await asked).response);
       t.ok(shows7(await fresh.answer(again)));
       fresh.close();

@@ -46,23 +46,20 @@ t.test('kernels of Jupyter Enterprise Gateway', async (t) => {
 
   await t.test('a brokered cell', async (t) => {
     const asked = service.asked();
-    const cell = client.send('execute_request', { code: '%%prometheus --out df\nup', silent: false });
+    const cell = client.begin('%%prometheus --out df\nup');
     service.answer((await asked).response);
     t.equal((await client.answer(cell)).status, 'ok');
     t.match(await client.execute('print(len(df))'), { status: 'ok', stdout: '1\n' });
   });
 
   await t.test('an interrupt, of Python and of a brokered cell', async (t) => {
-    const loop = client.send('execute_request', {
-      code: 'print("on", flush=True)\nwhile True: pass',
-      silent: false,
-    });
+    const loop = client.begin('print("on", flush=True)\nwhile True: pass');
     await client.hears(({ parent, type }) => parent === loop && type === 'stream');
     t.equal((await kernel('POST', '/interrupt')).status, 204);
     t.match((await client.answer(loop)).reply, { status: 'error', ename: 'KeyboardInterrupt' });
 
     const asked = service.asked();
-    const cell = client.send('execute_request', { code: '%%prometheus\nup', silent: false });
+    const cell = client.begin('%%prometheus\nup');
     const { left } = await asked;
     t.equal((await kernel('POST', '/interrupt')).status, 204);
     const [ended] = await Promise.all([client.answer(cell), left]);

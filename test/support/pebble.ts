@@ -22,7 +22,7 @@ export interface Pebble {
   readonly ca: string;
   /** PEM of the root that its certificates lead to; another one after each start. */
   root(): Promise<string>;
-  /** How often somebody has ordered, since the last start. */
+  /** How many orders it has taken in, since the last start; a refused nonce's second try is none. */
   orders(): number;
   stop(): Promise<void>;
   /** Again at the same address, with no memory of accounts, as after a disaster. */
@@ -81,7 +81,7 @@ export async function startPebble(t: Test, options: PebbleOptions): Promise<Pebb
     directory: `https://localhost:${port}/dir`,
     ca: path('ca.pem'),
     root: () => get(`https://localhost:${management}/roots/0`, authority.cert),
-    orders: () => server?.log().match(/POST \/order-plz/g)?.length ?? 0,
+    orders: () => server?.log().match(/Added order /g)?.length ?? 0,
     async start() {
       // It looks for a challenge at once, and still refuses every twentieth nonce, as it does by default.
       const started = await run(program, ['-config', path('pebble.json'), '-dnsserver', `127.0.0.1:${dns}`], {

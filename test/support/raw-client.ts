@@ -103,10 +103,19 @@ export class RawClient {
     return this.answer(this.send(type, content, options));
   }
 
+  /** Runs a cell, and waits until it has ended. */
   execute(code: string, content: object = {}, options: SendOptions = {}): Promise<Answered> {
+    return this.answer(this.begin(code, content, options));
+  }
+
+  /**
+   * Sends a cell, and waits for nothing.
+   * @returns its msg_id, for {@link answer}
+   */
+  begin(code: string, content: object = {}, options: SendOptions = {}): string {
     // With stop_on_error a kernel that loses the processor just after its idle aborts what comes next.
     const flags = { silent: false, store_history: true, allow_stdin: true, stop_on_error: false };
-    return this.request('execute_request', { code, user_expressions: {}, ...flags, ...content }, options);
+    return this.send('execute_request', { code, user_expressions: {}, ...flags, ...content }, options);
   }
 
   /** Waits for the reply and the idle of a request. */
