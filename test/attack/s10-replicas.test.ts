@@ -17,6 +17,21 @@ const ENV = Object.fromEntries(
   Array.from({ length: ROUNDS }, (_, round) => [`KEY_${round}`, `${round}-${CANARY}-${round}`]),
 );
 
+/** Shows each new value in the moment in which it is there, some times: an endless stream would only fill queues. */
+const SHOW_AT_ONCE = `
+import threading, time
+x = "nothing"
+done = False
+def show():
+  shown = x
+  while not done:
+    if x is not shown:
+      shown = x
+      for _ in range(20): print(shown, flush=True)
+    time.sleep(.0002)
+threading.Thread(target=show).start()
+`;
+
 let jupyter: StockJupyter;
 
 t.before(async () => {
@@ -83,9 +98,7 @@ t.test('S10: what one replica delivers is hidden at the other from its first fra
 t.test('S10: a thread of an older cell shows nothing of what another replica delivers', async (t) => {
   const { one, two, open, noLeak } = await replicas(t);
   const [client, watcher] = [await open(one), await open(two)];
-  await watcher.execute(
-    `import threading, time\nx = "nothing"\ndone = False\ndef show():\n  while not done: print(x, flush=True); time.sleep(.0005)\nthreading.Thread(target=show).start()`,
-  );
+  await watcher.execute(SHOW_AT_ONCE);
   for (let round = 0; round < ROUNDS; round++)
     t.match(await client.execute(`x = "{{runtime_env:KEY_${round}}}"`), { status: 'ok' });
   await watcher.hears(({ content }) => String(content.text).includes('***'));
