@@ -109,14 +109,18 @@ def run(command):
 
 
 def end_leftovers():
-    started = time.monotonic()
+    asked = time.monotonic()
+    insisted = None
     while left := list(children()):
-        age = time.monotonic() - started
+        now = time.monotonic()
+        # Its time begins when SIGKILL is sent: a busy machine may let this process wait for longer than any grace.
+        if insisted is None and now - asked >= LEFTOVER_GRACE:
+            insisted = now
         # What even SIGKILL doesn't end within the same time again isn't ours to end.
-        if age > 2 * LEFTOVER_GRACE:
+        if insisted is not None and now - insisted > LEFTOVER_GRACE:
             return
         for pid in left:
-            send(pid, signal.SIGTERM if age < LEFTOVER_GRACE else signal.SIGKILL)
+            send(pid, signal.SIGTERM if insisted is None else signal.SIGKILL)
         time.sleep(0.05)
         reap()
 

@@ -64,7 +64,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     await kernel('POST', `${id}/interrupt`);
     const [ended] = await Promise.all([client.answer(cell), left]);
     t.match(ended.reply, { status: 'error', ename: 'KeyboardInterrupt' });
-    t.ok(performance.now() - start < 5_000, 'without waiting for the service');
+    t.ok(performance.now() - start < 20_000, 'without waiting for the service');
     t.match(await client.execute('6 * 7'), { status: 'ok' }, 'and the kernel goes on');
   });
 

@@ -25,8 +25,16 @@ const CELLS = [
   'print("goes"); clear_output(); print("stays")',
   'display({"application/json": {"big": 12345678901234567890, "f": 1.0, "e": 1e-7, "z": -0.0, "k": {"10": 1, "2": 2}}}, raw=True)\nJSON({"a": [1e22]})',
   'float("nan"), 1.0',
-  // What comes by a file descriptor may come after a result.
-  'import os; os.write(1, b"from fd\\n"); _ = os.system("echo sub")',
+  // What comes by a file descriptor is read by a thread of the kernel's: the cell waits for it, as nobody hears it later.
+  `import os, sys, threading
+read, write = threading.Event(), sys.stdout.write
+def reading(text):
+    write(text)
+    if "sub" in text: read.set()
+sys.stdout.write = reading
+os.write(1, b"from fd\\n"); os.system("echo sub")
+_ = read.wait(60)
+del sys.stdout.write`,
   '',
   '  \n',
   '%%html\n<b>hi</b>',

@@ -139,11 +139,11 @@ export async function startKernel(socketPath: string): Promise<TestKernel> {
   };
 }
 
-/** Waits for a condition, for half a minute at most. */
+/** Waits for a condition, for as long as a start of Jupyter may take on a small, busy machine. */
 export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 90_000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`still not so after 30 s: ${what}`);
+    if (Date.now() > deadline) throw new Error(`still not so after 90 s: ${what}`);
     await sleep(50);
   }
 }

@@ -1,15 +1,29 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
+/**
+ * Systems give whoever asks for port 0 one from 32768 (Linux) or 49152 (IANA) on: below that, no other test is given
+ * the port before the peer that it is for listens.
+ */
+const FIRST = 16_384;
+const BEHIND = 32_768;
+
 /** A port of 127.0.0.1 that nothing listens on, for a peer that can't be told to choose one itself. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  return address.port;
+  for (;;) {
+    const port = randomInt(FIRST, BEHIND);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') continue;
+      throw error;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 /** Whether something listens on a port of 127.0.0.1. */
