@@ -21,11 +21,15 @@ async function open(
 t.test('a person logs in by keyboard, without JavaScript, after a mistake, and out again', async (t) => {
   const { browser, site } = await open(t, { javaScriptEnabled: false });
   const page = await browser.newPage();
+  // The browser gives the field the focus when it draws the page, which may be after its load.
+  const focused = page.locator('#token:focus');
   await page.goto(`${site}/lab/tree/a%20b.ipynb?x=1`);
+  await focused.waitFor();
   await page.keyboard.type('mistyped');
   await page.keyboard.press('Enter');
   await page.waitForURL(`${site}/spin/login`);
   t.match(await page.getByRole('alert').textContent(), 'That token is wrong');
+  await focused.waitFor();
   await page.keyboard.type(TOKEN);
   await page.keyboard.press('Enter');
   await page.waitForURL(`${site}/lab/tree/a%20b.ipynb?x=1`);
@@ -92,6 +96,7 @@ t.test('the login page has its labels, its order and enough contrast, in light a
     'SPIN_TOKEN',
   ]);
   const focused = () => page.evaluate('document.activeElement.id || document.activeElement.textContent');
+  await page.locator('#token:focus').waitFor();
   t.equal(await focused(), 'token', 'the field has the focus');
   await page.keyboard.press('Tab');
   t.equal(await focused(), 'Log in', 'then the button');
