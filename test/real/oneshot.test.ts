@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { eventually } from '../support/embedded.js';
 import { jupyterEnvironment, type StockJupyter, startStockJupyter } from '../support/jupyter.js';
 import { nbformatComplains, notebookFile, startRun } from '../support/notebooks.js';
 import { PASSWORD, startPrometheus } from '../support/prometheus.js';
+import { until } from '../support/until.js';
 
 t.setTimeout(180_000);
 
@@ -139,9 +140,20 @@ const STUBBORN =
 
 t.test('a second signal does not wait for the cell, and still ends the kernel', async (t) => {
   const path = join(folder, 'twice.ipynb');
-  await writeFile(path, notebookFile([STUBBORN]));
+  // Before the kernel has come to heed no signal, the first one would end the cell.
+  const deaf = join(folder, 'deaf');
+  const mark = `open(${JSON.stringify(deaf)}, "w").close()`;
+  await writeFile(path, notebookFile([STUBBORN.replace('while', `${mark}\nwhile`)]));
   const run = startRun(['run', path, '--format', 'urls'], fronting(jupyter));
   await run.told('cell 1 of 1: running');
+  await until(
+    () =>
+      access(deaf).then(
+        () => true,
+        () => false,
+      ),
+    30_000,
+  );
   run.kill('SIGINT');
   await run.told('stopping; a signal now ends it at once');
   run.kill('SIGINT');

@@ -99,6 +99,9 @@ for (const balancer of ['nginx', 'HAProxy'] as const) {
       for (const id of ids)
         for (const localAddress of ['127.0.0.2', '127.0.0.3', '127.0.0.4'])
           t.equal(await refusedFrom(localAddress, `${replicas.origin}/api/kernels/${id}/channels`), 401);
+      // A replica's log comes by a pipe, and so in no order with its answers.
+      const lines = () => [replicas.log(0), replicas.log(1)].join('\n').split('\n');
+      await until(() => ids.every((id) => lines().filter((line) => line.includes(id)).length >= 3));
       t.same(
         ids.map((id) => placesOf(id).length),
         ids.map(() => 1),
@@ -118,6 +121,7 @@ for (const balancer of ['nginx', 'HAProxy'] as const) {
         await watcher.hears(({ type, parent }) => type === 'stream' && parent === shown.id);
         t.notOk(Buffer.concat([...client.frames, ...watcher.frames]).includes(VALUE));
         t.equal((await watcher.execute('1')).status, 'ok');
+        await until(() => placesOf(kernel).length > 0);
         t.equal(placesOf(kernel).length, 1, 'one replica has logged its cells');
         client.close();
         watcher.close();
