@@ -5,19 +5,27 @@ import { GatewayError } from '../errors.js';
 /** A value travels in one message of at most 10 MiB; here it takes a third more. */
 const LARGEST_FILE = 16 * 1024 * 1024;
 
-/** How long the folder may take to answer, in milliseconds; then it counts as away (fail closed). */
-const PATIENCE_MS = 5_000;
+/** What may be asked of the folder at once, and for how long, in milliseconds; then it counts as away (fail closed). */
+interface Limits {
+  readonly atOnce: number;
+  readonly patienceMs: number;
+}
 
-/** A file system that hangs keeps a thread for each question, and node has four for everything. */
-const AT_ONCE = 2;
+// A file system that hangs keeps a thread for each question, and node has four for everything.
+
+/** Every client of a kernel waits for it. */
+export const READING: Limits = { atOnce: 2, patienceMs: 5_000 };
+
+/** One cell waits for it, until it is on a disk that others may keep busy. */
+export const WRITING: Limits = { atOnce: 1, patienceMs: 30_000 };
 
 /** Does something in the folder; whatever fails becomes SHARED_FOLDER_AWAY with this sentence. */
 export type Ask = <T>(sentence: string, work: () => Promise<T>) => Promise<T>;
 
 /** @returns what asks the folder a few questions at a time, each with a time limit */
-export function createAsk(): Ask {
-  const line = pLimit(AT_ONCE);
-  return (sentence, work) => inTime(sentence, line(work));
+export function createAsk({ atOnce, patienceMs }: Limits): Ask {
+  const line = pLimit(atOnce);
+  return (sentence, work) => inTime(sentence, patienceMs, line(work));
 }
 
 export async function makeFolder(path: string): Promise<void> {
@@ -40,10 +48,10 @@ export async function readBounded(path: string): Promise<string | undefined> {
   }
 }
 
-async function inTime<T>(sentence: string, work: Promise<T>): Promise<T> {
+async function inTime<T>(sentence: string, patienceMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer')), PATIENCE_MS).unref();
+    timer = setTimeout(() => reject(new Error('no answer')), patienceMs).unref();
   });
   try {
     return await Promise.race([work, limit]);

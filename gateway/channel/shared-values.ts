@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Secret } from '../../processors/secret.js';
 import { GatewayError } from '../errors.js';
 import type { Delivered } from './delivered.js';
-import { type Ask, createAsk, hasCode, makeFolder, readBounded } from './shared-folder.js';
+import { type Ask, createAsk, hasCode, makeFolder, READING, readBounded, WRITING } from './shared-folder.js';
 import { folderOf, Keys, NAME } from './shared-keys.js';
 
 /** A kernel is given one for each name that its cells use; rotated ones add to them. */
@@ -57,9 +57,9 @@ export async function openSharedValues(shared: string, token: Secret): Promise<S
   const root = join(shared, 'delivered');
   await makeFolder(root);
   const keys = new Keys(token);
-  const ask = createAsk();
+  const [ask, write] = [createAsk(READING), createAsk(WRITING)];
   return {
-    shelf: (kernelId, delivered) => new FolderShelf(root, kernelId, { keys, ask, delivered }),
+    shelf: (kernelId, delivered) => new FolderShelf(root, kernelId, { keys, ask, write, delivered }),
     async sweep(living) {
       const names = await ask(AWAY, () => readdir(root));
       const stay = new Set([...(await living())].map(folderOf));
@@ -79,6 +79,7 @@ async function isOld(path: string): Promise<boolean> {
 interface ShelfParts {
   readonly keys: Keys;
   readonly ask: Ask;
+  readonly write: Ask;
   readonly delivered: Delivered;
 }
 
@@ -100,12 +101,12 @@ class FolderShelf implements Shelf {
   }
 
   async put(values: readonly Secret[]): Promise<void> {
-    const { keys, ask } = this.#parts;
+    const { keys, write } = this.#parts;
     const named = values.map((value) => [keys.nameOf(this.#kernelId, value), value] as const);
     const fresh = new Map(named.filter(([name]) => !this.#known.has(name)));
     if (fresh.size === 0) return;
     if (this.#known.size + fresh.size > MOST_VALUES) throw new GatewayError('SHARED_FOLDER_AWAY', FULL);
-    await ask(NOT_WRITTEN, async () => {
+    await write(NOT_WRITTEN, async () => {
       await makeFolder(this.#folder);
       for (const [name, value] of fresh) await this.#write(name, value);
     });

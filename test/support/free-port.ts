@@ -1,18 +1,20 @@
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
 /**
  * Systems give whoever asks for port 0 one from 32768 (Linux) or 49152 (IANA) on: below that, no other test is given
- * the port before the peer that it is for listens.
+ * the port before the peer that it is for listens. Tests that run at once are processes, each with ports of its own.
  */
 const FIRST = 16_384;
-const BEHIND = 32_768;
+const PORTS = 32;
+const OWN = FIRST + (process.pid % 512) * PORTS;
+
+let asked = 0;
 
 /** A port of 127.0.0.1 that nothing listens on, for a peer that can't be told to choose one itself. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(FIRST, BEHIND);
+    const port = OWN + (asked++ % PORTS);
     const server = createServer().listen(port, '127.0.0.1');
     try {
       await once(server, 'listening');
