@@ -3,7 +3,8 @@ import t, { type Test } from 'tap';
 import { ask, closing, exchange, parseAnswer, plain, startEdge, tls } from '../support/edge.js';
 import { until } from '../support/until.js';
 
-const quick = { preamble: 300, headers: 300, checkEvery: 50 };
+/** Long enough for a handshake on a busy machine. */
+const quick = { preamble: 600, headers: 600, checkEvery: 50 };
 const start = 'GET / HTTP/1.1\r\nhost: localhost\r\n';
 
 async function edgeFor(t: Test, ...settings: Parameters<typeof startEdge>) {
