@@ -56,6 +56,11 @@ export class Cells {
     this.#write(oldest[1], 'unseen');
   }
 
+  /** By msg_id. */
+  get all(): ReadonlyMap<string, unknown> {
+    return this.#running;
+  }
+
   /** msg_id of the cell that was sent first of those that haven't ended; undefined when there is none. */
   get running(): string | undefined {
     const [first] = this.#running.keys();

@@ -136,7 +136,10 @@ export class Channel {
     if (this.#parts.kernel.delivered.empty) this.#parts.toClient(payload);
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
     // The client has its answer before the log has its line.
-    if (reply) this.#ended(reply);
+    if (reply) {
+      if (this.#cells.all.has(reply.id)) this.#drain?.replied(reply.id);
+      this.#ended(reply);
+    }
     this.#drain?.see(frame);
   }
 
@@ -147,7 +150,7 @@ export class Channel {
 
   /** Resolves when every cell has its reply, and what it wrote has come. */
   drained(): Promise<void> {
-    this.#drain ??= new Drain(() => this.#cells.running !== undefined);
+    this.#drain ??= new Drain(() => this.#cells.all);
     return this.#drain.over;
   }
 

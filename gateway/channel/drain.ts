@@ -1,31 +1,42 @@
 import { type Frame, readObject } from './frame.js';
-import { readHeader } from './messages.js';
+import { parentId, readHeader } from './messages.js';
 
 /**
- * Tells when a client's cells are done: their replies have come on the shell channel, and on iopub, whose messages may
- * come later, the kernel is idle again.
+ * Tells when a client's cells are done: each one's reply has come on the shell channel, and its idle on iopub, which
+ * what it wrote comes before. The two channels have no order between them: of two cells one after the other, the second
+ * one's reply may come before the first one's idle.
  * Source: jupyter-client.readthedocs.io/en/stable/messaging.html, "Request-Reply" and "Kernel status".
  */
 export class Drain {
   readonly over: Promise<void>;
-  readonly #running: () => boolean;
+  readonly #running: () => ReadonlyMap<string, unknown>;
+  /** Cells that have their reply and not their idle, by msg_id, and those that have it the other way round. */
+  readonly #replied = new Set<string>();
+  readonly #idle = new Set<string>();
   #done = () => {};
-  #busy: boolean;
 
-  /** @param running whether a cell still waits for its reply */
-  constructor(running: () => boolean) {
+  /** @param running the cells that wait for their reply, by msg_id */
+  constructor(running: () => ReadonlyMap<string, unknown>) {
     this.#running = running;
-    this.#busy = running();
     this.over = new Promise((resolve) => {
       this.#done = resolve;
     });
     this.#look();
   }
 
+  /** The reply of a running cell has come. */
+  replied(cell: string): void {
+    if (!this.#idle.delete(cell)) this.#replied.add(cell);
+  }
+
   /** @param frame from the kernel, when everything else that it brings is done */
   see(frame: Frame): void {
-    if (frame.channel === 'iopub' && readHeader(frame).msg_type === 'status')
-      this.#busy = readObject(frame, 'content').execution_state === 'busy';
+    if (frame.channel === 'iopub' && readHeader(frame).msg_type === 'status') {
+      const cell = parentId(frame);
+      const isIdle = readObject(frame, 'content').execution_state === 'idle';
+      // Of other clients' cells nothing is kept.
+      if (isIdle && !this.#replied.delete(cell) && this.#running().has(cell)) this.#idle.add(cell);
+    }
     this.#look();
   }
 
@@ -35,6 +46,6 @@ export class Drain {
   }
 
   #look(): void {
-    if (!this.#busy && !this.#running()) this.#done();
+    if (this.#replied.size === 0 && this.#running().size === 0) this.#done();
   }
 }
