@@ -11,8 +11,11 @@ export interface Work {
 
 const NONE: Work = { settled: async () => {}, giveUp() {} };
 
-/** How long (ms) whoever is told to give up has for it: a kernel that waits for an answer asks twice a second. */
-const GIVE_UP_MS = 1_000;
+/**
+ * How long (ms) whoever is told to give up has for it, or half of the limit where that is less: a kernel that waits for
+ * an answer asks twice a second, and on a busy machine when it has the processor.
+ */
+const GIVE_UP_MS = 5_000;
 
 /** Whose: a client's with a kernel, a client's that passes unread, or a kernel's whose client has left. */
 export type SocketKind = 'kernel' | 'tunnel' | 'left';
