@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { homeAt } from '../gateway/home.js';
 import { startTestGateway, upstreamOf } from './support/gateway.js';
@@ -13,6 +15,8 @@ t.setTimeout(120_000);
 const GOODBYE = [1012, 'The gateway is restarting.'];
 /** Longer than any of these cells takes, on any machine. */
 const PATIENT_MS = 60_000;
+/** Half of it is for the kernels to hear that nothing comes any more. */
+const LIMIT_MS = 10_000;
 
 let jupyter: StockJupyter;
 
@@ -64,15 +68,18 @@ t.test('cells that run end first, whole, and nobody new is taken in meanwhile', 
   const ends = [closed(client.socket), closed(idle.socket)];
   const first = sendCell(client, 'answer = 42');
   await client.answer(first);
-  const cells = [
-    'import time; print("in the cell", flush=True); time.sleep(1); print("late")',
-    'print("last", answer)',
-  ].map((code) => sendCell(client, code));
+  const go = join(jupyter.rootDir, 'go');
+  const waiting = `import os, time
+print("in the cell", flush=True)
+while not os.path.exists(${JSON.stringify(go)}): time.sleep(.02)
+print("late")`;
+  const cells = [waiting, 'print("last", answer)'].map((code) => sendCell(client, code));
   await client.hears(({ content }) => String(content.text).includes('in the cell'));
   const ended = gateway.close();
   t.same(await ends[1], GOODBYE, 'the idle client went at once');
   t.equal(client.socket.readyState, client.socket.OPEN, 'the other is still there');
   await t.rejects(fetch(`${gateway.origin}/healthz`), 'no new connection');
+  await writeFile(go, '');
   const [late, last] = await Promise.all(cells.map((id) => client.answer(id)));
   t.match(late, { status: 'ok', stdout: 'in the cell\nlate\n' });
   t.match(last, { status: 'ok', stdout: 'last 42\n' });
@@ -112,7 +119,7 @@ t.test('brokered cells that take too long fail, rather than leave their kernels 
   const service = await startSlowService();
   t.teardown(() => service.close());
   const slow = `{slow: {type: prometheus, url: "${service.url}"}}`;
-  const { gateway, id, connect } = await startWithKernel(t, 3_000, slow);
+  const { gateway, id, connect } = await startWithKernel(t, LIMIT_MS, slow);
   const other = await startKernel(gateway);
   const [stays, leaves] = await Promise.all([connect(), openRawClient(gateway, other, 'v1')]);
   const goodbye = closed(stays.socket);
