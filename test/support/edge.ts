@@ -128,9 +128,9 @@ export interface Exchange {
  *
  * @param bytes latin1
  * @param until ends the exchange from this side
- * @param boundMs ends it too: the exchange is then not `closed`
+ * @param boundMs ends it too: the exchange is then not `closed`. By default less than any of the edge's own limits
  */
-export function exchange(socket: Socket, bytes: string, until?: RegExp, boundMs = 5_000): Promise<Exchange> {
+export function exchange(socket: Socket, bytes: string, until?: RegExp, boundMs = 15_000): Promise<Exchange> {
   return new Promise((resolve) => {
     let text = '';
     const end = (closed: boolean) => {
