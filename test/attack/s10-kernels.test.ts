@@ -24,7 +24,7 @@ async function twoClients(t: Test): Promise<{ kernel: string; v1: RawClient; leg
   const kernel = await startKernel(gateway);
   const v1 = await openRawClient(gateway, kernel, 'v1');
   const legacy = await openRawClient(gateway, kernel, 'legacy');
-  await Promise.all([v1, legacy].map((client) => client.request('kernel_info_request', {})));
+  await Promise.all([v1, legacy].map((client) => client.listens()));
   t.teardown(async () => {
     for (const client of [v1, legacy]) client.close();
     await ask('DELETE', `/api/kernels/${kernel}`);
@@ -137,6 +137,7 @@ t.test('S10: several clients that queue cells at once each get what theirs give'
   const { kernel, v1, legacy } = await twoClients(t);
   const third = await openRawClient(gateway, kernel, 'v1');
   t.teardown(() => third.close());
+  await third.listens();
   const clients = [v1, legacy, third];
   const rounds = Array.from({ length: 15 }, (_, round) => round);
   const all = await Promise.all(

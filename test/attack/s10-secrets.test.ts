@@ -67,7 +67,7 @@ t.before(async () => {
   const kernel = await startKernel(gateway);
   client = await openRawClient(gateway, kernel, 'v1');
   other = await openRawClient(gateway, kernel, 'legacy');
-  await Promise.all([client, other].map((each) => each.request('kernel_info_request', {})));
+  await Promise.all([client, other].map((each) => each.listens()));
   await client.execute('import hashlib\ndef sha(v): return hashlib.sha256(v.encode()).hexdigest()');
 });
 t.teardown(async () => {

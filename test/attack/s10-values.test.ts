@@ -79,7 +79,7 @@ t.before(async () => {
   const kernel = await startKernel(gateway);
   v1 = await openRawClient(gateway, kernel, 'v1');
   legacy = await openRawClient(gateway, kernel, 'legacy');
-  await Promise.all([v1.request('kernel_info_request', {}), legacy.request('kernel_info_request', {})]);
+  await Promise.all([v1.listens(), legacy.listens()]);
 });
 t.teardown(async () => {
   v1?.close();

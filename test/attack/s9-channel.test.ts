@@ -26,7 +26,7 @@ t.teardown(async () => {
 async function client(t: Test, wire: 'v1' | 'legacy' = 'v1', session?: string): Promise<RawClient> {
   const opened = await openRawClient(gateway, kernel, wire, session);
   t.teardown(() => opened.close());
-  await opened.request('kernel_info_request', {});
+  await opened.listens();
   return opened;
 }
 

@@ -36,6 +36,9 @@ export interface Answered {
 /** Long enough for a kernel to start anew on a busy machine. */
 const LIMIT_MS = 60_000;
 
+/** Longer than a kernel takes that has its connections. */
+const ASK_AGAIN_MS = 200;
+
 /** A kernel's websocket client that keeps every byte that it got, and may say anything. */
 export class RawClient {
   readonly wire: Wire;
@@ -129,14 +132,19 @@ export class RawClient {
   }
 
   /**
-   * Waits until the client hears what a kernel says: its iopub connection comes back some time after a restart, and
-   * what was said until then is lost.
+   * Waits until the client hears what a kernel says: its iopub connection comes some time after the websocket where
+   * Jupyter takes the kernel for busy, and comes back some time after a restart. What was said until then is lost.
    */
   async listens(): Promise<void> {
     const asked = new Set<string>();
+    let next = 0;
     await until(() => {
       const heard = this.heard.some(({ parent, channel }) => channel === 'iopub' && asked.has(parent));
-      if (!heard) asked.add(this.send('kernel_info_request', {}));
+      // A kernel that starts answers all that has been asked meanwhile.
+      if (!heard && Date.now() >= next) {
+        asked.add(this.send('kernel_info_request', {}));
+        next = Date.now() + ASK_AGAIN_MS;
+      }
       return heard;
     }, LIMIT_MS);
   }
