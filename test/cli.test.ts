@@ -66,7 +66,7 @@ t.test('SIGHUP while it starts ends nothing', async (t) => {
   const settings = { SPIN_HOME: home.root, SPIN_PORT: '0', SPIN_UPSTREAM: 'http://127.0.0.1:9' };
   const child = start([], settings);
   t.teardown(() => child.kill('SIGKILL'));
-  await until(() => existsSync(home.tokenFile));
+  await until(() => existsSync(home.tokenFile), 30_000);
   t.ok(child.kill('SIGHUP'));
   let said = '';
   child.stdout?.on('data', (data) => {
@@ -74,6 +74,7 @@ t.test('SIGHUP while it starts ends nothing', async (t) => {
   });
   await until(
     () => said.includes('SPIN Runtime is at') || child.exitCode !== null || child.signalCode !== null,
+    30_000,
   );
   t.match(said, 'SPIN Runtime is at');
   child.kill('SIGTERM');
