@@ -56,15 +56,9 @@ export class Cells {
     this.#write(oldest[1], 'unseen');
   }
 
-  /** By msg_id. */
-  get all(): ReadonlyMap<string, unknown> {
+  /** Those whose reply is still to come, by msg_id, as they were sent; it changes with them. */
+  get running(): ReadonlyMap<string, unknown> {
     return this.#running;
-  }
-
-  /** msg_id of the cell that was sent first of those that haven't ended; undefined when there is none. */
-  get running(): string | undefined {
-    const [first] = this.#running.keys();
-    return first;
   }
 
   /** The span of a cell whose reply is to come. */

@@ -137,7 +137,7 @@ export class Channel {
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
     // The client has its answer before the log has its line.
     if (reply) {
-      if (this.#cells.all.has(reply.id)) this.#drain?.replied(reply.id);
+      this.#drain?.replied(reply.id);
       this.#ended(reply);
     }
     this.#drain?.see(frame);
@@ -150,7 +150,7 @@ export class Channel {
 
   /** Resolves when every cell has its reply, and what it wrote has come. */
   drained(): Promise<void> {
-    this.#drain ??= new Drain(() => this.#cells.all);
+    this.#drain ??= new Drain(this.#cells.running);
     return this.#drain.over;
   }
 

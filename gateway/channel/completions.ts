@@ -59,7 +59,7 @@ export class Completions {
     const type = question.header.msg_type.replace('_request', '_reply');
     for (const payload of writer.answered(question.frame, question.header, type, content)) toClient(payload);
     // Clients show the state that was told last: a kernel that runs a cell isn't idle because a question is answered.
-    const running = cells.running;
+    const [running] = cells.running.keys();
     if (running !== undefined) toClient(writer.busy(running, question.header));
   }
 
@@ -78,7 +78,7 @@ export class Completions {
   async #ofKernel({ kernel }: Completion, header: Header) {
     if (kernel === undefined) return [];
     const { kernelCompletions, cells } = this.#parts;
-    const state = cells.running === undefined ? 'idle' : 'busy';
+    const state = cells.running.size === 0 ? 'idle' : 'busy';
     const matches = await kernelCompletions.ask(kernel.code, header, state);
     return matches.filter(({ text, kind }) => kernel.accepts(text, kind));
   }

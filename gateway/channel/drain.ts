@@ -9,14 +9,14 @@ import { parentId, readHeader } from './messages.js';
  */
 export class Drain {
   readonly over: Promise<void>;
-  readonly #running: () => ReadonlyMap<string, unknown>;
+  readonly #running: ReadonlyMap<string, unknown>;
   /** Cells that have their reply and not their idle, by msg_id, and those that have it the other way round. */
   readonly #replied = new Set<string>();
   readonly #idle = new Set<string>();
   #done = () => {};
 
-  /** @param running the cells that wait for their reply, by msg_id */
-  constructor(running: () => ReadonlyMap<string, unknown>) {
+  /** @param running the cells that wait for their reply, by msg_id; it changes with them */
+  constructor(running: ReadonlyMap<string, unknown>) {
     this.#running = running;
     this.over = new Promise((resolve) => {
       this.#done = resolve;
@@ -24,9 +24,9 @@ export class Drain {
     this.#look();
   }
 
-  /** The reply of a running cell has come. */
+  /** A reply has come, and its cell, if it has one, is about to cease to run. A kernel may make up others. */
   replied(cell: string): void {
-    if (!this.#idle.delete(cell)) this.#replied.add(cell);
+    if (this.#running.has(cell) && !this.#idle.delete(cell)) this.#replied.add(cell);
   }
 
   /** @param frame from the kernel, when everything else that it brings is done */
@@ -35,7 +35,7 @@ export class Drain {
       const cell = parentId(frame);
       const isIdle = readObject(frame, 'content').execution_state === 'idle';
       // Of other clients' cells nothing is kept.
-      if (isIdle && !this.#replied.delete(cell) && this.#running().has(cell)) this.#idle.add(cell);
+      if (isIdle && !this.#replied.delete(cell) && this.#running.has(cell)) this.#idle.add(cell);
     }
     this.#look();
   }
@@ -46,6 +46,6 @@ export class Drain {
   }
 
   #look(): void {
-    if (this.#replied.size === 0 && this.#running().size === 0) this.#done();
+    if (this.#replied.size === 0 && this.#running.size === 0) this.#done();
   }
 }

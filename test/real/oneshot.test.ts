@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -146,14 +147,7 @@ t.test('a second signal does not wait for the cell, and still ends the kernel', 
   await writeFile(path, notebookFile([STUBBORN.replace('while', `${mark}\nwhile`)]));
   const run = startRun(['run', path, '--format', 'urls'], fronting(jupyter));
   await run.told('cell 1 of 1: running');
-  await until(
-    () =>
-      access(deaf).then(
-        () => true,
-        () => false,
-      ),
-    30_000,
-  );
+  await until(() => existsSync(deaf), 30_000);
   run.kill('SIGINT');
   await run.told('stopping; a signal now ends it at once');
   run.kill('SIGINT');
