@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.js';
+import { PEERS } from './peers.js';
 import { until } from './until.js';
 
 const SOURCE = fileURLToPath(new URL('../../../test/support/collector', import.meta.url));
-const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/peers/collector', import.meta.url));
+const FOLDER = join(PEERS, 'collector');
 
 export interface Collector {
   /** What OTEL_EXPORTER_OTLP_ENDPOINT names. */
@@ -21,8 +22,8 @@ export interface Collector {
 
 /** The OpenTelemetry Collector, built from the Go proxy at its first use: its own distributions can't be installed so. */
 export async function startCollector(): Promise<Collector> {
-  await mkdir(CACHE, { recursive: true });
-  const program = join(CACHE, 'collector');
+  await mkdir(FOLDER, { recursive: true });
+  const program = join(FOLDER, 'collector');
   await promisify(execFile)('go', ['build', '-p', '2', '-o', program, '.'], {
     cwd: SOURCE,
     env: { ...process.env, CGO_ENABLED: '0' },

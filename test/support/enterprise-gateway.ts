@@ -3,14 +3,13 @@ import { once } from 'node:events';
 import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import { freePort } from './free-port.js';
 import { blocksOf } from './page.js';
+import { PEERS } from './peers.js';
 import { until } from './until.js';
 
-const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/peers/', import.meta.url));
 const PAGE = 'docker/enterprise-gateway.md';
 const TOKEN = 'enterprise-token-0123456789';
 
@@ -26,7 +25,7 @@ export async function startEnterpriseGateway(t: Test): Promise<EnterpriseGateway
   const [install, kernelspec, start] = await blocksOf(PAGE, 'Enterprise Gateway');
   if (!install || !kernelspec || !start) throw new Error(`${PAGE} shows less than it did.`);
   const version = /jupyter_enterprise_gateway==\S+/.exec(install.text)?.[0] ?? '';
-  const folder = join(CACHE, version);
+  const folder = join(PEERS, version);
   const python = join(folder, 'eg', 'bin', 'python');
   await mkdir(folder, { recursive: true });
   // The last thing that its installation makes.

@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-
-const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/peers/', import.meta.url));
+import { PEERS } from './peers.js';
 
 /** What a program needs beyond `go install`. */
 export interface Build {
@@ -37,15 +35,19 @@ export async function goPeer(
   version: string,
   { staged, stamps = {} }: Build = {},
 ): Promise<string> {
-  const folder = join(CACHE, `${program.replaceAll('/', '+')}@${version}`);
+  const kept = join(PEERS, `${program.replaceAll('/', '+')}@${version}`);
   // `go install` leaves a module's own major version out of the name, as in …/pebble/v2.
   const name = program.split('/').findLast((part) => !/^v\d+$/.test(part)) ?? program;
-  const path = join(folder, name);
-  const built = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (built) return path;
+  const path = join(kept, name);
+  const isBuilt = () =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
+  if (await isBuilt()) return path;
+  // Built beside it and then renamed: a build that is ended half-way, or another test's, leaves no half a program.
+  const folder = `${kept}.${process.pid}`;
+  await mkdir(dirname(folder), { recursive: true });
   const link = `-ldflags=${Object.entries(stamps)
     .map(([variable, value]) => `-X ${variable}=${value}`)
     .join(' ')}`;
@@ -54,8 +56,12 @@ export async function goPeer(
   } else {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'go.mod'), await moduleAround(version, staged));
-    await go(['build', '-C', folder, '-mod=mod', link, '-o', path, program]);
+    await go(['build', '-C', folder, '-mod=mod', link, '-o', join(folder, name), program]);
   }
+  await rename(folder, kept).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true });
+    if (!(await isBuilt())) throw error;
+  });
   return path;
 }
 

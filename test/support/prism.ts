@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
+import { PEERS } from './peers.js';
 import { until } from './until.js';
 
 const run = promisify(execFile);
@@ -15,7 +16,7 @@ const DESCRIPTION = '@octokit/openapi@23.0.2';
 const FILE = 'package/generated/api.github.com.json';
 
 /** Not among the project's dependencies: hundreds of megabytes that only this one test reads. */
-const FOLDER = join(process.cwd(), 'node_modules', '.cache', 'spin-prism-5.16.0-23.0.2');
+const FOLDER = join(PEERS, 'prism-5.16.0-23.0.2');
 
 export interface Prism {
   readonly url: string;
