@@ -85,8 +85,9 @@ async function realCells(times: number): Promise<Row[]> {
     const { port } = service.address() as AddressInfo;
     const file = join(processes.folder, 'connections.yaml');
     await writeFile(file, `connections: {bench: {type: prometheus, url: "http://127.0.0.1:${port}"}}`);
-    const { child, origin } = await processes.startGateway(jupyter.url, jupyter.token, {
-      SPIN_CONNECTIONS: file,
+    const { child, origin } = await processes.startGateway(jupyter.url, {
+      token: jupyter.token,
+      env: { SPIN_CONNECTIONS: file },
     });
     const client = await KernelClient.open(origin, await startKernel(jupyter.url, jupyter.token));
     const cells: Readonly<Record<string, string>> = {

@@ -38,8 +38,14 @@ export function hasNginx(): boolean {
   }
 }
 
-/** Starts the upstream and all that stands in front of it, each a process; all serve TLS with the same certificate. */
-export async function startField(): Promise<Field> {
+export const BEFORE = 'before';
+
+/**
+ * Starts the upstream and all that stands in front of it, each a process; all serve TLS with the same certificate.
+ *
+ * @param before the folder of another compiled checkout, whose gateway is measured too
+ */
+export async function startField(before?: string): Promise<Field> {
   const processes = await Processes.open();
   try {
     const { cert, key } = processes;
@@ -52,7 +58,8 @@ export async function startField(): Promise<Field> {
       { name: 'direct', origin: `https://127.0.0.1:${tlsPort}`, kernel: 'plain' },
       ...(hasNginx() ? [await startNginx(processes, port)] : []),
       await startChp(processes, upstream),
-      ...(await startGateways(processes, upstream)),
+      ...(before === undefined ? [] : await startGateways(processes, upstream, BEFORE, before)),
+      ...(await startGateways(processes, upstream, GATEWAY)),
     ];
     return { contenders, close: () => processes.close() };
   } catch (error) {
@@ -100,16 +107,23 @@ async function startChp(processes: Processes, upstream: string): Promise<Contend
 }
 
 /** The same gateway twice: with a kernel that nothing was delivered to, and one that every value was delivered to. */
-async function startGateways(processes: Processes, upstream: string): Promise<Contender[]> {
-  const { child, origin } = await processes.startGateway(upstream);
+async function startGateways(
+  processes: Processes,
+  upstream: string,
+  name: string,
+  checkout?: string,
+): Promise<Contender[]> {
+  const { child, origin } = await processes.startGateway(upstream, {
+    ...(checkout !== undefined && { checkout }),
+  });
   const demanding = await KernelClient.open(origin, 'demanding');
   const references = Object.keys(VALUES).map((name) => `"{{runtime_env:${name}}}"`);
   await demanding.execute(`values = [${references.join(', ')}]`);
   await demanding.close();
   return [
-    { name: GATEWAY, origin, kernel: 'plain', memory: () => residentBytes(child.pid) },
+    { name, origin, kernel: 'plain', memory: () => residentBytes(child.pid) },
     {
-      name: `${GATEWAY}, ${references.length} values to hide`,
+      name: `${name}, ${references.length} values to hide`,
       origin,
       kernel: 'demanding',
       kernelOnly: true,

@@ -1,7 +1,7 @@
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 import { Command, Option } from 'commander';
 import { capacity, REPLICA } from './capacity.js';
-import { type Contender, type Field, GATEWAY, startField } from './contenders.js';
+import { BEFORE, type Contender, type Field, GATEWAY, startField } from './contenders.js';
 import { idleMemory, type Measure, measures, median } from './measures.js';
 import { type CellTime, realKernel } from './real-kernel.js';
 import { hasPostgres, sqlRows } from './sql-rows.js';
@@ -16,11 +16,12 @@ const IDLE_CHANNELS = 1000;
 interface Options {
   readonly quick?: true;
   readonly only?: string[];
+  readonly before?: string;
 }
 
 const tell = (line: string) => process.stderr.write(`${line}\n`);
 
-async function bench({ quick, only }: Options): Promise<void> {
+async function bench({ quick, only, before }: Options): Promise<void> {
   const wanted = (id: string) => only === undefined || only.includes(id);
   const rounds = quick ? 1 : 5;
   const scale = quick ? 0.1 : 1;
@@ -28,7 +29,7 @@ async function bench({ quick, only }: Options): Promise<void> {
   const rows: Row[] = [];
   let names: readonly string[] = [];
   const withField = async (work: (field: Field) => Promise<void>) => {
-    const field = await startField();
+    const field = await startField(before);
     names = field.contenders.map(({ name }) => name);
     try {
       await work(field);
@@ -100,7 +101,7 @@ function report(
   if (rows.length > 0) {
     parts.push(
       'The same client over TLS through each proxy (a process of its own, one thread each) to the same upstream: a synthetic one that speaks the v1 subprotocol, because a stock Jupyter would be what limits all of them. Medians; the contenders took turns.',
-      table(rows, names, GATEWAY, ['direct', 'nginx', 'CHP']),
+      table(rows, names, GATEWAY, ['direct', 'nginx', 'CHP', BEFORE]),
     );
   }
   if (cells.length > 0) {
@@ -136,6 +137,10 @@ await new Command('bench')
     'Compares the gateway with nginx, configurable-http-proxy and nothing at all. The table goes to stdout, progress to stderr. Linux only.',
   )
   .option('--quick', 'one short round: says whether it works, not how fast it is')
+  .option(
+    '--before <folder>',
+    'measure the gateway of another compiled checkout too, e.g. of the last release',
+  )
   .addOption(new Option('--only <measure...>', 'measure only these').choices(ids))
   .action(bench)
   .parseAsync();

@@ -21,6 +21,16 @@ export const VALUES: Readonly<Record<string, string>> = {
   BENCH_USER: 'deploy-bot',
 };
 
+/** The compiled checkout that this is a part of. */
+const THIS = fileURLToPath(new URL('../../../', import.meta.url));
+
+export interface GatewayOptions {
+  /** SPIN_UPSTREAM_TOKEN */
+  readonly token?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly checkout?: string;
+}
+
 /** The processes of one run, their certificate, and the folder that their files are in. */
 export class Processes {
   readonly folder: string;
@@ -72,17 +82,20 @@ export class Processes {
     }, 30_000);
   }
 
-  /** The gateway as a person starts it, in front of `upstream`. BENCH_NODE_OPTIONS are node's, e.g. `--cpu-prof`. */
+  /**
+   * The gateway as a person starts it, in front of `upstream`. BENCH_NODE_OPTIONS are node's, e.g. `--cpu-prof`.
+   *
+   * @param checkout the folder of the compiled checkout that it is started from
+   */
   async startGateway(
     upstream: string,
-    token?: string,
-    env: Readonly<Record<string, string>> = {},
+    { token, env = {}, checkout = THIS }: GatewayOptions = {},
   ): Promise<{ readonly child: ChildProcess; readonly origin: string }> {
     const { https } = await freePorts();
     const options = (process.env.BENCH_NODE_OPTIONS ?? '').split(' ').filter((option) => option !== '');
-    const cli = fileURLToPath(new URL('../../gateway/cli.js', import.meta.url));
+    const cli = join(checkout, 'dist', 'gateway', 'cli.js');
     const child = await this.start('gateway', process.execPath, [...options, cli], {
-      SPIN_HOME: this.folder,
+      SPIN_HOME: await mkdtemp(join(this.folder, 'home-')),
       SPIN_PORT: String(https),
       SPIN_TOKEN: TOKEN,
       SPIN_UPSTREAM: upstream,

@@ -27,7 +27,7 @@ export async function realKernel(times: number): Promise<readonly CellTime[]> {
   const processes = await Processes.open();
   try {
     const kernel = await startKernel(jupyter.url, jupyter.token);
-    const { origin } = await processes.startGateway(jupyter.url, jupyter.token);
+    const { origin } = await processes.startGateway(jupyter.url, { token: jupyter.token });
     const direct = await KernelClient.open(jupyter.url, kernel);
     const client = await KernelClient.open(origin, kernel);
     const directly: number[] = [];

@@ -38,7 +38,7 @@ export async function sqlRows(rows: number, rounds: number): Promise<Row> {
       `connections: {db: {type: sql, dsn: "${dsn}", password: "{{runtime_env:BENCH_DB}}"}}`,
     );
     const env = { SPIN_CONNECTIONS: connections, BENCH_DB: PASSWORD };
-    const { origin } = await processes.startGateway(jupyter.url, jupyter.token, env);
+    const { origin } = await processes.startGateway(jupyter.url, { token: jupyter.token, env });
     const kernel = await startKernel(jupyter.url, jupyter.token);
     const client = await KernelClient.open(origin, kernel);
     const password = JSON.stringify(PASSWORD);
