@@ -38,12 +38,18 @@ export interface Column {
 
 /**
  * A part of a brokered cell's result, in the order in which the kernel takes them: `columns` and then `rows`, or `text`,
- * or `content`; `progress` any time; `end` last. `columns` that come again begin a new table in place of the one before.
+ * or `content`; `progress` any time; `end` last. `columns` that come again begin a new table below the one before; the
+ * last one is the cell's value.
  */
 export type Page =
-  | { readonly kind: 'columns'; readonly columns: readonly Column[] }
+  /** `instead`: of the table before, which is not shown. */
+  | { readonly kind: 'columns'; readonly columns: readonly Column[]; readonly instead?: true }
   /** New values by column: of each the same number. */
   | { readonly kind: 'rows'; readonly rows: readonly (readonly Json[])[] }
+  /** A sentence below the table that has come so far. */
+  | { readonly kind: 'note'; readonly text: string }
+  /** Lines that the service says beside the result, shown below it; the sender bounds them. */
+  | { readonly kind: 'notice'; readonly text: string }
   /** More of a Markdown text. */
   | { readonly kind: 'text'; readonly text: string }
   | Content

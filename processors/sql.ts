@@ -5,6 +5,8 @@ import type { Page } from './pages.js';
 import { CellError } from './processor.js';
 import { variablesIn } from './references.js';
 import { type Rendered, render } from './sql/parameters.js';
+import { Results } from './sql/results.js';
+import type { Dialect } from './sql/scanner.js';
 import { type Session, StatementError } from './sql/session.js';
 import { inSession, openSession } from './sql/sessions.js';
 import { endpointOf, type SqlSettings, settings } from './sql/settings.js';
@@ -27,7 +29,7 @@ export const sql = brokered<SqlSettings>({
     settings,
     async test({ settings, signal }) {
       const endpoint = endpointOf(settings);
-      const session = await openSession(endpoint);
+      const session = await openSession(endpoint, signal);
       const close = () => session.close();
       signal.addEventListener('abort', close, { once: true });
       try {
@@ -49,7 +51,7 @@ export const sql = brokered<SqlSettings>({
     return {
       args: { sql: body.trim(), ...(options.limit !== undefined && { limit }) },
       variables: variablesIn(body, options, 'SQL: databases log statements and values'),
-      perform: (job) => perform(job, body, limit, raw !== true),
+      perform: (job) => perform(job, body, limit, raw !== true, options.out),
     };
   },
 });
@@ -59,6 +61,7 @@ function perform(
   body: string,
   limit: number,
   withReferences: boolean,
+  out: unknown,
 ): AsyncGenerator<Page> {
   const endpoint = endpointOf(settings);
   // All of them before the first is sent: a mistake in the last one must not leave the others done.
@@ -67,7 +70,8 @@ function perform(
     rendered: render(body, statement.regions, endpoint.dialect, values, withReferences),
   }));
   if (statements.length === 0) throw new CellError('A %%sql cell needs a statement, e.g. SELECT 1.');
-  return inSession(endpoint, signal, (session) => runAll(session, statements, body, limit));
+  const cell: Whole = { body, statements, limit, out, dialect: endpoint.dialect };
+  return inSession(endpoint, signal, (session) => runAll(session, cell));
 }
 
 interface Prepared {
@@ -75,42 +79,56 @@ interface Prepared {
   readonly rendered: Rendered;
 }
 
-async function* runAll(
-  session: Session,
-  statements: readonly Prepared[],
-  body: string,
-  limit: number,
-): AsyncGenerator<Page> {
+interface Whole {
+  readonly body: string;
+  readonly statements: readonly Prepared[];
+  readonly limit: number;
+  /** The variable that gets the last result. */
+  readonly out: unknown;
+  readonly dialect: Dialect;
+}
+
+async function* runAll(session: Session, cell: Whole): AsyncGenerator<Page> {
+  const { statements, body, limit, out, dialect } = cell;
   const said: string[] = [];
-  let hasTable = false;
-  let goesOn = false;
+  const results = new Results(statements.length);
   for (const [at, { statement, rendered }] of statements.entries()) {
-    const which = statements.length > 1 ? `Statement ${at + 1} of ${statements.length}: ` : '';
+    const next = statements[at + 1]?.rendered.text;
     try {
-      const done = yield* session.run(rendered, statement, limit);
-      if (done.hasRows) {
-        hasTable = true;
-        goesOn = done.goesOn;
-      } else said.push(done.says);
+      const done = yield* results.of(session.run(rendered, statement, limit, next), at + 1);
+      if (!done.hasRows) said.push(done.says);
     } catch (error) {
       if (!(error instanceof StatementError)) throw error;
-      throw new CellError(which + told(error, rendered, body), { cause: error });
+      const which = statements.length > 1 ? `Statement ${at + 1} of ${statements.length}: ` : '';
+      throw new CellError(which + told(error, rendered, body, dialect), { cause: error });
     }
   }
   const notes = [
-    ...(goesOn ? [`There are more rows: they end at --limit ${limit.toLocaleString('en')}.`] : []),
+    ...results.notes(out),
     ...(said.length > 0 ? [`${said.join(', ')}.`] : []),
     ...(session.isInTransaction
       ? ['The cell left a transaction open, which was rolled back: end it with COMMIT.']
       : []),
   ];
   const note = notes.join(' ');
-  if (hasTable) yield { kind: 'end', note };
+  if (results.count > 0) yield { kind: 'end', note };
   else yield { kind: 'end', displays: [{ 'text/plain': note }] };
 }
 
+/** How a list may stand in a statement. */
+const LISTS: Readonly<Record<Dialect, (reference: string) => string>> = {
+  postgres: (list) => `A list stands as in ({{${list}}}), = any({{${list}}}) or array[{{${list}}}].`,
+  mysql: (list) => `A list stands as in ({{${list}}}).`,
+};
+
 /** The database's message, with the line and a caret below the place where there is one. */
-function told({ message, offset }: StatementError, { text, origin }: Rendered, body: string): string {
+function told(
+  { message: says, offset, isUnread }: StatementError,
+  { text, origin, list }: Rendered,
+  body: string,
+  dialect: Dialect,
+): string {
+  const message = isUnread && list !== undefined ? `${says}\nHINT: ${LISTS[dialect](list)}` : says;
   if (offset === undefined) return message;
   // PostgreSQL counts characters, JavaScript UTF-16 units.
   const units = [...text].slice(0, offset).join('').length;

@@ -12,6 +12,9 @@ const PATIENCE_MS = 500;
 /** How long a request may take where its cell doesn't say, in seconds. */
 const TIMEOUT_S = 300;
 
+/** How long a request has to end well once it is given up, in milliseconds: the kernel isn't kept waiting by one that doesn't. */
+const GRACE_MS = 2_000;
+
 /** What one cell may bring into a kernel (invariant S12). */
 const MOST_ROWS = 20_000_000;
 const MOST_BYTES = 4 * 1024 ** 3;
@@ -43,10 +46,13 @@ export class BrokerJob {
   #isOver = false;
   #bytes = 0;
   #progress = 'waiting for the answer';
+  /** Ends the wait for a page that doesn't come soon. */
+  #abandon: () => void = () => {};
 
   constructor(work: Brokered, tell: JobListener) {
     this.#work = work;
     this.#tell = tell;
+    this.#cancelled.signal.addEventListener('abort', () => this.#abandon(), { once: true });
   }
 
   /**
@@ -57,7 +63,7 @@ export class BrokerJob {
     this.#coming ??= this.#make(values);
     const answer = await within(PATIENCE_MS, this.#coming);
     if (answer === undefined) return this.#mask.json({ kind: 'progress', text: this.#told() });
-    const json = this.#mask.json(answer);
+    const json = this.#json(answer);
     if (answer.kind === 'rows') this.#rows += answer.rows[0]?.length ?? 0;
     if (answer.kind === 'rows' || answer.kind === 'content') this.#bytes += json.length;
     this.#coming =
@@ -78,11 +84,23 @@ export class BrokerJob {
     this.#over('cancelled');
   }
 
+  /** An answer that can't be written, however large it is, is an error of its own cell. */
+  #json(answer: Answer): string {
+    try {
+      return this.#mask.json(answer);
+    } catch (error) {
+      this.#tell.fault(faultOf(error));
+      this.#over('error');
+      this.cancel();
+      return this.#mask.json({ kind: 'error', sentence: FAULT });
+    }
+  }
+
   async #make(values: ReadonlyMap<string, Value>): Promise<Answer> {
     try {
       this.#pages ??= this.#start(values);
       for (;;) {
-        const { done, value } = await this.#pages.next();
+        const { done, value } = await this.#within(this.#pages);
         if (done) {
           this.#over('ok');
           return { kind: 'end' };
@@ -96,6 +114,16 @@ export class BrokerJob {
       this.#over('error');
       return { kind: 'error', sentence: this.#sentenceOf(error) };
     }
+  }
+
+  /** The next page, or the reason why the request was given up where that doesn't end it. */
+  #within(pages: AsyncIterator<Page>): Promise<IteratorResult<Page>> {
+    const { signal } = this.#cancelled;
+    return new Promise((resolve, reject) => {
+      this.#abandon = () => setTimeout(() => reject(signal.reason as Error), GRACE_MS).unref();
+      if (signal.aborted) this.#abandon();
+      pages.next().then(resolve, reject);
+    });
   }
 
   #start(values: ReadonlyMap<string, Value>): AsyncIterator<Page> {

@@ -35,6 +35,7 @@ def run_brokered(binding, ticket, out):
             result.take(page)
     except BaseException:
         result.withdraw()
+        result.show_notices()
         raise
     value = result.show(page)
     if out is not None:
@@ -94,13 +95,22 @@ class _Result:
         self._text = []
         self._parts = []
         self._value = None
+        self._notes = []
+        self._notices = []
 
     def take(self, page):
         kind = page["kind"]
         if kind == "columns":
+            if not page.get("instead"):
+                self._show_table()
+            self._notes = []
             self._table = Table(page["columns"])
         elif kind == "rows":
             self._table.add(page["rows"])
+        elif kind == "note":
+            self._notes.append(page["text"])
+        elif kind == "notice":
+            self._notices.append(page["text"])
         elif kind == "text":
             self._text.append(page["text"])
             self._update({"text/markdown": "".join(self._text), "text/plain": "".join(self._text)})
@@ -122,6 +132,21 @@ class _Result:
         if self._shown and not self._text:
             self._update({"text/plain": ""})
 
+    def _show_table(self):
+        """The table so far, when another one begins below it."""
+        if self._table is None:
+            return
+        self._update(self._table.bundle(" ".join(self._notes)))
+        self.show_notices()
+        self._display_id = uuid.uuid4().hex
+        self._shown = False
+
+    def show_notices(self):
+        """What the service said beside the result."""
+        if self._notices:
+            display({"text/plain": "\n".join(self._notices)}, raw=True)
+        self._notices = []
+
     def show(self, end):
         value = end.get("value", self._value)
         if self._parts:
@@ -131,7 +156,8 @@ class _Result:
         bundles = list(end.get("displays", ()))
         if self._table is not None:
             value = self._table.value()
-            bundles.append(self._table.bundle(end.get("note", ""), is_below=bool(bundles)))
+            notes = self._notes + [end["note"]] if end.get("note") else self._notes
+            bundles.append(self._table.bundle(" ".join(notes), is_below=bool(bundles)))
         elif self._text:
             value = "".join(self._text)
         if self._table is None and end.get("note"):
@@ -142,6 +168,7 @@ class _Result:
                 display(bundle, raw=True)
             else:
                 self._update(bundle)
+        self.show_notices()
         return value
 
     def _update(self, bundle):

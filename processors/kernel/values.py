@@ -9,14 +9,18 @@ import numbers
 _SENT_ROWS = 200
 _SENT_COLUMNS = 50
 _LONGEST_SENT = 500
+# Items of a list: the gateway reads no longer question, and a list of millions by mistake is told at once.
+_MOST_ITEMS = 200_000
 
 
 def typed(value, reference):
     """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table", "value": …}`."""
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+    if getattr(value, "shape", None) == () and _kind(value) == "M":
+        value = _moment(value)
+    elif hasattr(value, "item") and getattr(value, "shape", None) == () and _kind(value) != "m":
         # A scalar of numpy or pandas.
         value = value.item()
-    if value is None:
+    if value is None or type(value).__name__ in ("NaTType", "NAType"):
         return {"type": "null", "value": None}
     if isinstance(value, bool):
         return {"type": "bool", "value": value}
@@ -33,10 +37,18 @@ def typed(value, reference):
         return {"type": "time", "value": value.isoformat()}
     if isinstance(value, datetime.date):
         return {"type": "date", "value": value.isoformat()}
+    if isinstance(value, datetime.time):
+        return {"type": "text", "value": value.isoformat()}
     if hasattr(value, "columns") and hasattr(value, "iloc"):
         return {"type": "table", "value": _of_frame(value)}
     if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "tolist"):
-        items = value.tolist() if hasattr(value, "tolist") else list(value)
+        if len(value) > _MOST_ITEMS:
+            raise SpinError(
+                "{{%s}} holds %s values, and a cell sends at most %s. Put them into a table and join it, or send fewer."
+                % (reference, format(len(value), ","), format(_MOST_ITEMS, ","))
+            )
+        # numpy makes integers of its times.
+        items = value.tolist() if hasattr(value, "tolist") and _kind(value) not in ("M", "m") else list(value)
         return {"type": "list", "value": [typed(item, reference) for item in items]}
     if isinstance(value, dict):
         return {"type": "object", "value": {str(key): typed(item, reference) for key, item in value.items()}}
@@ -44,6 +56,22 @@ def typed(value, reference):
         "{{%s}} is a %s; only text, numbers, dates, lists and dicts of them and DataFrames can be sent."
         % (reference, type(value).__name__)
     )
+
+
+def _kind(value):
+    """What numpy and pandas call what they hold: M is a time, m a duration."""
+    return getattr(getattr(value, "dtype", None), "kind", "")
+
+
+def _moment(value):
+    """A numpy.datetime64 as Python's date or time, None where it is missing; its own item() is an integer for nanoseconds."""
+    if value != value:
+        return None
+    # `<M8[ns]`; Python has no time that is finer than a microsecond.
+    days = value.dtype.str.endswith(("[D]", "[W]", "[M]", "[Y]"))
+    moment = value.astype("datetime64[D]" if days else "datetime64[us]").item()
+    # Beyond Python's years, what numpy writes.
+    return str(value) if isinstance(moment, int) else moment
 
 
 def _of_frame(frame):

@@ -1,114 +1,103 @@
 import type { Connection } from 'mysql2';
 import type { Page } from '../pages.js';
-import type { Json } from '../processor.js';
 import { readerOf } from './mysql-types.js';
-import { PAGE_ROWS, PAGE_SIZE } from './session.js';
+import { RowPages } from './row-pages.js';
 import { columnOf } from './types.js';
+
+/** A packet of the driver's, at its first byte. */
+interface Packet {
+  readonly buffer: Buffer;
+  readonly offset: number;
+  readonly end: number;
+}
+
+/** What the driver's connection has besides what its types say. */
+export type Inside = Connection & { handlePacket(packet?: Packet): void };
+
+type Field = { readonly name: string; columnType: number; characterSet: number; readonly decimals?: number };
+
+/** Of the protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html */
+const BLOB = 252;
+/** Types that the driver would make objects of, where the bytes are meant: VECTOR and GEOMETRY. */
+const AS_BYTES = new Set([242, 255]);
+const BINARY = 63;
 
 /** What comes of one statement, as pages; the database waits while nobody takes them. */
 export class Answer {
   hasRows = false;
-  goesOn = false;
-  count = 0;
   affected = 0;
+  /** The protocol's status flags after the statement. */
   status = 0;
-  readonly #connection: Connection;
-  readonly #most: number;
-  readonly #pages: Page[] = [];
-  #readers: ReturnType<typeof readerOf>[] = [];
-  #values: Json[][] = [];
-  #size = 0;
-  #failure: unknown;
-  #isOver = false;
-  #wake: () => void = () => {};
+  warnings = 0;
+  readonly #pages: RowPages<unknown>;
+  readonly #instants: boolean;
 
-  constructor(connection: Connection, most: number) {
-    this.#connection = connection;
-    this.#most = most;
+  /**
+   * @param most rows of each result
+   * @param instants whether the session is in UTC, so that a TIMESTAMP is shown as the instant that it is
+   */
+  constructor(connection: Connection, most: number, instants: boolean) {
+    this.#pages = new RowPages(connection, most);
+    this.#instants = instants;
+  }
+
+  get goesOn(): boolean {
+    return this.#pages.goesOn;
   }
 
   listen(query: ReturnType<Connection['query']>): void {
     query.on('fields', (fields: unknown) => {
-      this.#flush();
       if (Array.isArray(fields)) this.#begin(fields);
     });
     query.on('result', (result: unknown) => {
-      if (Array.isArray(result)) this.#add(result);
+      if (Array.isArray(result)) this.#pages.add(result);
       else {
-        const header = Object(result) as { affectedRows?: number; serverStatus?: number };
+        const header = Object(result) as {
+          affectedRows?: number;
+          serverStatus?: number;
+          warningStatus?: number;
+        };
         this.affected = header.affectedRows ?? 0;
         this.status = header.serverStatus ?? 0;
+        this.warnings = header.warningStatus ?? 0;
       }
     });
-    query.on('error', (error: unknown) => {
-      // Stopped at the limit: that is no failure.
-      if (!this.goesOn) this.#failure = error;
-    });
-    query.on('end', () => {
-      this.#isOver = true;
-      this.#flush();
-      this.#wake();
-    });
+    query.on('error', (error: unknown) => this.fail(error));
+    query.on('end', () => this.#pages.end());
+  }
+
+  /** The driver reads over how many warnings there are where a result ends. */
+  see({ buffer, offset, end }: Packet): void {
+    if (buffer[offset] !== 0xfe || end - offset >= 9 || end - offset < 5) return;
+    this.warnings = buffer.readUInt16LE(offset + 1);
+    this.status = buffer.readUInt16LE(offset + 3);
+  }
+
+  fail(error: unknown): void {
+    // Stopped at the limit: that is no failure.
+    if (this.goesOn) this.#pages.end();
+    else this.#pages.fail(error);
   }
 
   /** @returns undefined at the end */
-  async next(): Promise<Page | undefined> {
-    while (this.#pages.length === 0 && !this.#isOver) {
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#connection.resume();
-      await woken;
-    }
-    const page = this.#pages.shift();
-    if (page === undefined && this.#failure !== undefined) throw this.#failure;
-    return page;
+  next(): Promise<Page | undefined> {
+    return this.#pages.next();
   }
 
-  #begin(
-    fields: readonly { name: string; type?: number; columnType?: number; characterSet?: number }[],
-  ): void {
-    this.#readers = fields.map(({ columnType = 0, characterSet = 0 }) =>
-      readerOf({ type: columnType, characterSet }),
-    );
-    this.#values = fields.map(() => []);
+  #begin(fields: readonly Field[]): void {
     this.hasRows = true;
-    this.count = 0;
-    const columns = fields.map(({ name }, at) =>
-      columnOf(name, (this.#readers[at] ?? readerOf({ type: 0, characterSet: 0 })).reader, false),
+    const readers = fields.map((field) => readerOf(field, this.#instants));
+    for (const field of fields) {
+      // The driver reads the rows by what stands here from now on.
+      if (AS_BYTES.has(field.columnType)) Object.assign(field, { columnType: BLOB, characterSet: BINARY });
+    }
+    const columns = fields.map(({ name }, at) => {
+      const { reader, isList } = readers[at] ?? readerOf({ columnType: 0, characterSet: 0 }, false);
+      return columnOf(name, reader, isList);
+    });
+    this.#pages.begin(
+      columns,
+      readers.map(({ read }) => read),
     );
-    this.#push({ kind: 'columns', columns });
-  }
-
-  #add(row: readonly unknown[]): void {
-    if (this.count >= this.#most) {
-      if (!this.goesOn) {
-        this.goesOn = true;
-        this.#flush();
-        this.#wake();
-      }
-      return;
-    }
-    this.count += 1;
-    for (const [at, reader] of this.#readers.entries()) {
-      const value = row[at] ?? null;
-      const read = value === null ? null : reader.read(value);
-      this.#values[at]?.push(read);
-      this.#size += typeof read === 'string' ? read.length + 4 : 8;
-    }
-    if (this.#size > PAGE_SIZE || (this.#values[0]?.length ?? 0) >= PAGE_ROWS) this.#flush();
-  }
-
-  #flush(): void {
-    if ((this.#values[0]?.length ?? 0) === 0) return;
-    this.#push({ kind: 'rows', rows: this.#values });
-    this.#values = this.#values.map(() => []);
-    this.#size = 0;
-  }
-
-  #push(page: Page): void {
-    this.#pages.push(page);
-    if (page.kind === 'rows' && !this.#isOver) this.#connection.pause();
-    this.#wake();
   }
 }

@@ -1,8 +1,9 @@
 import type { ConnectionOptions } from 'mysql2';
 import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
-import { GREETING_MS, permissionRefusal } from './session.js';
+import { permissionRefusal } from './session.js';
 import type { Endpoint } from './settings.js';
+import { GREETING_MS } from './wire.js';
 
 /** ER_ACCESS_DENIED_ERROR */
 const ACCESS_DENIED = 1045;
@@ -49,6 +50,7 @@ export function optionsOf({ host, port, database, username, password, tls }: End
 
 /** @returns the sentence for a session that the server, or the way to it, refuses */
 export function refusalOf({ host }: Endpoint, error: unknown): CellError {
+  if (error instanceof CellError) return error;
   const { code, errno, sqlMessage } = Object(error) as { code?: string; errno?: number; sqlMessage?: string };
   if (errno === ACCESS_DENIED)
     return new CellError(`${host}: the connection's username or password is not accepted.`);

@@ -1,15 +1,23 @@
 import { CellError } from '../processor.js';
 import { referenceAt } from '../references.js';
 import { compoundName, isPlain, type Plain, type Value } from '../value.js';
+import { arrayCast, arrayText, castOf, type Item, isArrayPlace } from './arrays.js';
 import type { Dialect, Region } from './scanner.js';
 
 /** One bind parameter. */
-export type Parameter = Plain;
+export type Parameter = Plain & {
+  /** Number of the reference that it stands for: those of one list stand at one place. */
+  readonly place: number;
+  /** Whether it is an array of PostgreSQL's. */
+  readonly isArray?: boolean;
+};
 
 /** A statement as the database gets it: values only beside it, never in it (invariant S11). */
 export interface Rendered {
   readonly text: string;
   readonly parameters: readonly Parameter[];
+  /** Reference to a list that stands in it. */
+  readonly list: string | undefined;
   /** @returns where a character of `text` comes from, as an offset of the cell */
   origin(offset: number): number;
 }
@@ -25,9 +33,9 @@ const places: Readonly<Partial<Record<Region['kind'], string>>> = {
 };
 
 /**
- * Makes each `{{variable}}` a bind parameter: `$1` for PostgreSQL, `?` for MySQL; a list becomes several. A parameter
- * has the type that the same value would have as a literal, and a text none, so that the database infers it from
- * where it stands.
+ * Makes each `{{variable}}` a bind parameter: `$1` for PostgreSQL, `?` for MySQL; a list becomes several, or one array
+ * in PostgreSQL's `any({{list}})`. A parameter has the type that the same value would have as a literal, and a text
+ * none, so that the database infers it from where it stands.
  *
  * @param regions of one statement
  * @param withReferences false: braces are text (`--raw`)
@@ -43,6 +51,8 @@ export function render(
   const parameters: Parameter[] = [];
   const pieces: { readonly at: number; readonly from: number; readonly length: number }[] = [];
   let text = '';
+  let list: string | undefined;
+  let place = 0;
   const add = (from: number, to: number, piece: string) => {
     pieces.push({ at: text.length, from, length: to - from });
     text += piece;
@@ -50,21 +60,38 @@ export function render(
   const bind = (value: Value, reference: string): string => {
     // The word itself: a parameter that holds it has no type, and PostgreSQL refuses {{x}} IS NULL for that.
     if (value.type === 'null') return 'NULL';
-    const parameter = checked(value, reference);
+    const parameter = { ...checked(value, reference), place };
     parameters.push(parameter);
-    if (parameters.length > MOST_PARAMETERS)
-      throw new CellError(`A statement takes at most ${MOST_PARAMETERS.toLocaleString('en')} values.`);
+    if (parameters.length > MOST_PARAMETERS) throw tooMany(dialect);
+    // In parentheses, since not every place of the grammar takes a cast without.
     return dialect === 'mysql' ? mark(parameter) : `($${parameters.length}${castOf(parameter)})`;
   };
-  for (const { kind, from, to } of regions) {
+  const bindArray = (items: readonly Item[]): string => {
+    parameters.push({ type: 'text', value: arrayText(items), place, isArray: true });
+    return `($${parameters.length}${arrayCast(items)})`;
+  };
+  for (const [number, { kind, from, to }] of regions.entries()) {
     if (kind === 'reference') {
+      place += 1;
       const reference = sql.slice(from + 2, to - 2);
       const value = values.get(reference);
       if (value === undefined) throw new CellError(`{{${reference}}} has no value.`);
-      if (value.type === 'list' && value.value.length === 0)
+      if (value.type !== 'list') {
+        add(from, to, bind(value, reference));
+        continue;
+      }
+      list ??= reference;
+      const isArray = isArrayPlace(textOf(sql, regions[number - 1]), textOf(sql, regions[number + 1]));
+      if (isArray && dialect === 'postgres') {
+        add(from, to, bindArray(value.value.map((item) => arrayItem(item, reference))));
+        continue;
+      }
+      if (isArray)
+        throw new CellError(`MySQL and MariaDB have no any() for a list: write in ({{${reference}}}).`);
+      if (value.value.length === 0)
         throw new CellError(`{{${reference}}} is an empty list, which SQL has no way to write.`);
-      const each = value.type === 'list' ? value.value : [value];
-      add(from, to, each.map((item) => bind(item, reference)).join(', '));
+      if (value.value.length > MOST_PARAMETERS) throw tooMany(dialect);
+      add(from, to, value.value.map((item) => bind(item, reference)).join(', '));
       continue;
     }
     if (!withReferences) {
@@ -83,11 +110,28 @@ export function render(
   return {
     text,
     parameters,
+    list,
     origin(offset) {
       const piece = pieces.findLast(({ at }) => at <= offset);
       return piece ? piece.from + Math.min(offset - piece.at, piece.length) : 0;
     },
   };
+}
+
+function tooMany(dialect: Dialect): CellError {
+  const remedy =
+    dialect === 'mysql'
+      ? 'Put them into a table, and join it.'
+      : 'A list in = any({{list}}) is one value; or put them into a table, and join it.';
+  return new CellError(`A statement takes at most ${MOST_PARAMETERS.toLocaleString('en')} values. ${remedy}`);
+}
+
+function textOf(sql: string, region: Region | undefined): string {
+  return region?.kind === 'code' ? sql.slice(region.from, region.to) : '';
+}
+
+function arrayItem(item: Value, reference: string): Item {
+  return item.type === 'null' ? item : checked(item, reference);
 }
 
 function refuseReferences(sql: string, from: number, to: number, kind: Region['kind']): void {
@@ -109,7 +153,7 @@ function refuseOwn(sql: string, regions: readonly Region[], dialect: Dialect): v
     throw new CellError(`${dialect === 'mysql' ? '?' : '$1'} stands for no value here: write {{variable}}.`);
 }
 
-function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Parameter {
+function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Plain {
   if (!isPlain(value)) {
     const held = value.type === 'list' ? 'a list in a list' : compoundName(value);
     throw new CellError(`{{${reference}}} holds ${held}, which is no value of SQL.`);
@@ -119,36 +163,8 @@ function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Pa
   return value;
 }
 
-/** In parentheses, since not every place of the grammar takes a cast without. */
-function castOf(value: Parameter): string {
-  switch (value.type) {
-    case 'number':
-      return `::${numberType(value.value)}`;
-    case 'bool':
-      return '::bool';
-    case 'date':
-      return '::date';
-    case 'time':
-      return hasZone(value.value) ? '::timestamptz' : '::timestamp';
-    default:
-      return '';
-  }
-}
-
-/** The types of literals: https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC */
-function numberType(number: string): string {
-  if (!/^-?\d+$/.test(number)) return 'numeric';
-  const size = BigInt(number);
-  if (BigInt.asIntN(32, size) === size) return 'int4';
-  return BigInt.asIntN(64, size) === size ? 'int8' : 'numeric';
-}
-
 /** MySQL's protocol gives types to numbers; a time is a text, which it would compare as one. */
 function mark({ type }: Parameter): string {
   if (type === 'date') return 'CAST(? AS DATE)';
   return type === 'time' ? 'CAST(? AS DATETIME(6))' : '?';
-}
-
-function hasZone(time: string): boolean {
-  return /(?:Z|[+-]\d\d:\d\d(?::\d\d)?)$/.test(time);
 }

@@ -1,3 +1,4 @@
+import { atMost, RESET_MS } from './patience.js';
 import type { Session } from './session.js';
 
 /** Idle sessions that are kept for each connection, and for how long (ms): a person's next cell finds one. */
@@ -13,23 +14,28 @@ export class Pool<S extends Session> {
    * @param open makes a new one
    */
   async take(key: string, open: () => Promise<S>): Promise<S> {
-    const found = this.#idle.get(key)?.pop();
-    if (found === undefined) return open();
-    clearTimeout(found.timer);
-    found.session.hold(true);
-    return found.session;
+    for (;;) {
+      const found = this.#idle.get(key)?.pop();
+      if (found === undefined) return open();
+      clearTimeout(found.timer);
+      if (!found.session.isOpen) {
+        found.session.close();
+        continue;
+      }
+      found.session.hold(true);
+      return found.session;
+    }
   }
 
-  /** Never rejects: a session that can't be made as new is ended. */
+  /** Never rejects: a session that can't be made as new, or not in time, is ended. */
   async give(key: string, session: S): Promise<void> {
+    let isAsNew = false;
+    const reset = session.reset().then(() => {
+      isAsNew = true;
+    });
+    await atMost(RESET_MS, reset);
     const idle = this.#idle.get(key) ?? [];
-    try {
-      await session.reset();
-    } catch {
-      session.close();
-      return;
-    }
-    if (idle.length >= MOST_IDLE) {
+    if (!isAsNew || idle.length >= MOST_IDLE) {
       session.close();
       return;
     }

@@ -1,14 +1,21 @@
 import { type ClientConfig, DatabaseError } from 'pg';
 import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
-import { GREETING_MS, GuardedSocket, permissionRefusal } from './session.js';
+import { permissionRefusal } from './session.js';
 import type { Endpoint } from './settings.js';
+import { GREETING_MS, type GuardedSocket } from './wire.js';
 
 /** insufficient_privilege */
 const NOT_ALLOWED = '42501';
 
-/** How the driver is to connect. */
-export function configOf({ host, port, database, username, password, tls }: Endpoint): ClientConfig {
+/**
+ * How the driver is to connect.
+ * @param stream makes its socket
+ */
+export function configOf(
+  { host, port, database, username, password, tls }: Endpoint,
+  stream: () => GuardedSocket,
+): ClientConfig {
   return {
     host,
     port,
@@ -20,7 +27,7 @@ export function configOf({ host, port, database, username, password, tls }: Endp
     client_encoding: 'UTF8',
     connectionTimeoutMillis: GREETING_MS,
     keepAlive: true,
-    stream: () => new GuardedSocket(),
+    stream,
     ssl:
       tls === undefined
         ? false
@@ -40,6 +47,7 @@ export function configOf({ host, port, database, username, password, tls }: Endp
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export function refusalOf({ host }: Endpoint, error: unknown): CellError {
+  if (error instanceof CellError) return error;
   const { code = '', message = '' } = Object(error) as { code?: string; message?: string };
   if (error instanceof DatabaseError) {
     if (code === '28P01')

@@ -1,68 +1,78 @@
-import { Client, type Connection, DatabaseError, type QueryResult } from 'pg';
-import Cursor from 'pg-cursor';
+import { Client, Connection, DatabaseError, type Notification } from 'pg';
 import { NoAnswer } from '../no-answer.js';
 import type { Page } from '../pages.js';
-import { CellError, type Json } from '../processor.js';
-import type { Rendered } from './parameters.js';
+import { CellError } from '../processor.js';
+import { Notices } from './notices.js';
+import type { Parameter, Rendered } from './parameters.js';
+import { PostgresAnswer, PostgresParse } from './postgres-answer.js';
 import { configOf, refusalOf } from './postgres-login.js';
-import { readerOf } from './postgres-types.js';
-import {
-  type Done,
-  type GuardedSocket,
-  outliveNonsense,
-  PAGE_ROWS,
-  PAGE_SIZE,
-  type Session,
-  StatementError,
-} from './session.js';
+import { ParameterTypes } from './postgres-parameters.js';
+import { RowPages } from './row-pages.js';
+import { type Done, type Session, StatementError } from './session.js';
 import type { Endpoint } from './settings.js';
-import { columnOf } from './types.js';
+import { type Framing, GuardedSocket, outliveNonsense, SizeCheck } from './wire.js';
 
 /** Values come as PostgreSQL writes them; how it writes dates and bytes is a setting that a role may have otherwise. */
 const AS_READ = 'SET datestyle TO ISO; SET bytea_output TO hex; SET extra_float_digits TO 1';
-const AS_TEXT = { getTypeParser: () => (text: string) => text };
-/** Of the first page: nobody knows yet how long a row is. */
-const FIRST_ROWS = 50;
 
-/** @throws {CellError} saying what failed: the name, the certificate, the credential, the permission */
-export async function openPostgres(endpoint: Endpoint): Promise<PostgresSession> {
-  const client = new Client(configOf(endpoint));
+/** syntax_error, undefined_function: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const UNREAD = new Set(['42601', '42883']);
+
+/** What is undone when the database could not tell a parameter's type. */
+const SAVEPOINT = 'spin_parameters';
+
+/** A type and the length of all that follows: https://www.postgresql.org/docs/current/protocol-overview.html */
+const FRAMING: Framing = {
+  header: 5,
+  read: (head) => ({ length: Math.max(0, head.readUInt32BE(1) - 4), goesOn: false }),
+};
+
+/** What the driver's objects have besides what its types say. */
+interface Inside {
+  readonly connection: Connection & { readonly stream: GuardedSocket };
+  readonly processID: number | null;
+  readonly secretKey: number | null;
+}
+
+/**
+ * @param signal gives the attempt up
+ * @throws {CellError} saying what failed: the name, the certificate, the credential, the permission
+ */
+export async function openPostgres(endpoint: Endpoint, signal?: AbortSignal): Promise<PostgresSession> {
+  const check = new SizeCheck(FRAMING);
+  const client = new Client(configOf(endpoint, () => new GuardedSocket(endpoint.tls ? undefined : check)));
   // What breaks later shows in the statement that runs then; an idle session that breaks is not given out again.
   client.on('error', () => {});
-  const { connection } = client as unknown as { connection: Connection & { stream: GuardedSocket } };
-  connection.on('sslconnect', () => outliveNonsense(connection.stream));
+  const { connection } = inside(client);
+  connection.on('sslconnect', () => outliveNonsense(connection.stream, check));
+  const giveUp = () => connection.stream.destroy();
+  signal?.addEventListener('abort', giveUp, { once: true });
   try {
     await client.connect();
-    const session = new PostgresSession(client, endpoint);
+    const session = new PostgresSession(client, endpoint, check);
     await session.prepare();
     return session;
   } catch (error) {
     client.end().catch(() => {});
+    connection.stream.destroy();
     throw refusalOf(endpoint, error);
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
-}
-
-/** What the cursor of the driver's own doesn't know, and would end the process with: COPY from or to its client. */
-class RowCursor extends Cursor<(string | null)[]> {
-  handleCopyInResponse(connection: Connection & { sendCopyFail(message: string): void }): void {
-    connection.sendCopyFail(
-      'a cell has no input to copy from: use COPY with a file of the server, or INSERT',
-    );
-  }
-
-  handleCopyData(): void {}
 }
 
 export class PostgresSession implements Session {
   readonly #client: Client;
   readonly #endpoint: Endpoint;
+  readonly #check: SizeCheck;
   #isBusy = false;
   /** Whether the cell's read-only transaction has begun. */
   #hasBegun = false;
 
-  constructor(client: Client, endpoint: Endpoint) {
+  constructor(client: Client, endpoint: Endpoint, check: SizeCheck) {
     this.#client = client;
     this.#endpoint = endpoint;
+    this.#check = check;
   }
 
   async prepare(): Promise<void> {
@@ -74,6 +84,11 @@ export class PostgresSession implements Session {
     return !this.#endpoint.readOnly && this.#client.getTransactionStatus() !== 'I';
   }
 
+  get isOpen(): boolean {
+    const { stream } = inside(this.#client).connection;
+    return stream.readable && stream.writable;
+  }
+
   async version(): Promise<string> {
     const { rows } = await this.#client.query<{ server_version: string }>('SHOW server_version');
     return `PostgreSQL ${rows[0]?.server_version ?? ''}`;
@@ -81,51 +96,73 @@ export class PostgresSession implements Session {
 
   async *run({ text, parameters }: Rendered, _: unknown, most: number): AsyncGenerator<Page, Done> {
     if (this.#endpoint.readOnly) await this.#ensureReadOnly();
-    const cursor = new RowCursor(
-      text,
-      parameters.map(({ value }) => String(value)),
-      { rowMode: 'array', types: AS_TEXT },
-    );
-    this.#client.query(cursor);
-    let readers: ReturnType<typeof readerOf>[] | undefined;
-    let count = 0;
-    for (let want = FIRST_ROWS; ; ) {
-      // One more than allowed shows whether there are more.
-      want = Math.min(want, most + 1 - count);
-      const { rows, result } = await this.#read(cursor, want);
-      if (readers === undefined && result.fields.length > 0) {
-        readers = result.fields.map(({ dataTypeID }) => readerOf(dataTypeID));
-        const columns = result.fields.map(({ name }, at) => {
-          const { reader, isArray } = readers?.[at] ?? readerOf(0);
-          return columnOf(name, reader, isArray);
-        });
-        yield { kind: 'columns', columns };
+    const types = new ParameterTypes(parameters);
+    // Where an error ends a transaction, the database is asked first.
+    if (types.canChange && this.#client.getTransactionStatus() === 'T') await this.#infer(text, types);
+    try {
+      return yield* this.#run(text, parameters, types, most);
+    } catch (error) {
+      // Nothing of it has run.
+      if (!(error instanceof StatementError && types.takeHint(error.cause))) throw error;
+    }
+    await this.#infer(text, types);
+    return yield* this.#run(text, parameters, types, most);
+  }
+
+  /** Has the database read a statement, until it knows the types of all of its parameters. */
+  async #infer(text: string, types: ParameterTypes): Promise<void> {
+    const isInTransaction = this.#client.getTransactionStatus() === 'T';
+    for (let isKnown = false; !isKnown; ) {
+      if (isInTransaction) await this.#client.query(`SAVEPOINT ${SAVEPOINT}`);
+      const error = await this.#parse(text, types);
+      if (isInTransaction) {
+        if (error !== undefined) await this.#client.query(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`);
+        await this.#client.query(`RELEASE SAVEPOINT ${SAVEPOINT}`);
       }
-      const taken = Math.min(rows.length, most - count);
-      count += taken;
-      if (readers !== undefined && taken > 0) {
-        yield { kind: 'rows', rows: byColumn(rows, taken, readers) };
-        want = nextSize(rows);
-      }
-      const goesOn = rows.length > taken;
-      if (goesOn) await cursor.close();
-      if (goesOn || result.command !== null) {
-        return { says: tagOf(result), hasRows: readers !== undefined, goesOn };
-      }
+      // Another error comes again when the statement runs, and is told then.
+      isKnown = !types.takeHint(error);
     }
   }
 
-  async #read(cursor: RowCursor, most: number) {
+  #parse(text: string, types: ParameterTypes): Promise<Error | undefined> {
+    return new Promise((resolve) => {
+      this.#client.query(new PostgresParse(text, types.oids, resolve));
+    });
+  }
+
+  async *#run(
+    text: string,
+    parameters: readonly Parameter[],
+    { oids }: ParameterTypes,
+    most: number,
+  ): AsyncGenerator<Page, Done> {
+    const { stream } = inside(this.#client).connection;
+    const pages = new RowPages<string>(stream, most);
+    const answer = new PostgresAnswer(text, parameters, oids, most, pages);
+    const notices = new Notices();
+    const note = (notice: Said) => notices.add(textOf(notice));
+    const told = ({ channel, payload = '' }: Notification) => notices.add(`NOTIFY ${channel}: ${payload}`);
+    this.#client.on('notice', note).on('notification', told);
+    this.#check.restart();
     this.#isBusy = true;
     try {
-      return await new Promise<{ rows: (string | null)[][]; result: QueryResult }>((resolve, reject) => {
-        cursor.read(most, (error, rows, result) => (error ? reject(error) : resolve({ rows, result })));
-      });
+      this.#client.query(answer);
+      for (;;) {
+        const page = await pages.next();
+        if (page === undefined) break;
+        yield page;
+      }
+      stream.resume();
     } catch (error) {
+      yield* notices.pages();
+      if (error instanceof CellError) throw error;
       throw error instanceof DatabaseError ? failureOf(error) : new NoAnswer(this.#endpoint.host, error);
     } finally {
       this.#isBusy = false;
+      this.#client.off('notice', note).off('notification', told);
     }
+    yield* notices.pages();
+    return { says: tagOf(answer.tag), hasRows: answer.hasRows };
   }
 
   /**
@@ -144,14 +181,35 @@ export class PostgresSession implements Session {
     );
   }
 
+  /**
+   * By the protocol's own request, which needs no login, so that it works where the role may have one connection, and
+   * which poolers pass on to the server that runs the statement.
+   *
+   * Source: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
+   */
   async cancel(): Promise<void> {
     if (!this.#isBusy) return;
-    const { processID } = this.#client as unknown as { processID: number };
-    const other = await openPostgres({ ...this.#endpoint, readOnly: false });
+    const { processID, secretKey } = inside(this.#client);
+    const { host, port } = this.#endpoint;
+    const config = configOf(this.#endpoint, () => new GuardedSocket());
+    const other = new Connection(config) as Connection & {
+      readonly stream: GuardedSocket;
+      connect(port: number, host: string): void;
+      requestSsl(): void;
+      cancel(processID: number | null, secretKey: number | null): void;
+    };
     try {
-      await other.#client.query('SELECT pg_cancel_backend($1)', [processID]);
+      await new Promise<void>((resolve, reject) => {
+        const send = () => other.cancel(processID, secretKey);
+        other.once('connect', () => (config.ssl ? other.requestSsl() : send()));
+        other.once('sslconnect', send);
+        other.on('error', reject);
+        // It answers by closing.
+        other.once('end', resolve);
+        other.connect(port, host);
+      });
     } finally {
-      other.close();
+      other.stream.destroy();
     }
   }
 
@@ -162,52 +220,41 @@ export class PostgresSession implements Session {
   }
 
   hold(inUse: boolean): void {
-    const { connection } = this.#client as unknown as { connection: { stream: GuardedSocket } };
-    if (inUse) connection.stream.ref();
-    else connection.stream.unref();
+    const { stream } = inside(this.#client).connection;
+    if (inUse) stream.ref();
+    else stream.unref();
   }
 
   close(): void {
     this.#client.end().catch(() => {});
-    const { connection } = this.#client as unknown as { connection: { stream: GuardedSocket } };
-    connection.stream.destroy();
+    inside(this.#client).connection.stream.destroy();
   }
 }
 
-function byColumn(
-  rows: readonly (string | null)[][],
-  count: number,
-  readers: readonly { read(text: string): Json }[],
-): Json[][] {
-  return readers.map(({ read }, column) => {
-    const values = new Array<Json>(count);
-    for (let row = 0; row < count; row++) {
-      const text = rows[row]?.[column] ?? null;
-      values[row] = text === null ? null : read(text);
-    }
-    return values;
-  });
+function inside(client: Client): Inside {
+  return client as unknown as Inside;
 }
 
-/** @returns how many rows such as these make a page */
-function nextSize(rows: readonly (string | null)[][]): number {
-  let size = 0;
-  for (const row of rows) for (const text of row) size += 4 + (text?.length ?? 0);
-  return Math.max(
-    1,
-    Math.min(PAGE_ROWS, Math.floor((PAGE_SIZE * rows.length) / (size + 1)), rows.length * 20),
-  );
+/** `INSERT 0 2` as `INSERT 2`, and `CREATE TABLE` as `CREATE`. */
+function tagOf(tag: string): string {
+  const [, verb = tag, count] = /^([A-Za-z]+)(?:.* (\d+))?/.exec(tag) ?? [];
+  return count === undefined ? verb : `${verb} ${count}`;
 }
 
-function tagOf({ command, rowCount }: QueryResult): string {
-  return [command, ...(rowCount === null || rowCount === undefined ? [] : [rowCount])].join(' ');
-}
+/** What an error and a notice have in common. */
+type Said = Pick<DatabaseError, 'severity' | 'detail' | 'hint'> & { readonly message?: string | undefined };
 
-function failureOf({ message, severity, detail, hint, position }: DatabaseError): StatementError {
+function textOf({ message = '', severity, detail, hint }: Said): string {
   const sentences = [
     `${severity ?? 'ERROR'}: ${message}`,
     ...(detail === undefined ? [] : [`DETAIL: ${detail}`]),
     ...(hint === undefined ? [] : [`HINT: ${hint}`]),
   ];
-  return new StatementError(sentences.join('\n'), position === undefined ? undefined : Number(position) - 1);
+  return sentences.join('\n');
+}
+
+function failureOf(error: DatabaseError): StatementError {
+  const { position, code = '' } = error;
+  const offset = position === undefined ? undefined : Number(position) - 1;
+  return new StatementError(textOf(error), { offset, isUnread: UNREAD.has(code), cause: error });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Page } from '../pages.js';
 import { type MysqlSession, openMysql } from './mysql.js';
+import { atMost, CANCEL_MS } from './patience.js';
 import { Pool } from './pool.js';
 import { openPostgres, type PostgresSession } from './postgres.js';
 import type { Endpoint } from './settings.js';
@@ -9,14 +10,17 @@ type DatabaseSession = PostgresSession | MysqlSession;
 
 const pool = new Pool<DatabaseSession>();
 
-/** @throws {CellError} why the database can't be reached, or doesn't let the gateway in */
-export function openSession(endpoint: Endpoint): Promise<DatabaseSession> {
-  return endpoint.dialect === 'mysql' ? openMysql(endpoint) : openPostgres(endpoint);
+/**
+ * @param signal gives the attempt up
+ * @throws {CellError} why the database can't be reached, or doesn't let the gateway in
+ */
+export function openSession(endpoint: Endpoint, signal: AbortSignal): Promise<DatabaseSession> {
+  return endpoint.dialect === 'mysql' ? openMysql(endpoint, signal) : openPostgres(endpoint, signal);
 }
 
 /**
  * Works in a session that nobody else has meanwhile, and keeps it for the next one when that went well.
- * @param signal stops what is running at the database
+ * @param signal stops what is running at the database, and ends the session whatever that does
  */
 export async function* inSession<Result>(
   endpoint: Endpoint,
@@ -24,12 +28,8 @@ export async function* inSession<Result>(
   work: (session: DatabaseSession) => AsyncGenerator<Page, Result>,
 ): AsyncGenerator<Page, Result> {
   const key = keyOf(endpoint);
-  const session = await pool.take(key, () => openSession(endpoint));
-  const stop = () =>
-    void session
-      .cancel()
-      .catch(() => {})
-      .finally(() => session.close());
+  const session = await pool.take(key, () => openSession(endpoint, signal));
+  const stop = () => void atMost(CANCEL_MS, session.cancel()).then(() => session.close());
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   let isAsNew = false;

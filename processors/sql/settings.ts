@@ -25,6 +25,14 @@ const dsn = z
   .refine(
     (value) => value.reveal() === '' || driverIn(value.reveal()) !== undefined,
     'it has to be postgres://user@host:5432/database or mysql://…',
+  )
+  .refine(
+    (value) => hasWholeEscapes(value.reveal()),
+    'it holds a percent sign that begins no escape: write %25 for a percent sign',
+  )
+  .refine(
+    (value) => !isCutShort(value.reveal()),
+    'a # or / in a user name or password has to be written as %23 or %2F',
   );
 
 export const settings = z
@@ -117,6 +125,23 @@ function urlOf(dsn: string): URL {
 function driverIn(dsn: string): Dialect | undefined {
   const scheme = /^([a-z]+):\/\//.exec(dsn)?.[1] ?? '';
   return URL.canParse(dsn) && Object.hasOwn(DRIVERS, scheme) ? DRIVERS[scheme] : undefined;
+}
+
+/** RFC 3986, section 2.1, in UTF-8. */
+function hasWholeEscapes(dsn: string): boolean {
+  try {
+    decodeURIComponent(dsn);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether an address seems to end in the middle of its user and password. */
+function isCutShort(dsn: string): boolean {
+  if (!URL.canParse(dsn)) return false;
+  const { hash, pathname } = new URL(dsn);
+  return hash !== '' || pathname.includes('@');
 }
 
 function passwordIn(dsn: unknown): boolean {

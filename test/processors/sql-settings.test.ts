@@ -67,3 +67,25 @@ t.test('a secret in it is not printed', async (t) => {
   const printed = JSON.stringify(endpoint({ dsn: new Secret('postgres://me:canary@db/a') }));
   t.notMatch(printed, 'canary');
 });
+
+t.test('S12: what a password in a dsn has to be written as is said', async (t) => {
+  const sentences: Readonly<Record<string, RegExp>> = {
+    'postgres://me:100%@db/a': /percent sign that begins no escape: write %25/,
+    'mysql://me:50%off@db/a': /percent sign/,
+    'postgres://me:%E4@db/a': /percent sign/,
+    'postgres://me:12#34@db/a': /%23/,
+    'postgres://me:12/34@db/a': /%2F/,
+  };
+  for (const [dsn, sentence] of Object.entries(sentences)) {
+    const { success, error } = settings.safeParse({ dsn: new Secret(dsn) });
+    t.notOk(success, dsn);
+    t.match(error?.issues[0]?.message, sentence, dsn);
+    t.notMatch(String(error), /100%|50%off|12.34/, 'and nothing of it is quoted');
+  }
+  t.equal(endpoint({ dsn: new Secret('postgres://me:100%25@db/a') }).password?.reveal(), '100%');
+  t.match(
+    settings.safeParse({ dsn: 'postgres://me@db/a%b' }).error?.issues[0]?.message,
+    /percent sign/,
+    'the same of one that is written out',
+  );
+});

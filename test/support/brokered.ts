@@ -38,6 +38,51 @@ export async function performCell(
   values: Readonly<Record<string, Value>> = {},
   env: Readonly<Record<string, string>> = {},
 ): Promise<Answered> {
+  const answers: Record<string, unknown>[] = [];
+  let text = '';
+  const refused = await eachAnswer(cell, connections, values, env, (json) => {
+    answers.push(JSON.parse(json) as Record<string, unknown>);
+    text += json;
+  });
+  const contents = answers
+    .filter(({ kind }) => kind === 'content')
+    .map(({ data }) => Buffer.from(String(data), 'base64').toString('latin1'))
+    .join('\n');
+  const sentence = refused ?? answers.at(-1)?.sentence;
+  return { answers, text, contents, error: sentence === undefined ? '' : String(sentence) };
+}
+
+/** What a cell's answers weigh, none of which is kept. */
+export interface Weighed {
+  readonly rows: number;
+  /** Of the largest answer, in characters. */
+  readonly largest: number;
+  /** The resident set of this process at its largest, in bytes. */
+  readonly memory: number;
+  readonly error: string;
+}
+
+/** As {@link performCell}, for results that are too large to be kept as a whole. */
+export async function weighCell(cell: string, connections: Connections): Promise<Weighed> {
+  let [rows, largest, memory, error] = [0, 0, 0, ''];
+  await eachAnswer(cell, connections, {}, {}, (json) => {
+    const answer = JSON.parse(json) as { kind: string; rows?: unknown[][]; sentence?: string };
+    rows += answer.rows?.[0]?.length ?? 0;
+    largest = Math.max(largest, json.length);
+    memory = Math.max(memory, process.memoryUsage.rss());
+    error = answer.sentence ?? '';
+  });
+  return { rows, largest, memory, error };
+}
+
+/** @returns the sentence of a cell that is refused */
+async function eachAnswer(
+  cell: string,
+  connections: Connections,
+  values: Readonly<Record<string, Value>>,
+  env: Readonly<Record<string, string>>,
+  take: (json: string) => void,
+): Promise<string | undefined> {
   const processors = createProcessors({
     connections,
     resolve(reference) {
@@ -47,30 +92,21 @@ export async function performCell(
     },
   });
   const { broker, refused } = await processors.rewrite(cell, {});
-  if (broker === undefined) return { answers: [], text: '', contents: '', error: refused ?? 'not brokered' };
+  if (broker === undefined) return refused ?? 'not brokered';
   const faults: unknown[] = [];
   const job = new BrokerJob(broker.work, {
     fault: (fault) => faults.push(fault),
     retry() {},
     end() {},
   });
-  const answers: Record<string, unknown>[] = [];
-  let text = '';
   for (let last = ''; last !== 'end' && last !== 'error'; ) {
     const json = await job.next(new Map(Object.entries(values)));
-    const answer = JSON.parse(json) as Record<string, unknown>;
-    text += json;
-    answers.push(answer);
-    last = String(answer.kind);
+    take(json);
+    last = /^\{"kind":"(\w+)"/.exec(json)?.[1] ?? '';
   }
   // A kernel takes its time too: what the request leaves behind has to be harmless until then.
   for (let turn = 0; turn < 3; turn++) await setImmediate();
   job.cancel();
   if (faults.length > 0) throw new Error(`a fault: ${JSON.stringify(faults)}`);
-  const contents = answers
-    .filter(({ kind }) => kind === 'content')
-    .map(({ data }) => Buffer.from(String(data), 'base64').toString('latin1'))
-    .join('\n');
-  const sentence = answers.at(-1)?.sentence;
-  return { answers, text, contents, error: sentence === undefined ? '' : String(sentence) };
+  return undefined;
 }
