@@ -31,7 +31,7 @@ export function metricsIn(query: string): string[] {
       NAME.lastIndex = at;
       word = NAME.exec(query)?.[0] ?? character;
       at += word.length;
-      const isCall = /^\s*\(/.test(query.slice(at, at + 50));
+      const isCall = /^\s*(?:\(|(?:by|without)\b)/i.test(query.slice(at, at + 50));
       if (!inLabels && !isCall && !WORDS.test(word) && !BEFORE_LABELS.test(word)) found.add(word);
     } else if (/\d/.test(character)) {
       NUMBER.lastIndex = at;
