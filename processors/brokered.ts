@@ -1,5 +1,6 @@
 import type { CompletionJob, Suggested } from './completion/suggestion.js';
 import type { ConnectionKind } from './connection.js';
+import { ROWS } from './options.js';
 import type { Page } from './pages.js';
 import type { Cell, Context, Json, Limits, Option, Processor } from './processor.js';
 import { secretsIn } from './secret.js';
@@ -34,11 +35,14 @@ export interface BrokeredDefinition<Settings> {
   compile(cell: Cell, context: Context): Request<Settings>;
   /** See {@link Processor.complete}. */
   complete?(body: string, cursor: number, job: CompletionJob<Settings>): Suggested | Promise<Suggested>;
+  /** Set where a result never is a table: its cells take no {@link ROWS} then. */
+  readonly hasNoTables?: true;
 }
 
 /** A processor whose requests the gateway makes, with the credentials of a connection that the kernel never sees. */
 export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Processor {
-  const { name, summary, options, connection, complete } = definition;
+  const { name, summary, connection, complete, hasNoTables = false } = definition;
+  const options = hasNoTables ? definition.options : { rows: ROWS, ...definition.options };
   return {
     name,
     summary,
@@ -52,11 +56,17 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
       const chosen = context.connections.find(name, cell.connection);
       const request = definition.compile(cell, context);
       const { out, timeout } = cell.options;
+      const rows = options.rows === ROWS ? cell.options.rows : undefined;
       return {
         run: {
           kind: 'brokered',
           name,
-          args: { ...request.args, connection: chosen.name, ...(out !== undefined && { out }) },
+          args: {
+            ...request.args,
+            connection: chosen.name,
+            ...(out !== undefined && { out }),
+            ...(rows !== undefined && { rows }),
+          },
           variables: request.variables,
           timeout: typeof timeout === 'number' ? timeout : undefined,
           perform(values, signal, limits) {

@@ -30,6 +30,7 @@ const SHOW_EVERY_MS = 250;
 /** Source: https://platform.openai.com/docs/api-reference/chat/create */
 export const llm = brokered<Settings>({
   name: 'llm',
+  hasNoTables: true,
   summary: 'asks a language model (any service with OpenAI’s chat completions)',
   options: {
     model: { type: 'string', help: 'in place of the connection’s model' },

@@ -6,7 +6,11 @@ import { quoted } from './refusal.js';
 /** Options that several processors take. */
 export const OUT: Option = { type: 'string', help: 'store the result in this variable too' };
 export const RAW: Option = { type: 'flag', help: 'leave {{…}} as it stands' };
+export const ROWS: Option = { type: 'number', help: 'show so many rows of a table' };
 export const TIMEOUT: Option = { type: 'number', help: 'give up after so many seconds' };
+
+/** More make a notebook too heavy for a browser. */
+const MOST_ROWS = 5_000;
 
 const PYTHON_WORDS = new Set(
   `False None True and as assert async await break class continue def del elif else except finally for from
@@ -31,14 +35,21 @@ export function checkCell(draft: Draft, processor: Processor): Cell {
     if (Object.hasOwn(options, name)) throw new CellError(`--${name} is given twice.`);
     options[name] = readValue(name, option, value);
   }
-  const { out, timeout } = options;
+  const { out, timeout, rows } = options;
   if (typeof out === 'string' && (!/^[A-Za-z_]\w*$/.test(out) || PYTHON_WORDS.has(out))) {
     throw new CellError(`--out takes the name of a variable, not “${quoted(out)}”.`);
   }
   if (typeof timeout === 'number' && !(timeout > 0 && timeout <= 86_400)) {
     throw new CellError('--timeout takes seconds: more than 0, at most 86400.');
   }
+  if (typeof rows === 'number' && processor.options.rows === ROWS && !isCount(rows)) {
+    throw new CellError(`--rows takes a whole number from 1 to ${MOST_ROWS.toLocaleString('en')}.`);
+  }
   return { processor: processor.name, connection: draft.connection, options, body: draft.body };
+}
+
+function isCount(rows: number): boolean {
+  return Number.isInteger(rows) && rows >= 1 && rows <= MOST_ROWS;
 }
 
 /** @returns “ Did you mean …?” or nothing */

@@ -3,10 +3,10 @@ import type { Json } from './value.js';
 /**
  * How the values of a column are to be read; `null` is a missing one in each.
  *
- * - `number`: a JSON number, or text for NaN and the infinities, which JSON doesn't have; `float`: the same, and always
- *   a floating-point one
+ * - `number`: a JSON number, or text for NaN and the infinities, which JSON doesn't have: whole ones stay whole;
+ *   `float`: the same, and always a floating-point one
  * - `integer`: a JSON number, or its digits as text beyond 2^53, where JavaScript's numbers end: exact
- * - `decimal`: text, which becomes Python's Decimal: exact
+ * - `decimal`: text. Shown as Decimal; a variable gets floats where each of them is exact, else Decimals
  * - `time`: microseconds since 1970, UTC; `datetime`: the same of a clock without a zone. Digits as text beyond 2^53;
  *   any other text is a value that Python has no time for (`infinity`, `0000-00-00`), and stays a text
  * - `date`: `2026-01-31`, or such a text

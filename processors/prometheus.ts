@@ -5,9 +5,12 @@ import { type Patience, usualPatience } from './http/retry.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { type Cell, CellError } from './processor.js';
+import { readAnswer } from './prometheus/answer.js';
 import { readDuration, writeDuration } from './prometheus/duration.js';
+import { noSeries } from './prometheus/no-series.js';
 import { renderPromql } from './prometheus/promql.js';
-import { readAnswer, tableOf } from './prometheus/results.js';
+import { type Asked, isEmpty, tableOf } from './prometheus/results.js';
+import { selectedSpan } from './prometheus/selected-span.js';
 import { variablesIn } from './references.js';
 import { askPatiently, askService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
@@ -59,7 +62,7 @@ export const prometheus = brokered<Settings>({
     settings,
     async test(job) {
       const answer = await askService(job, { method: 'GET', path: 'api/v1/status/buildinfo' });
-      const { version } = Object(readAnswer(answer)) as { version?: unknown };
+      const { version } = Object(readAnswer(answer).data) as { version?: unknown };
       return `Prometheus ${String(version ?? '')}`.trim();
     },
   },
@@ -88,8 +91,9 @@ function compileQuery({ options, body }: Cell): Request<Settings> {
       const promql = variables.length === 0 && options.raw === true ? query : renderPromql(query, job.values);
       const parameters = new URLSearchParams({ query: promql });
       if (seconds === undefined) {
-        if (at !== undefined) parameters.set('time', String(end()));
-        yield* ask(job, 'POST', 'api/v1/query', parameters, promql);
+        const until = end();
+        if (at !== undefined) parameters.set('time', String(until));
+        yield* ask(job, 'POST', 'api/v1/query', parameters, { promql, span: selectedSpan(promql, until) });
         return;
       }
       const used = stepFor(seconds, wanted);
@@ -99,10 +103,12 @@ function compileQuery({ options, body }: Cell): Request<Settings> {
           : '';
       // Whole seconds: what a table and a chart show then reads well.
       const until = Math.floor(end());
-      parameters.set('start', String(until - seconds));
+      const start = until - seconds;
+      parameters.set('start', String(start));
       parameters.set('end', String(until));
       parameters.set('step', String(used));
-      yield* ask(job, 'POST', 'api/v1/query_range', parameters, promql, note);
+      const span = { start: start * 1000, end: until * 1000, step: used * 1000 };
+      yield* ask(job, 'POST', 'api/v1/query_range', parameters, { promql, span }, note);
     },
   };
 }
@@ -122,7 +128,8 @@ function compileList({ options, body }: Cell): Request<Settings> {
       const parameters = new URLSearchParams();
       const rendered = renderPromql(selector, job.values);
       if (selector !== '') parameters.set('match[]', rendered);
-      yield* ask(job, TAKES_SELECTOR.has(list) ? 'POST' : 'GET', path, parameters, rendered);
+      const method = TAKES_SELECTOR.has(list) ? 'POST' : 'GET';
+      yield* ask(job, method, path, parameters, { promql: rendered });
     },
   };
 }
@@ -132,11 +139,19 @@ async function* ask(
   method: 'GET' | 'POST',
   path: string,
   parameters: URLSearchParams,
-  promql: string,
+  asked: Asked,
   note = '',
 ): AsyncGenerator<Page> {
   const answer = yield* askPatiently(job, { method, path, parameters }, patience);
-  yield* tableOf(readAnswer(answer, promql), promql, note);
+  const { data, remarks } = readAnswer(answer, asked.promql);
+  const nothing = isEmpty(data)
+    ? await noSeries(
+        job,
+        asked.promql,
+        Number(parameters.get('start') ?? parameters.get('time') ?? Date.now() / 1000),
+      )
+    : '';
+  yield* tableOf(data, asked, [nothing, note, remarks]);
 }
 
 function stepFor(range: number, wanted: number | undefined): number {

@@ -34,7 +34,7 @@ export const rest: Processor = {
 
 function fromKernel(
   { method, target, headers, body }: HttpFile,
-  { options: { raw, timeout, out } }: Cell,
+  { options: { raw, timeout, out, rows, tree } }: Cell,
   context: Context,
 ): Compiled {
   const texts = [target, ...Object.values(headers), body ?? ''];
@@ -50,6 +50,8 @@ function fromKernel(
         ...(body === undefined ? {} : { body }),
         ...(timeout === undefined ? {} : { timeout }),
         ...(out === undefined ? {} : { out }),
+        ...(rows === undefined ? {} : { rows }),
+        ...(tree === true ? { tree } : {}),
         ...(raw === true ? { raw } : {}),
       },
     },

@@ -23,6 +23,10 @@ export const sql = brokered<SqlSettings>({
     limit: { type: 'number', help: `at most so many rows; default ${DEFAULT_LIMIT.toLocaleString('en')}` },
     timeout: TIMEOUT,
     out: OUT,
+    exact: {
+      type: 'flag',
+      help: 'numeric columns of --out stay Decimals, in place of floats where these are exact',
+    },
     raw: RAW,
   },
   connection: {
@@ -49,7 +53,11 @@ export const sql = brokered<SqlSettings>({
     if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > LARGEST_LIMIT)
       throw new CellError(`--limit takes a number of rows from 1 to ${LARGEST_LIMIT.toLocaleString('en')}.`);
     return {
-      args: { sql: body.trim(), ...(options.limit !== undefined && { limit }) },
+      args: {
+        sql: body.trim(),
+        ...(options.limit !== undefined && { limit }),
+        ...(options.exact === true && { exact: true }),
+      },
       variables: variablesIn(body, options, 'SQL: databases log statements and values'),
       perform: (job) => perform(job, body, limit, raw !== true, options.out),
     };

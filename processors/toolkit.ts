@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { brokered } from './brokered.js';
-import { OUT, RAW, TIMEOUT } from './options.js';
+import { OUT, RAW, ROWS, TIMEOUT } from './options.js';
 import { CellError } from './processor.js';
 import { renderPromql } from './prometheus/promql.js';
 import { tableOfRecords } from './records.js';
@@ -19,7 +19,7 @@ export const toolkit = {
   CellError,
   /** Settings of a connection. */
   fields: { object: z.strictObject, credential, file, httpUrl, text, tlsFields },
-  options: { OUT, RAW, TIMEOUT },
+  options: { OUT, RAW, ROWS, TIMEOUT },
   referencesIn,
   variablesIn,
   renderPromql,

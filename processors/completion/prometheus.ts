@@ -1,4 +1,4 @@
-import { readAnswer } from '../prometheus/results.js';
+import { readAnswer } from '../prometheus/answer.js';
 import { askService, type ServiceSettings } from '../service.js';
 import { PROMQL_FUNCTIONS, type PromqlPlace, promqlPlace } from './promql.js';
 import type { CompletionJob, Suggested, Suggestion } from './suggestion.js';
@@ -50,7 +50,7 @@ async function load(
     { settings, signal },
     { method: 'GET', path, parameters, largest: LARGEST },
   );
-  const data = readAnswer(answer);
+  const { data } = readAnswer(answer);
   const names = Array.isArray(data) ? data.filter((name): name is string => typeof name === 'string') : [];
   return names.slice(0, MOST_NAMES);
 }

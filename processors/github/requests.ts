@@ -2,6 +2,7 @@ import type { Job } from '../brokered.js';
 import type { TestJob } from '../connection.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
 import type { Place } from '../http/dispatcher.js';
+import { exactJson, parseExactJson } from '../http/exact-json.js';
 import { graphqlProblem, pathToResult } from '../http/graphql.js';
 import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from '../http/pagination.js';
 import { sendPatiently } from '../http/retry.js';
@@ -143,13 +144,13 @@ export async function* fetchGraphql(
 
 /** As GitHub's own command line does it: the query takes `$endCursor: String`, and asks for `pageInfo`. */
 function withCursor(body: string, endCursor: string): string {
-  const { query, variables } = JSON.parse(body) as { query: string; variables?: object };
+  const { query, variables } = parseExactJson(body) as { query: string; variables?: object };
   if (!/\$endCursor\b/.test(query)) {
     throw new CellError(
       'With --paginate a query takes $endCursor: String, gives it to after:, and asks for pageInfo { hasNextPage endCursor }.',
     );
   }
-  return JSON.stringify({ query, variables: { ...variables, endCursor } });
+  return exactJson({ query, variables: { ...variables, endCursor } });
 }
 
 function cursorIn(value: unknown): string | undefined {
@@ -186,7 +187,7 @@ function jsonOf({ body, status }: HttpAnswer): unknown {
 
 function parsed(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString());
+    return parseExactJson(body.toString());
   } catch {
     return undefined;
   }

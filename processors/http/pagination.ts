@@ -1,4 +1,5 @@
 import { CellError, type Option } from '../processor.js';
+import { ExactNumber } from './exact-json.js';
 import { linkBelow } from './place.js';
 import type { HttpAnswer } from './send.js';
 
@@ -74,6 +75,7 @@ export function nextPage(
   const value = at(json, next);
   if (value === undefined || value === null || value === '' || value === false) return undefined;
   if (isLink(value)) return followed(base, String(value), url);
+  if (value instanceof ExactNumber) return withParameter(url, cursor, value.text);
   if (typeof value === 'object') throw new CellError(`--next ${next} names neither a link nor a cursor.`);
   return withParameter(url, cursor, String(value));
 }

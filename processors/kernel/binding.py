@@ -43,14 +43,19 @@ class Binding:
         """The call of a brokered cell, whatever its processor's name: its arguments are there to be read only."""
         if self._ticket is None or name.startswith("_"):
             raise AttributeError(name)
-        return lambda out=None, **_: run_helper(lambda: run_brokered(self, self._ticket, out))
+        return lambda out=None, rows=None, exact=False, tree=False, **_: run_helper(
+            lambda: run_brokered(self, self._ticket, out, View(rows, exact, tree))
+        )
 
-    def rest(self, method=None, url=None, headers=None, body=None, timeout=None, out=None, raw=False, **_):
+    def rest(
+        self, method=None, url=None, headers=None, body=None, timeout=None, out=None, raw=False, rows=None, tree=False, **_
+    ):
+        view = View(rows, False, tree)
         if self._ticket is not None:
             # The same cell with a connection.
-            run_helper(lambda: run_brokered(self, self._ticket, out))
+            run_helper(lambda: run_brokered(self, self._ticket, out, view))
             return
-        run_helper(lambda: run_rest(self, method, url, headers or {}, body, timeout, out, raw))
+        run_helper(lambda: run_rest(self, method, url, headers or {}, body, timeout, out, raw, view))
 
 
 def run_helper(work):

@@ -14,7 +14,7 @@ _PROMPT = "spin-broker:"
 _CONNECTED_WITHIN = 20
 
 
-def run_brokered(binding, ticket, out):
+def run_brokered(binding, ticket, out, view):
     """
     Asks the gateway for the result of this one cell and shows it.
 
@@ -25,7 +25,7 @@ def run_brokered(binding, ticket, out):
         # Kernels never match replies to requests, so that two asking shells would get each other's.
         raise SpinError("A cell with a connection can't run in a subshell.")
     values = {name: typed(binding.value(name), name) for name in ticket["variables"]}
-    result = _Result(uuid.uuid4().hex)
+    result = _Result(uuid.uuid4().hex, view)
     try:
         for page in _pages(kernel, ticket, values):
             if page["kind"] == "error":
@@ -37,7 +37,7 @@ def run_brokered(binding, ticket, out):
         result.withdraw()
         result.show_notices()
         raise
-    value = result.show(page)
+    value = result.show(page, out is not None)
     if out is not None:
         get_ipython().push({out: value})
 
@@ -88,8 +88,9 @@ def _pages(kernel, ticket, values):
 class _Result:
     """What has come so far: one display that first tells the progress and at last is the result."""
 
-    def __init__(self, display_id):
+    def __init__(self, display_id, view):
         self._display_id = display_id
+        self._view = view
         self._shown = False
         self._table = None
         self._text = []
@@ -123,9 +124,9 @@ class _Result:
         content = base64.b64decode(page["data"])
         self.withdraw()
         if page.get("part"):
-            self._parts.append(member(json.loads(content), page.get("at", ())))
+            self._parts.append(ReadJson(content.decode(json.detect_encoding(content), "surrogatepass"), page.get("at", ())))
         else:
-            self._value = show_content(content, page["mediaType"], page["charset"], page.get("at", ()))
+            self._value = show_content(content, page["mediaType"], page["charset"], page.get("at", ()), self._view)
 
     def withdraw(self):
         """Takes the progress back: the cell's error says the rest."""
@@ -136,7 +137,7 @@ class _Result:
         """The table so far, when another one begins below it."""
         if self._table is None:
             return
-        self._update(self._table.bundle(" ".join(self._notes)))
+        self._update(self._table.bundle(" ".join(self._notes), self._view.rows))
         self.show_notices()
         self._display_id = uuid.uuid4().hex
         self._shown = False
@@ -147,17 +148,18 @@ class _Result:
             display({"text/plain": "\n".join(self._notices)}, raw=True)
         self._notices = []
 
-    def show(self, end):
+    def show(self, end, is_kept):
+        """Returns what --out stores, which is made only where it `is_kept`."""
         value = end.get("value", self._value)
         if self._parts:
-            value = show_json([item for part in self._parts for item in part])
+            value = show_json(ReadJson.joined(self._parts), self._view)
         if "summary" in end:
             print(end["summary"])
         bundles = list(end.get("displays", ()))
         if self._table is not None:
-            value = self._table.value()
-            notes = self._notes + [end["note"]] if end.get("note") else self._notes
-            bundles.append(self._table.bundle(" ".join(notes), is_below=bool(bundles)))
+            value, hint = self._table.value(self._view.exact) if is_kept else (None, "")
+            note = " ".join(filter(None, [*self._notes, end.get("note", ""), hint]))
+            bundles.append(self._table.bundle(note, self._view.rows, is_below=bool(bundles)))
         elif self._text:
             value = "".join(self._text)
         if self._table is None and end.get("note"):

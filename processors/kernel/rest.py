@@ -24,7 +24,7 @@ _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
 _PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 
 
-def run_rest(binding, method, url, headers, body, timeout, out, raw):
+def run_rest(binding, method, url, headers, body, timeout, out, raw, view):
     def template(text):
         return [text] if raw else split(text, _IN_CELL)
 
@@ -46,7 +46,7 @@ def run_rest(binding, method, url, headers, body, timeout, out, raw):
     status, media_type, charset, content = _exchange(request, public, limit)
     elapsed = time.monotonic() - started
     print("%s, %s, %.2f s" % (_status_line(status), _size(len(content)), elapsed))
-    value = show_content(content, media_type, charset)
+    value = show_content(content, media_type, charset, (), view)
     if out is not None:
         get_ipython().push({out: value})
     if status >= 400:
@@ -152,7 +152,7 @@ def _origin(url):
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def show_content(content, media_type, charset, at=()):
+def show_content(content, media_type, charset, at, view):
     """Displays a body, or a member of a JSON one, and returns what --out stores."""
     if media_type in _IMAGES and len(content) <= _LARGEST_DISPLAY:
         picture = base64.b64encode(content).decode()
@@ -167,11 +167,11 @@ def show_content(content, media_type, charset, at=()):
         text = content.decode("utf-8", "replace")
     if media_type.endswith(("/json", "+json")) or (not media_type and text[:1] in ("{", "[")):
         try:
-            value = member(json.loads(text), at)
+            read = ReadJson(text, at)
         except (ValueError, RecursionError):
             pass
         else:
-            return show_json(value, text)
+            return show_json(read, view)
     if text:
         bundle = {"text/plain": _shortened(text)}
         if media_type == "text/html" and len(content) <= _LARGEST_DISPLAY:
@@ -185,52 +185,6 @@ def show_content(content, media_type, charset, at=()):
             bundle["text/html"] = '<img src="data:image/svg+xml;base64,%s">' % base64.b64encode(content).decode()
         display(bundle, raw=True)
     return text
-
-
-def member(value, at):
-    """What stands at a path of keys; an answer without it is given whole."""
-    for key in at:
-        if not isinstance(value, dict) or key not in value:
-            return value
-        value = value[key]
-    return value
-
-
-def show_json(value, text=None):
-    """Displays JSON: a list of objects as a table, anything else as a tree. Returns what --out stores."""
-    if _is_table(value):
-        table = Table.of_records(value)
-        display(table.bundle(""), raw=True)
-        return _table(value)
-    # Half a surrogate pair is JSON, but no text that can be sent on.
-    pretty = json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
-    bundle = {"text/plain": _shortened(pretty)}
-    # JSON of Python's own kind (NaN) would not reach a browser.
-    if isinstance(value, (dict, list)) and len(pretty if text is None else text) <= _LARGEST_DISPLAY and _is_strict(value):
-        bundle["application/json"] = value
-    display(bundle, raw=True, metadata={"application/json": {"expanded": False}})
-    return value
-
-
-def _is_strict(value):
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-        return True
-    except ValueError:
-        return False
-
-
-def _is_table(value):
-    return isinstance(value, list) and len(value) > 0 and all(isinstance(row, dict) and row for row in value)
-
-
-def _table(value):
-    """A list of objects as a DataFrame where pandas is installed."""
-    try:
-        import pandas
-    except ImportError:
-        return value
-    return pandas.DataFrame(value)
 
 
 def _shortened(text):

@@ -1,6 +1,7 @@
 """A result with rows and columns: collected by column, shown as a table, kept as a DataFrame where there is pandas."""
 
 import base64
+import collections
 import datetime
 import decimal
 import json
@@ -8,9 +9,22 @@ import json
 _FIRST_ROWS = 20
 # Below a chart, which shows what the rows hold.
 _FIRST_ROWS_BELOW = 5
+# Of a plan each row is a line.
+_FIRST_LINES = 1_000
 _MOST_COLUMNS = 30
+# So many are counted at a glance.
+_FEW_COLUMNS = 5
 _NUMBERS = ("number", "float", "integer", "decimal")
+# What databases call the one column of a plan.
+_PLANS = ("QUERY PLAN", "EXPLAIN", "ANALYZE")
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+# Dicts in dicts in dicts: what is deeper stays one.
+_DEEPEST = 10
+# JavaScript's numbers, and floats, hold whole numbers up to here without a gap.
+_MOST_SAFE = 2**53 - 1
+
+# How a cell wants its result shown: `rows` of a table, or None; `exact`: decimals stay Decimals; `tree`: JSON never is a table.
+View = collections.namedtuple("View", "rows exact tree", defaults=(None, False, False))
 
 
 class Table:
@@ -21,9 +35,13 @@ class Table:
 
     @classmethod
     def of_records(cls, records):
-        """A table of dicts as JSON has them; what they hold decides how a column is shown."""
-        names = list(dict.fromkeys(key for record in records for key in record))
-        values = [[record.get(name) for record in records] for name in names]
+        """
+        A table of dicts as JSON has them; what they hold decides how a column is shown. Members of dicts in them become
+        columns of their own (`user.login`).
+        """
+        rows = [_flat(record or {}) for record in records]
+        names = list(dict.fromkeys(key for row in rows for key in row))
+        values = [[row.get(name) for row in rows] for name in names]
         table = cls([{"name": name, "type": _type_of(column)} for name, column in zip(names, values)])
         table.add(values)
         return table
@@ -36,42 +54,118 @@ class Table:
     def __len__(self):
         return len(self._values[0]) if self._values else 0
 
-    def value(self):
+    def value(self, exact=False):
+        """
+        A DataFrame, or a list of dicts where there is no pandas, and a sentence about what became of decimal numbers.
+        """
+        pairs, hint = self._with_floats(exact)
         try:
             import pandas
         except ImportError:
-            rows = zip(*(map(_decoder(column), values) for column, values in self._pairs()))
-            return [dict(zip(self._names(), row)) for row in rows]
-        series = [_series(pandas, column, values) for column, values in self._pairs()]
+            rows = zip(*(map(_decoder(column), values) for column, values in pairs))
+            return [dict(zip(self._names(), row)) for row in rows], hint
+        series = [_series(pandas, column, values) for column, values in pairs]
         frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
         frame.columns = self._names()
-        return frame
+        return frame, hint
 
-    def bundle(self, note, is_below=False):
-        """HTML for notebooks, text for terminals; `is_below` a chart of the same."""
-        first = _FIRST_ROWS_BELOW if is_below else _FIRST_ROWS
-        columns = self._pairs()[:_MOST_COLUMNS]
-        cells = [_cells(column, values[:first]) for column, values in columns]
-        names = [_cell(column["name"]) for column, _ in columns]
-        are_numbers = [column["type"] in _NUMBERS for column, _ in columns]
-        caption = self._caption(note, first)
-        return {
-            "text/html": _html(names, cells, are_numbers, caption),
-            "text/plain": _plain(names, cells, are_numbers, caption),
-        }
+    def _with_floats(self, exact):
+        """Decimals as floats where each survives the way there and back: pandas counts with these alone."""
+        pairs, floats, kept = [], [], []
+        for name, (column, values) in zip(self._names(), self._pairs()):
+            if column["type"] == "decimal":
+                is_float = not exact and _survive(values)
+                (floats if is_float else kept).append(name)
+                column = {"name": name, "type": "float"} if is_float else column
+            pairs.append((column, values))
+        sentences = []
+        if floats:
+            sentences.append("%s: floats, no value has changed (--exact keeps Decimals)." % _listed(floats))
+        if kept:
+            reason = "--exact" if exact else "as floats values would change; .astype(float) rounds them"
+            sentences.append("%s: Decimals (%s)." % (_listed(kept), reason))
+        return pairs, " ".join(sentences)
 
-    def _caption(self, note, first):
-        shown, total = min(len(self), first), len(self)
-        text = "{:,} row{}".format(total, "" if total == 1 else "s") if shown == total else "first {:,} of {:,} rows".format(shown, total)
-        if len(self._columns) > _MOST_COLUMNS:
-            text += ", first {:,} of {:,} columns".format(_MOST_COLUMNS, len(self._columns))
+    def bundle(self, note, rows=None, is_below=False):
+        """HTML for notebooks, text for terminals; `is_below` a chart of the same; `rows`: so many are wanted."""
+        is_alone = len(self._columns) == 1
+        is_plan = is_alone and self._columns[0]["name"] in _PLANS
+        first = rows or (_FIRST_LINES if is_plan else _FIRST_ROWS_BELOW if is_below else _FIRST_ROWS)
+        longest = _LONGEST_ALONE if is_alone and len(self) == 1 else _LONGEST_LINES if is_alone else _LONGEST_CELL
+        names = self._names()
+        shown = self._pairs()[:_MOST_COLUMNS]
+        cells = [_cells(column, values[:first], longest) for column, values in shown]
+        columns = [
+            {"name": _cell(name), "is_number": column["type"] in _NUMBERS, "is_plan": is_plan}
+            for name, (column, _) in zip(names, shown)
+        ]
+        caption = self._caption(note, first, is_below)
+        return {"text/html": _html(columns, cells, caption), "text/plain": _plain(columns, cells, caption)}
+
+    def _caption(self, note, first, is_below):
+        shown, total, columns = min(len(self), first), len(self), len(self._columns)
+        text = "{:,} row{}".format(total, "" if total == 1 else "s")
+        if shown < total:
+            text = "first {:,} of {}".format(shown, text)
+        if columns > _FEW_COLUMNS:
+            text += " × {:,} columns".format(columns)
+        if columns > _MOST_COLUMNS:
+            text += ", the first {:,} of them shown".format(_MOST_COLUMNS)
+        if shown < total and not is_below:
+            text += " (--rows N shows more)"
         return "%s. %s" % (text, note) if note else text
 
     def _pairs(self):
         return list(zip(self._columns, self._values))
 
     def _names(self):
-        return [column["name"] for column in self._columns]
+        """No two are equal: a second `id` is `id_1`."""
+        given = {column["name"] for column in self._columns}
+        names = {}
+        for column in self._columns:
+            name, number = column["name"], 0
+            while name in names or (number > 0 and name in given):
+                number += 1
+                name = "%s_%d" % (column["name"], number)
+            names[name] = True
+        return list(names)
+
+
+def _flat(record):
+    row = {}
+    for name, value in _members(record, "", _DEEPEST):
+        while name in row:
+            name += "_1"
+        row[name] = value
+    return row
+
+
+def _members(record, prefix, depth):
+    for key, value in record.items():
+        if isinstance(value, dict) and value and depth > 0:
+            yield from _members(value, "%s%s." % (prefix, key), depth - 1)
+        else:
+            yield prefix + key, value
+
+
+def _listed(names):
+    return ", ".join(names) if len(names) <= 3 else "%s and %d more" % (", ".join(names[:3]), len(names) - 3)
+
+
+def _survive(values):
+    """Whether texts of decimal numbers are the same as floats; 15 digits always are (DBL_DIG of C)."""
+    missing, not_numbers = False, False
+    for value in values:
+        if value is None:
+            missing = True
+        elif len(value) > 15 or not value.lstrip("-").replace(".", "", 1).isdigit():
+            number = decimal.Decimal(value)
+            if number.is_nan():
+                not_numbers = True
+            elif decimal.Decimal(repr(float(value))) != number:
+                return False
+    # As floats they would be one.
+    return not (missing and not_numbers)
 
 
 def _type_of(values):
@@ -143,9 +237,7 @@ def _series(pandas, column, values):
     if kind in ("number", "float"):
         if any(isinstance(value, str) for value in values):
             values = [_number(value) for value in values]
-        if kind == "float" or any(value is None for value in values):
-            return pandas.Series(values, dtype="float64")
-        return pandas.Series(values)
+        return pandas.Series(values, dtype="float64") if kind == "float" else _mixed(pandas, values)
     if kind == "integer":
         return _integers(pandas, values)
     if kind == "bool":
@@ -153,6 +245,15 @@ def _series(pandas, column, values):
     if kind not in ("text", "json"):
         values = list(map(_decoder(column), values))
     return pandas.Series(values, dtype="object")
+
+
+def _mixed(pandas, values):
+    """Numbers as JSON has them: whole ones stay whole and exact, also where one is missing."""
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, int) for value in present):
+        return _integers(pandas, values)
+    is_exact = any(isinstance(value, int) and abs(value) > _MOST_SAFE for value in present)
+    return pandas.Series(values, dtype="object" if is_exact else "float64")
 
 
 def _integers(pandas, values):

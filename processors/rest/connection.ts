@@ -3,6 +3,7 @@ import { brokered, type Job } from '../brokered.js';
 import { authenticationFields, authenticationProblem, forgetProof, prove } from '../http/authentication.js';
 import { cellValues } from '../http/cell-values.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
+import { parseExactJson } from '../http/exact-json.js';
 import { checkQuery, graphqlProblem, pathToResult } from '../http/graphql.js';
 import {
   MOST_PAGES,
@@ -16,7 +17,7 @@ import { sendPatiently } from '../http/retry.js';
 import { contentTypeOf, type HttpAnswer, type HttpRequest, send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
 import { percentEncoded } from '../http/template.js';
-import { OUT, RAW, TIMEOUT } from '../options.js';
+import { OUT, RAW, ROWS, TIMEOUT } from '../options.js';
 import type { Page } from '../pages.js';
 import { CellError } from '../processor.js';
 import { httpUrl, tlsFields } from '../settings.js';
@@ -36,6 +37,8 @@ const LONGEST_REFUSAL = 100_000;
 export const REST_OPTIONS = {
   timeout: TIMEOUT,
   out: OUT,
+  rows: ROWS,
+  tree: { type: 'flag', help: 'show JSON as a tree, where a list of records would be a table' },
   raw: RAW,
   ...PAGE_OPTIONS,
   graphql: {
@@ -162,7 +165,7 @@ async function* refused(answer: HttpAnswer): AsyncGenerator<Page, never> {
 
 function jsonOf({ body, status }: HttpAnswer): unknown {
   try {
-    return JSON.parse(body.toString());
+    return parseExactJson(body.toString());
   } catch {
     throw new CellError(`The answer (${statusLine(status)}) is not JSON.`);
   }

@@ -10,7 +10,8 @@ t.setTimeout(120_000);
 const LIMIT = 60_000;
 const LITE = 'application/vnd.vegalite.v5+json';
 const series = { metric: 'up', labels: { job: 'api' }, points: [[0, 1] as const, [15_000, 0.5] as const] };
-const chart = timeSeriesChart([series], 'up').bundle[LITE];
+const span = { start: 0, end: 60_000, step: 15_000 };
+const chart = timeSeriesChart([series], 'up', span).bundle?.[LITE] ?? null;
 const bars = (data: object, more: object = {}) => ({
   type: LITE,
   spec: { data, mark: 'bar', encoding: { x: { field: 'a', type: 'nominal' } }, ...more },
