@@ -243,5 +243,6 @@ interface Ended {
 
 function executeReplyOf(frame: Frame): Ended | undefined {
   if (readHeader(frame).msg_type !== 'execute_reply') return undefined;
-  return { id: parentId(frame), status: String(readObject(frame, 'content').status) };
+  const { status } = readObject(frame, 'content');
+  return { id: parentId(frame), status: typeof status === 'string' ? status : 'unknown' };
 }

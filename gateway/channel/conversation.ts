@@ -96,7 +96,7 @@ export class Conversation implements Work {
         if (this.#client) closeLike(this.#client, code, why, 1014);
       };
       const { passing } = this.#channel;
-      if (passing) passing.then(end);
+      if (passing) passing.finally(end).catch((error: unknown) => this.#fail(error));
       else end();
     });
   }
