@@ -102,6 +102,12 @@ export class MessageWriter {
     return this.#message('iopub', header, JSON.stringify(parent), { execution_state: 'busy' });
   }
 
+  /** What a cell of that session writes to its standard error. */
+  stderr(executeRequestId: string, { session }: Header, text: string): Payload {
+    const parent = JSON.stringify({ msg_id: executeRequestId, msg_type: 'execute_request', session });
+    return this.#message('iopub', newHeader('stream', session), parent, { name: 'stderr', text });
+  }
+
   /** What a kernel sends for a cell that fails: used only where no kernel can raise the error itself. */
   failed(request: Frame, header: Header, code: string, error: { ename: string; evalue: string }): Payload[] {
     const content = { ...error, traceback: [`${error.ename}: ${error.evalue}`] };

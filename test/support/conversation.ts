@@ -101,7 +101,7 @@ export function conversation({
     },
     onHeld: () => {},
     onWait: () => {},
-    onBrokered: () => {},
+    onAnswered: () => {},
     onFault: (error) => {
       faults.push(error);
     },
