@@ -103,7 +103,7 @@ t.test('brokered cells get their results, also one whose client has left', async
   const unseen = await begin(leaves);
   leaves.close();
   await until(
-    () => gateway.lines('a client left in the middle of a brokered cell, which goes on').length > 0,
+    () => gateway.lines('a client left, and what waits for it goes on').length > 0,
   );
   const goodbye = closed(stays.socket);
   const ended = gateway.close();

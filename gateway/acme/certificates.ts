@@ -114,7 +114,7 @@ export async function openAcmeCertificates(
     }
     if (ending.signal.aborted) return;
     const next = Math.max(due, retryAt) - Date.now();
-    timer = setTimeout(lookAlone, Math.min(Math.max(next, shortest), lookEvery)).unref();
+    timer = setTimeout(lookUnasked, Math.min(Math.max(next, shortest), lookEvery)).unref();
   };
   let looking: Promise<void> | undefined;
   const lookAlone = (): Promise<void> => {
@@ -122,6 +122,9 @@ export async function openAcmeCertificates(
       looking = undefined;
     });
     return looking;
+  };
+  const lookUnasked = (): void => {
+    lookAlone().catch(fail);
   };
 
   local.onChange((pair) => {
@@ -132,7 +135,7 @@ export async function openAcmeCertificates(
     current: () => current ?? local.current(),
     onChange: (listener) => listeners.push(listener),
     challenges,
-    start: () => void lookAlone(),
+    start: lookUnasked,
     async look() {
       // Whoever asks has perhaps mended what was wrong: no need to wait for hours then. What is tried right now may fail
       // by what was wrong before, and so doesn't count.

@@ -7,10 +7,17 @@ import { BrokerJob } from './broker-job.js';
 import { cutToFit } from './broker-pages.js';
 import { readValues } from './broker-values.js';
 import { type Frame, type Payload, readObject } from './frame.js';
+import { parseJson } from './json-text.js';
 import { type MessageWriter, parentId, readHeader } from './messages.js';
 
 /** What the helper's questions begin with: everything else is a user's own `input()`. */
 const PROMPT = 'spin-broker:';
+
+/**
+ * The longest question that is read, in bytes, with all variables of its cell: code in a kernel chooses its size, and
+ * what is parsed takes many times that in memory and everybody's time (invariant S15).
+ */
+const LONGEST_QUESTION = 8 * 1024 * 1024;
 
 /** A question of the helper. */
 interface Question {
@@ -37,6 +44,8 @@ export interface BrokerParts {
   /** The span of the cell with this msg_id. */
   spanOf(executeRequestId: string): Span | undefined;
   toKernel(payload: Payload): void;
+  /** A question could not be answered: the caller closes the socket. */
+  onFault(error: unknown): void;
   /** Told when the last brokered cell has ended. */
   onBrokered(): void;
 }
@@ -79,6 +88,8 @@ export class Broker {
   take(frame: Frame): boolean {
     const running = this.#running.get(parentId(frame));
     if (running === undefined) return false;
+    const size = frame.bytes('content').length + frame.bytes('header').length;
+    if (size > LONGEST_QUESTION) return this.#refuseLong(frame, running, size);
     const question = questionIn(frame);
     if (question === undefined) return false;
     const { nonce, page, values } = question;
@@ -90,7 +101,19 @@ export class Broker {
       return true;
     }
     running.isAsked = true;
-    void this.#answer(frame, running, running.page === 0 ? readValues(values) : undefined);
+    const given = running.page === 0 ? readValues(values) : undefined;
+    this.#answer(frame, running, given).catch((error: unknown) => this.#parts.onFault(error));
+    return true;
+  }
+
+  /** Nothing of it is parsed, so that the cell may ask no more. */
+  #refuseLong(frame: Frame, { nonce, page }: Running, bytes: number): true {
+    this.ended(parentId(frame));
+    this.#parts.log.warn({ bytes }, 'a question that is too long was refused');
+    const sentence =
+      `The variables of this cell are ${Math.round(bytes / 1e6)} MB; a cell takes at most ` +
+      `${Math.floor(LONGEST_QUESTION / 1e6)} MB. Give fewer, or upload the data.`;
+    this.#reply(frame, `${nonce} ${page} last\n${JSON.stringify({ kind: 'error', sentence })}`);
     return true;
   }
 
@@ -136,7 +159,7 @@ function questionIn(frame: Frame): Question | undefined {
   const { prompt } = readObject(frame, 'content');
   if (typeof prompt !== 'string' || !prompt.startsWith(PROMPT)) return undefined;
   try {
-    const question: unknown = JSON.parse(prompt.slice(PROMPT.length));
+    const question = parseJson(prompt.slice(PROMPT.length));
     return Object(question) as Question;
   } catch {
     return { nonce: undefined, page: undefined };

@@ -26,6 +26,10 @@ const LONGEST_HEADER = 1024 * 1024;
 /** Clients write UUIDs, with a number behind them at most. */
 const LONGEST_ID = 1024;
 
+const NOT_ASKED =
+  'This answer was not passed to the kernel: the question is over, or was asked on another connection. ' +
+  'If the cell still waits, interrupt it and run it again.\n';
+
 export interface ChannelParts {
   readonly wire: Wire;
   readonly kernel: Kernel;
@@ -45,8 +49,8 @@ export interface ChannelParts {
   onWait(waits: boolean): void;
   /** What waited could be neither passed nor answered: the caller closes the socket. */
   onFault(error: unknown): void;
-  /** Told when the last brokered cell has ended. */
-  onBrokered(): void;
+  /** Told when no brokered cell runs any more, or no question of the kernel is open. */
+  onAnswered(): void;
 }
 
 /**
@@ -55,13 +59,14 @@ export interface ChannelParts {
  */
 export class Channel {
   readonly #parts: ChannelParts;
+  readonly #writer: MessageWriter;
   readonly #broker: Broker;
   readonly #companions: Companions;
   readonly #completions: Completions;
   readonly #kernelCompletions: KernelCompletions;
   readonly #cells: Cells;
   readonly #executions: Executions;
-  readonly #inputs = new InputRequests();
+  readonly #inputs: InputRequests;
   readonly #redactor: Redactor;
   /** Only where there are replicas. */
   readonly #gate: Gate | undefined;
@@ -71,10 +76,13 @@ export class Channel {
 
   constructor(parts: ChannelParts) {
     const writer = new MessageWriter(parts.wire);
+    this.#writer = writer;
     this.#parts = parts;
     this.#companions = new Companions(writer, (payload) => parts.toKernel(payload));
     this.#cells = new Cells(parts, { ...parts.who, kernel: parts.kernel.id });
-    this.#broker = new Broker({ ...parts, writer, spanOf: (id) => this.#cells.spanOf(id) });
+    this.#inputs = new InputRequests(() => parts.onAnswered());
+    const onBrokered = () => parts.onAnswered();
+    this.#broker = new Broker({ ...parts, writer, onBrokered, spanOf: (id) => this.#cells.spanOf(id) });
     const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
     this.#executions = new Executions({ ...parts, broker, companions, cells, writer });
     const kernelCompletions = new KernelCompletions(writer, (payload) => parts.toKernel(payload));
@@ -143,9 +151,9 @@ export class Channel {
     this.#drain?.see(frame);
   }
 
-  /** True while the kernel waits for answers of the gateway's own. */
-  get brokers(): boolean {
-    return this.#broker.some;
+  /** True while the kernel waits for an answer, of the gateway's own or of this client. */
+  get awaits(): boolean {
+    return this.#broker.some || this.#inputs.some;
   }
 
   /** Resolves when every cell has its reply, and what it wrote has come. */
@@ -222,8 +230,14 @@ export class Channel {
   }
 
   #answer(header: Header, payload: Payload): void {
-    if (this.#inputs.answer()) this.#parts.toKernel(payload);
-    else this.#dropped(header);
+    if (this.#inputs.answer()) {
+      this.#parts.toKernel(payload);
+      return;
+    }
+    this.#dropped(header);
+    // Where it would otherwise wait without a word: on the cell of this client that is still running.
+    const running = [...this.#cells.running.keys()].at(-1);
+    if (running !== undefined) this.#parts.toClient(this.#writer.stderr(running, header, NOT_ASKED));
   }
 
   #dropped({ msg_type }: Header): void {
@@ -243,5 +257,6 @@ interface Ended {
 
 function executeReplyOf(frame: Frame): Ended | undefined {
   if (readHeader(frame).msg_type !== 'execute_reply') return undefined;
-  return { id: parentId(frame), status: String(readObject(frame, 'content').status) };
+  const { status } = readObject(frame, 'content');
+  return { id: parentId(frame), status: typeof status === 'string' ? status : 'unknown' };
 }

@@ -50,19 +50,21 @@ export async function connectChannel(
   const parameters = new URLSearchParams(target.query);
   const session = parameters.get('session_id');
   const offered = offerOf(req).protocols.filter((name) => name === V1_PROTOCOL);
-  const left = session === null ? undefined : options.sessions.left(kernelId, principal.name, session);
-  if (left !== undefined && (left.protocol === '' || offered.some((name) => name === left.protocol))) {
-    const client = accept(req, socket, head, acceptedAs(left.protocol));
-    if (client) {
-      options.open.add(client, 'kernel', { work: left, session: principal.session });
-      left.attach(client);
-    }
-    return;
-  }
+  const speaks = (protocol: string) => protocol === '' || offered.some((name) => name === protocol);
   const leaving = departure(socket);
   let claim: Claim | undefined;
+  const join = (conversation: Conversation): WebSocket | undefined => {
+    const joined = accept(req, socket, head, acceptedAs(conversation.protocol));
+    if (!joined) return undefined;
+    options.open.add(joined, 'kernel', { work: conversation, session: principal.session });
+    conversation.attach(joined);
+    return joined;
+  };
   const open = async () => {
-    claim = session === null ? undefined : await options.sessions.claim(kernelId, principal.name, session);
+    const place =
+      session === null ? undefined : await options.sessions.enter(kernelId, principal.name, session, speaks);
+    if (place instanceof Conversation) return place;
+    claim = place;
     if (claim) parameters.set('session_id', claim.id);
     const path = claim ? `${target.path}?${parameters}` : withQuery(target);
     const server = options.upstream();
@@ -77,6 +79,10 @@ export async function connectChannel(
   let client: WebSocket | undefined;
   try {
     const upstream = await open().finally(() => leaving.stop());
+    if (upstream instanceof Conversation) {
+      client = join(upstream);
+      return;
+    }
     client = accept(req, socket, head, acceptedAs(upstream.protocol));
     if (client) {
       const conversation = new Conversation(options, kernelId, admission, upstream);

@@ -14,6 +14,7 @@ import { MAX_MESSAGE } from './executions.js';
 import type { Payload } from './frame.js';
 import type { Kernels } from './kernels.js';
 import { SharedPause } from './shared-pause.js';
+import { Unheard } from './unheard.js';
 
 /** Requests may wait for a rewrite up to this many bytes; beyond it the client's socket is paused. */
 const HELD_LIMIT = 3 * MAX_MESSAGE;
@@ -21,10 +22,13 @@ const HELD_LIMIT = 3 * MAX_MESSAGE;
 /** RFC 6455 section 5.5: a control frame carries 125 bytes, two of them the close code. */
 const REASON_LIMIT = 123;
 
-/** How long what a client has missed is kept after its brokered cell has ended, in milliseconds. */
+/** How long what a client has missed is kept when nothing waits for its answer any more, in milliseconds. */
 const KEPT_MS = 10 * 60_000;
 
-/** What is kept of it, in bytes; what comes beyond is lost, as output of a closed page is anywhere. */
+/** And how long a question waits for it: as long as a login lasts. */
+const LONGEST_KEPT_MS = 12 * 60 * 60_000;
+
+/** What is kept of it, in bytes; what a cell that asks shows beyond is lost, as output of a closed page is anywhere. */
 const MISSED_LIMIT = 8 * 1024 * 1024;
 
 type Send = (payload: Payload) => void;
@@ -40,8 +44,9 @@ export interface ConversationOptions {
 
 /**
  * One upstream websocket and the client that it was opened for. When that client leaves in the middle of a brokered
- * cell (a closed lid, a reload), the upstream stays open: a kernel that waits for an answer waits for ever. A client
- * that comes back with the same session is joined to it and gets what it has missed.
+ * cell or of a question (a closed lid, a link that breaks), the upstream stays open: a kernel that waits for an answer
+ * waits for ever. So it does when the link froze and nobody knows what of the output arrived. A client that comes back
+ * with the same session is joined to it and gets what it has missed.
  */
 export class Conversation implements Work {
   readonly #upstream: WebSocket;
@@ -50,9 +55,14 @@ export class Conversation implements Work {
   readonly #options: ConversationOptions;
   readonly #who: { readonly request: string; readonly address: string; readonly kernel: string };
   #client: WebSocket | undefined;
+  #unheard: Unheard | undefined;
+  /** The client's socket, for an upstream that doesn't keep up. */
+  #reading: ReturnType<SharedPause['holder']> | undefined;
+  /** Of an upstream whose client is away: Jupyter keeps what is beyond the limit. */
+  readonly #full: ReturnType<SharedPause['holder']>;
   #queue: ReturnType<SharedPause['holder']> | undefined;
   #toClient: Send;
-  #toKernel: Send;
+  readonly #toKernel: Send;
   #missed: Payload[] = [];
   #missedBytes = 0;
   #held = 0;
@@ -66,9 +76,14 @@ export class Conversation implements Work {
     this.#options = options;
     this.#upstream = upstream;
     this.#who = { request, address, kernel: kernelId };
-    this.#toKernel = ({ data, binary }) => upstream.send(data, { binary, compress: false });
+    const send = sender(upstream, {
+      pause: () => this.#reading?.pause(),
+      resume: () => this.#reading?.resume(),
+    });
+    this.#toKernel = ({ data, binary }) => send(data, binary);
     this.#toClient = (payload) => this.#miss(payload);
     this.#listening = new SharedPause(upstream);
+    this.#full = this.#listening.holder();
     const waiting = this.#listening.holder();
     this.#channel = new Channel({
       wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
@@ -85,7 +100,7 @@ export class Conversation implements Work {
       onHeld: (change) => this.#onHeld(change),
       onWait: (waits) => (waits ? waiting.pause() : waiting.resume()),
       onFault: (error) => this.#fail(error),
-      onBrokered: () => this.#brokered(),
+      onAnswered: () => this.#answered(),
     });
     upstream.on('message', (data: Buffer, binary) =>
       this.#guarded(() => this.#channel.fromKernel(data, binary)),
@@ -96,7 +111,7 @@ export class Conversation implements Work {
         if (this.#client) closeLike(this.#client, code, why, 1014);
       };
       const { passing } = this.#channel;
-      if (passing) passing.then(end);
+      if (passing) passing.finally(end).catch((error: unknown) => this.#fail(error));
       else end();
     });
   }
@@ -115,6 +130,19 @@ export class Conversation implements Work {
     return this.#client === undefined && this.#upstream.readyState === this.#upstream.OPEN;
   }
 
+  /** Asks the client whether it is there. */
+  async answers(): Promise<boolean> {
+    return (await this.#unheard?.asked()) ?? false;
+  }
+
+  /** Its client is silent and has come again on another connection, which takes its place at once. */
+  leave(): void {
+    const client = this.#client;
+    if (client === undefined || this.#failed) return;
+    this.#leave();
+    client.terminate();
+  }
+
   settled(): Promise<void> {
     return this.#channel.drained();
   }
@@ -131,40 +159,75 @@ export class Conversation implements Work {
   /** @param client open and paused */
   attach(client: WebSocket): void {
     clearTimeout(this.#end);
+    this.#options.open.remove(this.#upstream);
     const reading = new SharedPause(client);
-    const sendUpstream = sender(this.#upstream, reading.holder());
     const sendClient = sender(client, this.#listening.holder());
+    const unheard = new Unheard(client);
+    this.#reading = reading.holder();
     this.#queue = reading.holder();
     this.#client = client;
-    this.#toKernel = ({ data, binary }) => sendUpstream(data, binary);
-    this.#toClient = ({ data, binary }) => sendClient(data, binary);
+    this.#unheard = unheard;
+    this.#toClient = (payload) => {
+      sendClient(payload.data, payload.binary);
+      unheard.sent(payload);
+    };
     for (const payload of this.#missed.splice(0)) this.#toClient(payload);
     this.#missedBytes = 0;
+    this.#full.resume();
     client.on('message', (data: Buffer, binary) =>
       this.#guarded(() => this.#channel.fromClient(data, binary)),
     );
-    client.on('close', (code, why) => this.#detach(code, why));
+    client.on('close', (code, why) => {
+      if (this.#client === client) this.#detach(code, why);
+    });
     client.resume();
     this.#upstream.resume();
   }
 
   #detach(code: number, why: Buffer): void {
-    this.#client = undefined;
-    this.#queue = undefined;
-    this.#toClient = (payload) => this.#miss(payload);
-    if (!this.#channel.brokers || this.#failed) {
-      this.#channel.close();
-      closeLike(this.#upstream, code, why, 1001);
+    // A client that closes has read all that it wants; one that was found silent hasn't.
+    const isFrozen = code === 1006 && this.#unheard?.answers === false;
+    if ((this.#channel.awaits || isFrozen) && !this.#failed) {
+      this.#leave();
       return;
     }
-    this.#options.log.info(this.#who, 'a client left in the middle of a brokered cell, which goes on');
+    this.#away();
+    this.#channel.close();
+    closeLike(this.#upstream, code, why, 1001);
+  }
+
+  /** The upstream stays open for the client's next connection. */
+  #leave(): void {
+    const unheard = this.#unheard?.take() ?? [];
+    this.#away();
+    this.#missedBytes = unheard.reduce((sum, { data }) => sum + data.length, 0);
+    this.#missed = unheard;
+    this.#options.log.info(this.#who, 'a client left, and what waits for it goes on');
     this.#options.open.add(this.#upstream, 'left', { work: this });
+    this.#endAfter(this.#channel.awaits ? LONGEST_KEPT_MS : KEPT_MS);
     this.#upstream.resume();
   }
 
-  /** The last brokered cell has ended. */
-  #brokered(): void {
-    if (this.#client === undefined) this.#end = setTimeout(() => this.#upstream.close(1001), KEPT_MS).unref();
+  #away(): void {
+    this.#client = undefined;
+    this.#unheard = undefined;
+    this.#reading = undefined;
+    this.#queue = undefined;
+    this.#toClient = (payload) => this.#miss(payload);
+  }
+
+  #endAfter(ms: number): void {
+    clearTimeout(this.#end);
+    const end = () => {
+      this.#full.resume();
+      this.#upstream.close(1001);
+    };
+    this.#end = setTimeout(end, ms).unref();
+  }
+
+  /** Nothing waits for the client any more. */
+  #answered(): void {
+    if (this.isLeft && !this.#channel.awaits) this.#endAfter(KEPT_MS);
   }
 
   #over(): void {
@@ -177,6 +240,10 @@ export class Conversation implements Work {
   #miss(payload: Payload): void {
     this.#missedBytes += payload.data.length;
     if (this.#missedBytes <= MISSED_LIMIT) this.#missed.push(payload);
+    else if (!this.#channel.awaits) {
+      this.#missed.push(payload);
+      this.#full.pause();
+    }
   }
 
   #onHeld(change: number): void {

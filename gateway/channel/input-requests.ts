@@ -8,6 +8,12 @@ const MOST_OPEN = 100;
 export class InputRequests {
   /** By msg_id of the execute_request that asks; a cell asks one question at a time. */
   readonly #open = new Set<string>();
+  readonly #onNone: () => void;
+
+  /** @param onNone told when the last open question is over */
+  constructor(onNone: () => void) {
+    this.#onNone = onNone;
+  }
 
   asked(executeRequestId: string): void {
     this.#open.add(executeRequestId);
@@ -21,18 +27,27 @@ export class InputRequests {
 
   /** The cell ended, so its question is void. */
   ended(executeRequestId: string): void {
-    this.#open.delete(executeRequestId);
+    if (this.#open.delete(executeRequestId)) this.#over();
   }
 
   /** The kernel restarted: all questions are void. */
   lost(): void {
+    const had = this.some;
     this.#open.clear();
+    if (had) this.#over();
   }
 
   /** @returns whether an answer may pass; it uses the question up */
   answer(): boolean {
     // An input_reply names no request that a kernel would check: it answers the oldest open question.
     const [oldest] = this.#open;
-    return oldest !== undefined && this.#open.delete(oldest);
+    if (oldest === undefined) return false;
+    this.#open.delete(oldest);
+    this.#over();
+    return true;
+  }
+
+  #over(): void {
+    if (!this.some) this.#onNone();
   }
 }

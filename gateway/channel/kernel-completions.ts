@@ -87,10 +87,13 @@ function matchesIn(
   code: string,
 ): KernelMatch[] {
   if (!Array.isArray(matches)) return [];
-  const before = code.slice(0, indexOf(code, Number(cursor_start ?? 0)));
+  const before = code.slice(0, indexOf(code, typeof cursor_start === 'number' ? cursor_start : 0));
   const typed = (Object(metadata) as Record<string, unknown>)._jupyter_types_experimental;
   const kinds = new Map(
-    (Array.isArray(typed) ? typed : []).map((each) => [Object(each).text, String(Object(each).type ?? '')]),
+    (Array.isArray(typed) ? typed : []).map((each) => {
+      const { text, type } = Object(each) as Record<string, unknown>;
+      return [text, typeof type === 'string' ? type : ''];
+    }),
   );
   return matches
     .filter((match) => typeof match === 'string')

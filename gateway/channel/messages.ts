@@ -56,6 +56,9 @@ export function parentId(frame: Frame): string {
   return typeof parent.msg_id === 'string' ? parent.msg_id : '';
 }
 
+/** Code in a kernel chooses the header of its question, which stands in the answer (invariant S15). */
+const LONGEST_PARENT = 64 * 1024;
+
 /** What a kernel, or the server in its place, says of its life. */
 export type Life = 'starting' | 'restarting' | 'dead';
 const LIFE: readonly unknown[] = ['starting', 'restarting', 'dead'] satisfies Life[];
@@ -79,7 +82,7 @@ export class MessageWriter {
   request(type: string, from: Header, content: object): { readonly id: string; readonly payload: Payload } {
     const subshell = from.subshell_id ? { subshell_id: from.subshell_id } : {};
     const header = { ...newHeader(type, from.session), ...subshell };
-    return { id: header.msg_id, payload: this.#message('shell', header, {}, content) };
+    return { id: header.msg_id, payload: this.#message('shell', header, '{}', content) };
   }
 
   /** What a kernel sends for an execute_request that is queued behind a failed one. */
@@ -95,7 +98,14 @@ export class MessageWriter {
   /** The state of a kernel that still runs a cell of that session. */
   busy(executeRequestId: string, { session }: Header): Payload {
     const parent = { msg_id: executeRequestId, msg_type: 'execute_request', session };
-    return this.#message('iopub', newHeader('status', session), parent, { execution_state: 'busy' });
+    const header = newHeader('status', session);
+    return this.#message('iopub', header, JSON.stringify(parent), { execution_state: 'busy' });
+  }
+
+  /** What a cell of that session writes to its standard error. */
+  stderr(executeRequestId: string, { session }: Header, text: string): Payload {
+    const parent = JSON.stringify({ msg_id: executeRequestId, msg_type: 'execute_request', session });
+    return this.#message('iopub', newHeader('stream', session), parent, { name: 'stderr', text });
   }
 
   /** What a kernel sends for a cell that fails: used only where no kernel can raise the error itself. */
@@ -110,13 +120,15 @@ export class MessageWriter {
 
   /** The answer to a kernel's `input_request`. */
   inputReply(question: Frame, value: string): Payload {
-    const parent = JSON.parse(question.text('header')) as { readonly session?: unknown };
-    const header = newHeader('input_reply', String(parent.session ?? ''));
+    const header = newHeader('input_reply', readHeader(question).session);
+    const asked = question.text('header');
+    // Kernels write some hundred characters, and look at none of them in an answer.
+    const parent = asked.length > LONGEST_PARENT ? '{}' : asked;
     return this.#message('stdin', header, parent, { status: 'ok', value });
   }
 
   #answer(request: Frame, { session }: Header, messages: readonly [string, string, object][]): Payload[] {
-    const parent = JSON.parse(request.text('header')) as object;
+    const parent = request.text('header');
     const status = (state: string): [string, string, object] => [
       'iopub',
       'status',
@@ -127,10 +139,11 @@ export class MessageWriter {
     );
   }
 
-  #message(channel: string, header: object, parent: object, content: object): Payload {
+  /** @param parent JSON as it came: Python's holds what JavaScript's has not (NaN), and may nest deeper than can be written anew */
+  #message(channel: string, header: object, parent: string, content: object): Payload {
     return encode(this.#wire, channel, {
       header: JSON.stringify(header),
-      parent_header: JSON.stringify(parent),
+      parent_header: parent,
       metadata: '{}',
       content: JSON.stringify(content),
     });

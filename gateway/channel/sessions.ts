@@ -1,9 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import type { Conversation } from './conversation.js';
-
-/** How long the client that has a session may take to show that it is still there, in milliseconds. */
-const PROBE_MS = 3_000;
 
 /** A session id for the upstream, kept for one connection until it ends. */
 export interface Claim {
@@ -18,7 +14,8 @@ export interface Claim {
  * The session ids under which the gateway connects to Jupyter. Every client of a kernel can read the others' session
  * ids in `parent_header`, and a stock server closes the socket of a session that somebody connects to again. So an
  * id is HMAC(key, kernel ‖ principal ‖ the client's id), and while the client that has it is there, whoever comes with
- * the same one gets a session of their own. A client that comes back after its connection broke gets its session.
+ * the same one gets a session of their own. A client that comes back after its connection broke, noticed or not, gets its
+ * session, and goes on with its conversation where that waits for it.
  */
 export class Sessions {
   readonly #key: Buffer;
@@ -29,25 +26,36 @@ export class Sessions {
     this.#key = key;
   }
 
-  /** @returns the conversation that a client with this session has left and can be joined to */
-  left(kernelId: string, principal: string, session: string): Conversation | undefined {
-    const conversation = this.#claimed.get(this.#idOf(kernelId, principal, session))?.conversation;
-    return conversation?.isLeft ? conversation : undefined;
-  }
-
   #idOf(kernelId: string, principal: string, session: string): string {
     const text = JSON.stringify([kernelId, principal, session]);
     return createHmac('sha256', this.#key).update(text).digest('hex').slice(0, 32);
   }
 
-  /** @param session the client's `session_id` */
-  async claim(kernelId: string, principal: string, session: string): Promise<Claim> {
+  /**
+   * @param session the client's `session_id`
+   * @param speaks whether the client speaks a conversation's subprotocol
+   * @returns the conversation of this session that the client goes on with: it was left, or its own client is silent;
+   *   else what it connects with
+   */
+  async enter(
+    kernelId: string,
+    principal: string,
+    session: string,
+    speaks: (protocol: string) => boolean,
+  ): Promise<Conversation | Claim> {
     const id = this.#idOf(kernelId, principal, session);
     const owner = this.#claimed.get(id);
-    if (owner && (owner.conversation === undefined || (await isThere(owner.conversation))))
-      return this.#take(newId());
-    // Asking took time: another one may have come first.
-    return this.#take(this.#claimed.get(id) === owner ? id : newId());
+    if (owner === undefined) return this.#take(id);
+    const { conversation } = owner;
+    if (conversation === undefined || (await isThere(conversation))) return this.#take(newId());
+    if (speaks(conversation.protocol)) {
+      conversation.leave();
+      if (conversation.isLeft) return conversation;
+    }
+    // One that waits for its own client isn't free. And asking took time: another one may have come first.
+    const isFree = !conversation.isLeft && (this.#claimed.get(id) ?? owner) === owner;
+    conversation.client?.terminate();
+    return this.#take(isFree ? id : newId());
   }
 
   #take(id: string): Claim {
@@ -71,19 +79,10 @@ function newId(): string {
   return randomUUID().replaceAll('-', '');
 }
 
-/** Asks a client's socket; ends it when there is no answer. */
-async function isThere({ client, isLeft }: Conversation): Promise<boolean> {
-  // One that waits for its own client isn't free either.
-  if (client === undefined) return isLeft;
-  if (client.readyState !== client.OPEN) return false;
+/** Asks a client's socket. */
+async function isThere(conversation: Conversation): Promise<boolean> {
+  const { client } = conversation;
+  if (client === undefined || client.readyState !== client.OPEN) return false;
   // A socket that the gateway itself has paused can't answer.
-  if (client.isPaused) return true;
-  client.ping();
-  const limit = AbortSignal.timeout(PROBE_MS);
-  const left = once(client, 'close', { signal: limit }).then(() => false);
-  const answered = once(client, 'pong', { signal: limit }).then(() => true);
-  return Promise.race([answered, left]).catch(() => {
-    client.terminate();
-    return false;
-  });
+  return client.isPaused || conversation.answers();
 }

@@ -2,6 +2,7 @@ import { loadConfig } from '../config/load.js';
 import { isOneShot } from '../config/run.js';
 import type { Config } from '../config.js';
 import { loginUrl } from '../edge/login-codes.js';
+import { faultOf } from '../fault.js';
 import { createLog, type Log } from '../log.js';
 import { startGateway } from '../main.js';
 import { fixedUpstream, probe } from '../proxy/upstream.js';
@@ -23,14 +24,18 @@ export async function start(): Promise<void> {
     `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
   );
 
-  void warnOfAbsentJupyter(config, log);
+  warnOfAbsentJupyter(config, log).catch((error: unknown) =>
+    log.error({ fault: faultOf(error) }, 'Jupyter could not be looked for'),
+  );
 
   const stop = new Promise<void>((resolve) => {
     for (const signal of endingSignals()) process.once(signal, () => resolve());
   });
   reload = () => {
     log.info('SIGHUP: reading the connection catalogue and the certificate again');
-    void gateway.reload();
+    gateway
+      .reload()
+      .catch((error: unknown) => log.error({ fault: faultOf(error) }, 'nothing was read again'));
   };
   try {
     await Promise.race([stop, gateway.failed]);

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Connection, ConnectionKind, Connections } from '../../processors/connection.js';
 import { CellError } from '../../processors/processor.js';
 import type { Secret } from '../../processors/secret.js';
+import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import { checkConnections } from './check.js';
 import { type CatalogueDocument, type Draft, readDocument } from './document.js';
@@ -93,7 +94,9 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     looking = looking.then(look);
     return looking;
   };
-  const timer = setInterval(lookNext, lookEveryMs).unref();
+  const unforeseen = (error: unknown) =>
+    log.error({ file, fault: faultOf(error) }, 'the connection catalogue could not be looked at');
+  const timer = setInterval(() => lookNext().catch(unforeseen), lookEveryMs).unref();
 
   const connectionOf = (draft: Draft) => ({
     name: draft.name,

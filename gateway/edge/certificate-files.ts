@@ -50,7 +50,9 @@ export async function openCertificateFiles(
     looking = looking.then(look);
     return looking;
   };
-  const timer = setInterval(lookNext, interval).unref();
+  const unforeseen = (error: unknown) =>
+    log.error({ err: String(error) }, 'the TLS certificate could not be looked at');
+  const timer = setInterval(() => lookNext().catch(unforeseen), interval).unref();
 
   return {
     current: () => current,

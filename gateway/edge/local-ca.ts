@@ -31,6 +31,8 @@ export async function openLocalCertificates(
 ): Promise<Certificates> {
   let current = await provide(folder, names, log, now());
   const listeners: ((pair: KeyPair) => void)[] = [];
+  const failed = (error: unknown) =>
+    log.error({ err: String(error) }, 'the local TLS certificate could not be renewed');
   const renew = async (): Promise<void> => {
     try {
       const pair = await provide(folder, names, log, now());
@@ -41,10 +43,10 @@ export async function openLocalCertificates(
         }
       }
     } catch (error) {
-      log.error({ err: String(error) }, 'the local TLS certificate could not be renewed');
+      failed(error);
     }
   };
-  const timer = setInterval(() => void renew(), lookEvery).unref();
+  const timer = setInterval(() => renew().catch(failed), lookEvery).unref();
   return {
     current: () => current,
     onChange: (listener) => listeners.push(listener),

@@ -72,7 +72,10 @@ export async function openSharedRevocations(
     } catch (error) {
       down(error);
     }
-    if (!closed) timer = setTimeout(again, EVERY_MS).unref();
+    if (!closed) lookLater();
+  };
+  const lookLater = () => {
+    timer = setTimeout(() => again().catch(down), EVERY_MS).unref();
   };
   const isCurrent = () => performance.now() - readAt <= GOOD_FOR_MS;
   /** A file system that hangs says nothing: its age is what tells. */
@@ -83,7 +86,7 @@ export async function openSharedRevocations(
   };
 
   await read();
-  timer = setTimeout(again, EVERY_MS).unref();
+  lookLater();
   return {
     isCurrent,
     has(id) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../errors.js';
+import { faultOf } from '../fault.js';
 import type { Home } from '../home.js';
 import type { Log } from '../log.js';
 import type { UpstreamSource } from '../proxy/upstream.js';
@@ -226,13 +227,16 @@ class Supervisor implements EmbeddedJupyter {
     let answered = performance.now();
     let checks: NodeJS.Timeout | undefined;
     const hung = new Promise<void>((resolve) => {
-      checks = setInterval(async () => {
+      const check = async () => {
         if (await server.answers(this.#timing.checkEveryMs)) answered = performance.now();
         const silent = performance.now() - answered;
         if (silent < this.#timing.hungAfterMs) return;
         log.error({ silent_ms: Math.round(silent) }, 'Jupyter does not answer any more and is restarted');
         resolve();
-      }, this.#timing.checkEveryMs);
+      };
+      const failed = (error: unknown) =>
+        log.error({ fault: faultOf(error) }, 'Jupyter could not be looked at');
+      checks = setInterval(() => check().catch(failed), this.#timing.checkEveryMs);
     });
     await Promise.race([server.ended, hung]);
     clearInterval(checks);

@@ -40,9 +40,11 @@ export async function withLock<T>(options: LockOptions, work: () => Promise<T>):
         if (line === 'waiting') options.onWait();
         if (line === 'locked') resolve();
       },
-    }).then(({ stderr }) =>
-      reject(new Error(`no lock at ${options.path}: ${stderr.trim().split('\n').at(-1)}`)),
-    );
+    })
+      .then(({ stderr }) => {
+        throw new Error(`no lock at ${options.path}: ${stderr.trim().split('\n').at(-1)}`);
+      })
+      .catch(reject);
   });
   try {
     await locked;

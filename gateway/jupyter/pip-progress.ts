@@ -26,7 +26,7 @@ export class PipProgress {
     this.#total = total;
     this.#packages = packages;
     this.#report = report;
-    this.#ticker = setInterval(() => void this.#tick(), REPORT_MS);
+    this.#ticker = setInterval(() => this.#tick().catch(() => {}), REPORT_MS);
   }
 
   /** @param line one line of `pip install --progress-bar off`, standard output */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kernel, KernelLost, type KernelMessage } from './kernel.js';
 import { type Cell, isTagged, type Notebook, type Output } from './notebook.js';
 import { CellOutputs, Shown } from './outputs.js';
@@ -124,8 +123,9 @@ async function endOf(
   let stop = () => {};
   const gaveUp = new Promise<undefined>((resolve) => {
     stop = () => {
-      void kernel.interrupt();
-      void sleep(GRACE_MS).then(() => resolve(undefined));
+      // A kernel that can't be interrupted is given up like one that doesn't end.
+      kernel.interrupt().catch(() => {});
+      setTimeout(() => resolve(undefined), GRACE_MS);
     };
   });
   if (signal.aborted) stop();

@@ -54,8 +54,12 @@ export async function runOnce(run: Run): Promise<RunEnd> {
   tell('waiting for Jupyter');
   await orStopped(run.ready, signal);
   const kernel = signal.aborted ? undefined : await startKernel(run);
-  const leave = () => (run.endsKernel ? kernel?.shutDown() : kernel?.close());
-  quit.addEventListener('abort', leave);
+  const leave = async () => (run.endsKernel ? kernel?.shutDown() : kernel?.close());
+  // Whether it failed is told by the one below, which comes in any case.
+  const leaveNow = () => {
+    leave().catch(() => {});
+  };
+  quit.addEventListener('abort', leaveNow);
   try {
     const good = kernel !== undefined && (await execute(run, kernel));
     await save(run);

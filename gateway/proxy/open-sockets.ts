@@ -56,6 +56,11 @@ export class OpenSockets {
     if (session !== undefined && this.#hasEnded(session)) logOut(socket);
   }
 
+  /** It is another's now: a client that was away has come back. */
+  remove(socket: WebSocket): void {
+    this.#open.delete(socket);
+  }
+
   closeSession(session: string): void {
     for (const [socket, its] of this.#open) if (its.session === session) logOut(socket);
   }

@@ -10,6 +10,8 @@ from IPython import get_ipython
 from IPython.display import display
 
 _PROMPT = "spin-broker:"
+# What the gateway reads of one question (gateway/channel/broker.ts), with room for the message around it.
+_LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
 _CONNECTED_WITHIN = 20
 
@@ -47,7 +49,16 @@ def _ask(kernel, ticket, number, values):
     question = {"nonce": ticket["nonce"], "page": number}
     if values is not None:
         question["values"] = values
-    head, _, piece = _delivered(kernel, _PROMPT + json.dumps(question)).partition("\n")
+    prompt = _PROMPT + json.dumps(question)
+    # Written once more as JSON on its way.
+    if len(prompt) > _LONGEST_QUESTION // 2 and len(json.dumps(prompt)) > _LONGEST_QUESTION:
+        largest = max(values, key=lambda name: len(json.dumps(values[name])))
+        raise SpinError(
+            "{{%s}} is too large for this cell: its variables are %d MB as they are sent, of at most %d MB. "
+            "Give fewer values, or upload the data."
+            % (largest, len(json.dumps(prompt)) // 1000000, _LONGEST_QUESTION // 1000000)
+        )
+    head, _, piece = _delivered(kernel, prompt).partition("\n")
     words = head.split(" ")
     if words[:2] != [ticket["nonce"], str(number)]:
         raise SpinError("The answer to this cell did not come from the gateway. Run the cell again.")

@@ -40,7 +40,7 @@ export async function* inSession<Result>(
   } finally {
     signal.removeEventListener('abort', stop);
     if (!signal.aborted) {
-      if (isAsNew) void pool.give(key, session);
+      if (isAsNew) pool.give(key, session).catch(() => session.close());
       else session.close();
     }
   }

@@ -1,4 +1,6 @@
 import t from 'tap';
+import { decode, encode } from '../../gateway/channel/codec.js';
+import { encodeV1 } from '../../gateway/channel/v1.js';
 import type { Page } from '../../processors/pages.js';
 import type { Brokered } from '../../processors/processor.js';
 import type { Value } from '../../processors/value.js';
@@ -107,6 +109,82 @@ t.test('S12: a question that does not wait for the answer to the one before ends
   t.equal(await cell.answer(1), '');
   t.equal(cell.performed[0]?.signal.aborted, true);
   t.equal(cell.answers().length, 1, 'and the others are questions of nobody');
+});
+
+/** JSON as code in a kernel can write it, in the header of a question: its length has to stay what a person could write. */
+const oddJson: Readonly<Record<string, string>> = {
+  NaN: '{"session": "kernel", "x": NaN}',
+  Infinity: '{"x": [Infinity, -Infinity]}',
+  'huge numbers': `{"x": 1${'0'.repeat(5000)}, "y": 1e999}`,
+  'deep nesting': `{"x": ${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
+  'members that are no texts': '{"session": {"toString": 1}, "date": NaN, "__proto__": {"msg_id": 5}}',
+};
+for (const [what, json] of Object.entries(oddJson)) {
+  for (const part of ['header', 'parent_header', 'metadata', 'content'] as const) {
+    t.test(`X2: a question with ${what} in its ${part} is answered like any other`, async (t) => {
+      const cell = brokeredCell([TEXT]);
+      await cell.start();
+      const parts = {
+        header: '{"msg_id": "question", "msg_type": "input_request", "session": "kernel"}',
+        parent_header: '{"msg_id": "cell-1"}',
+        metadata: '{}',
+        content: JSON.stringify({ prompt: cell.question(0), password: false }),
+      };
+      parts[part] = `${json.slice(0, -1)}, ${parts[part].slice(1)}`;
+      const { data } = encode('v1', 'stdin', parts);
+      cell.talk.channel.fromKernel(Buffer.from(data), true);
+      await until(() => cell.talk.raw.toKernel.length === 3);
+      const frame = decode('v1', Buffer.from(cell.talk.raw.toKernel[2]?.data ?? ''), true);
+      t.match(JSON.parse(frame.text('content')).value, `${NONCE} 0 last\n`);
+      t.equal(frame.text('parent_header'), parts.header);
+      t.same(cell.talk.faults, []);
+    });
+  }
+}
+
+for (const value of [
+  'NaN',
+  '-Infinity',
+  `1${'0'.repeat(5000)}`,
+  `${'['.repeat(30_000)}${']'.repeat(30_000)}`,
+]) {
+  t.test(`X2: ${value.slice(0, 9)} in what a cell asks is a value that is left out`, async (t) => {
+    const cell = brokeredCell([TEXT]);
+    await cell.start();
+    cell.ask(`spin-broker:{"nonce": "${NONCE}", "page": 0, "values": {"x": ${value}}}`);
+    t.match(await cell.answer(1), `${NONCE} 0 last\n`);
+    t.equal(cell.performed[0]?.values.size, 0);
+  });
+}
+
+t.test('X2: an answer that fails to be made ends its own connection, and is nobody else’s', async (t) => {
+  const cell = brokeredCell([TEXT]);
+  await cell.start();
+  const { toKernel } = cell.talk;
+  toKernel.push = () => {
+    throw new Error('the socket is gone');
+  };
+  cell.ask(cell.question(0));
+  await until(() => cell.talk.faults.length === 1);
+  t.match(cell.talk.faults, [{ message: 'the socket is gone' }]);
+});
+
+t.test('X8: a question beyond a few megabytes is refused with a sentence, and not parsed', async (t) => {
+  const cell = brokeredCell([TEXT]);
+  await cell.start();
+  // No JSON: whoever parses it fails.
+  const content = Buffer.alloc(180e6, '[');
+  const head = { header: '{"msg_id":"q","msg_type":"input_request"}', parent_header: '{"msg_id":"cell-1"}' };
+  const frame = encodeV1(['stdin', head.header, head.parent_header, '{}', content], []);
+  const start = performance.now();
+  cell.talk.channel.fromKernel(frame, true);
+  t.ok(performance.now() - start < 1000, 'at once');
+  t.match(
+    await cell.answer(1),
+    `${NONCE} 0 last\n{"kind":"error","sentence":"The variables of this cell are 180 MB;`,
+  );
+  t.equal(cell.performed.length, 0);
+  t.same(cell.talk.faults, []);
 });
 
 const text = (value: string) => ({ type: 'text', value });

@@ -18,6 +18,17 @@ def spy(prompt):
     return old(prompt)
 kernel.raw_input = spy
 `;
+/** Questions with what Python's JSON allows and JavaScript's does not. */
+const ODD_HEADERS = `
+import json
+session = get_ipython().kernel.session
+packed = session.pack
+def pack(part):
+    if isinstance(part, dict) and part.get("msg_type") == "input_request":
+        return json.dumps({**part, "x": float("nan"), "y": [float("inf")] * 3, "z": 10**400}, default=str).encode()
+    return packed(part)
+session.pack = pack
+`;
 /** With and without pandas. */
 const VALUE = 'print(int(df[0]["value"] if isinstance(df, list) else df.value[0]))';
 const CELL = '%%prometheus --out df\nup';
@@ -108,7 +119,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     t.equal(ended.status, 'ok');
     t.ok(shows7(ended));
     t.match(await again.execute(VALUE), { status: 'ok', stdout: '7\n' });
-    t.equal(gateway.lines('a client left in the middle of a brokered cell, which goes on').length, 1);
+    t.equal(gateway.lines('a client left, and what waits for it goes on').length, 1);
   });
 
   await t.test('a client that returns in the middle is joined to the cell', async (t) => {
@@ -162,6 +173,45 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
       t.equal((await client.answer(forged)).stdout, 'from a person\n');
     },
   );
+
+  await t.test('X2: a kernel whose code writes NaN into what it asks leaves everybody served', async (t) => {
+    const id = await startKernel(gateway);
+    t.teardown(() => kernel('DELETE', id));
+    const client = await openRawClient(gateway, id, 'v1');
+    t.teardown(() => client.close());
+    await client.execute(ODD_HEADERS);
+    const asked = service.asked();
+    const cell = client.begin(CELL);
+    service.answer((await asked).response);
+    t.ok(shows7(await client.answer(cell)));
+    t.match(await client.execute('6 * 7'), { status: 'ok' });
+  });
+
+  await t.test('X8: variables beyond a few megabytes are refused with a sentence', async (t) => {
+    const id = await startKernel(gateway);
+    t.teardown(() => kernel('DELETE', id));
+    const client = await openRawClient(gateway, id, 'v1');
+    t.teardown(() => client.close());
+    await client.execute('ids = list(range(500_000))');
+    t.match((await client.execute('%%prometheus\nup{id=~"{{ids}}"}')).reply, {
+      evalue:
+        /^\{\{ids\}\} is too large for this cell: its variables are \d+ MB as they are sent, of at most 8 MB/,
+    });
+    // As code in the kernel can ask past the helper.
+    await client.execute(`
+kernel = get_ipython().kernel
+old = kernel.raw_input
+kernel.raw_input = lambda prompt: old(prompt + " " * 180_000_000)`);
+    t.match((await client.execute(CELL)).reply, {
+      evalue:
+        'The variables of this cell are 180 MB; a cell takes at most 8 MB. Give fewer, or upload the data.',
+    });
+    await client.execute('kernel.raw_input = old');
+    const asked = service.asked();
+    const cell = client.begin(CELL);
+    service.answer((await asked).response);
+    t.ok(shows7(await client.answer(cell)));
+  });
 
   await t.test('S9, S12: no client answers in the gateway’s place, or sees that it was asked', async (t) => {
     const { id, client, cell, response } = await begun(t);

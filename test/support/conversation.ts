@@ -1,6 +1,7 @@
 import { Channel } from '../../gateway/channel/channel.js';
 import type { Wire } from '../../gateway/channel/codec.js';
 import type { Payload } from '../../gateway/channel/frame.js';
+import { parseJson } from '../../gateway/channel/json-text.js';
 import { Kernels } from '../../gateway/channel/kernels.js';
 import type { SharedValues } from '../../gateway/channel/shared-values.js';
 import { createLog, type Log } from '../../gateway/log.js';
@@ -66,7 +67,7 @@ export function conversation({
   const read = (payload: Payload): Said => {
     const frame = frameOf(wire, payload);
     const json = (part: 'header' | 'parent_header' | 'metadata' | 'content') =>
-      JSON.parse(frame.text(part)) as Record<string, unknown>;
+      parseJson(frame.text(part)) as Record<string, unknown>;
     const [header, parent, metadata, content] = [
       json('header'),
       json('parent_header'),
@@ -100,7 +101,7 @@ export function conversation({
     },
     onHeld: () => {},
     onWait: () => {},
-    onBrokered: () => {},
+    onAnswered: () => {},
     onFault: (error) => {
       faults.push(error);
     },

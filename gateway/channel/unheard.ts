@@ -1,0 +1,118 @@
+import { performance } from 'node:perf_hooks';
+import type { WebSocket } from 'ws';
+import type { Payload } from './frame.js';
+
+/** Between two pings, in milliseconds: a stream of thousands of frames costs twenty a second. */
+const PING_MS = 50;
+
+/** What is kept, in bytes; a writer waits at half of that anyway (legs.ts), beside what the system's own buffers hold. */
+const MOST_BYTES = 8 * 1024 * 1024;
+
+/** How long a client may be silent, in milliseconds: eight of its own round trips, and never more or less than this. */
+const PATIENCE_MS = { least: 500, unknown: 1_000, most: 3_000 };
+
+/**
+ * What a client was sent and may not have got: the frames since the last ping that it answered (RFC 6455 section 5.5.3).
+ * Nothing else tells what arrived: TCP takes megabytes for a client behind a frozen link.
+ */
+export class Unheard {
+  readonly #client: WebSocket;
+  #frames: Payload[] = [];
+  #bytes = 0;
+  /** The ping that is not answered, by the word in it, and how many of the frames it came behind. */
+  #ping: { readonly word: string; behind: number; readonly at: number } | undefined;
+  #pings = 0;
+  #lastAt = 0;
+  /** When the client last said anything. */
+  #heardAt = 0;
+  #roundTrip: number | undefined;
+  #later: NodeJS.Timeout | undefined;
+
+  constructor(client: WebSocket) {
+    this.#client = client;
+    client.on('pong', (data) => this.#pong(data.toString('latin1')));
+    client.on('message', () => {
+      this.#heardAt = performance.now();
+    });
+    client.on('close', () => clearTimeout(this.#later));
+  }
+
+  /** A frame was sent, as the last of all. */
+  sent(payload: Payload): void {
+    this.#frames.push(payload);
+    this.#bytes += payload.data.length;
+    while (this.#bytes > MOST_BYTES && this.#frames.length > 1) this.#forget(1);
+    if (this.#ping === undefined) this.#askSoon();
+  }
+
+  /** @returns the frames, in order; it has none any more */
+  take(): Payload[] {
+    this.#bytes = 0;
+    return this.#frames.splice(0);
+  }
+
+  /** False when frames wait for a client that has been silent for too long already. */
+  get answers(): boolean {
+    return this.#ping === undefined || this.#silence(this.#ping.at) < this.#patience;
+  }
+
+  /** Asks the client whether it is there. @returns false when it does not answer in time */
+  async asked(): Promise<boolean> {
+    if (!this.answers) return false;
+    if (this.#ping === undefined) this.#ask();
+    const at = this.#ping?.at ?? 0;
+    return new Promise((resolve) => {
+      const end = (isThere: boolean) => {
+        clearTimeout(limit);
+        this.#client.off('pong', answered);
+        this.#client.off('message', answered);
+        this.#client.off('close', left);
+        resolve(isThere);
+      };
+      const answered = () => end(true);
+      const left = () => end(false);
+      const limit = setTimeout(left, Math.max(0, this.#patience - this.#silence(at)));
+      this.#client.on('pong', answered);
+      this.#client.on('message', answered);
+      this.#client.on('close', left);
+    });
+  }
+
+  #silence(since: number): number {
+    return performance.now() - Math.max(since, this.#heardAt);
+  }
+
+  get #patience(): number {
+    const { least, unknown, most } = PATIENCE_MS;
+    return this.#roundTrip === undefined ? unknown : Math.min(most, Math.max(least, 8 * this.#roundTrip));
+  }
+
+  #askSoon(): void {
+    const wait = this.#lastAt + PING_MS - performance.now();
+    if (wait <= 0) this.#ask();
+    else this.#later ??= setTimeout(() => this.#ask(), wait).unref();
+  }
+
+  #ask(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    if (this.#ping !== undefined || this.#client.readyState !== this.#client.OPEN) return;
+    this.#lastAt = performance.now();
+    this.#ping = { word: `heard ${this.#pings++}`, behind: this.#frames.length, at: this.#lastAt };
+    this.#client.ping(this.#ping.word);
+  }
+
+  #pong(word: string): void {
+    if (this.#ping?.word !== word) return;
+    this.#roundTrip = performance.now() - this.#ping.at;
+    const { behind } = this.#ping;
+    this.#ping = undefined;
+    this.#forget(behind);
+    if (this.#frames.length > 0) this.#askSoon();
+  }
+
+  #forget(count: number): void {
+    for (const { data } of this.#frames.splice(0, count)) this.#bytes -= data.length;
+    if (this.#ping !== undefined) this.#ping.behind = Math.max(0, this.#ping.behind - count);
+  }
+}
