@@ -8,6 +8,7 @@ import { framingFault } from './framing.js';
 import type { Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
 import { isOtherProtocol, lastResponse } from './other-protocol.js';
+import { createTurns } from './turns.js';
 
 /** What takes a request once it has been parsed, and owns its socket's further life. */
 export interface Handlers {
@@ -18,7 +19,7 @@ export interface Handlers {
 
 /** Memory for a socket's reads and writes: 64 KiB, node's default from version 22 on. */
 const highWaterMark = 64 * 1024;
-/** How often (ms) at most the log says that connections are refused. */
+/** How often (ms) at most the log says that connections are refused, or ended for what they pipeline. */
 const dropLogEvery = 10_000;
 
 /** Node's HTTP server, that refuses what node would let through or answer by itself. */
@@ -45,20 +46,18 @@ export function createHttpServer(
   });
   http.maxHeadersCount = limits.headerCount;
   http.maxConnections = limits.connections;
-  let told = 0;
-  http.on('drop', () => {
-    if (Date.now() - told > dropLogEvery) {
-      told = Date.now();
-      log.warn({ connections: limits.connections }, 'too many connections');
-    }
-  });
+  const tell = atMost(dropLogEvery, (what: string) => log.warn({ connections: limits.connections }, what));
+  http.on('drop', () => tell('too many connections'));
+  const turns = createTurns(() => tell('too many pipelined requests: a connection is ended'));
   http.on('clientError', malformed.refuse);
   http.on('request', (req, res) => {
+    // What was read together with the request that ended the connection: nobody waits for an answer.
+    if (req.socket.destroyed) return;
     malformed.track(req, res);
     res.once('finish', () => cutLeftover(req, limits.leftover));
     const wrong = framingFault(req, false, limits.headerCount);
     if (wrong === undefined) {
-      guard(req.socket, () => handlers.request(req, res));
+      turns.take(req.socket, res, () => guard(req.socket, () => handlers.request(req, res)));
     } else {
       malformed.refuse(wrong, req.socket);
     }
@@ -68,7 +67,7 @@ export function createHttpServer(
     if (wrong !== undefined) {
       malformed.refuse(wrong, socket);
     } else if (!isOtherProtocol(req)) {
-      guard(socket, () => handlers.upgrade(req, socket, head));
+      turns.take(socket, undefined, () => guard(socket, () => handlers.upgrade(req, socket, head)));
     } else if (malformed.isAnswering(socket)) {
       socket.destroy();
     } else {
@@ -89,6 +88,16 @@ export function createHttpServer(
   // CONNECT is for forward proxies.
   http.on('connect', (_req, socket) => malformed.refuse(new Error('CONNECT'), socket));
   return http;
+}
+
+/** Calls `tell` no more often than that for all that is told. @param ms in milliseconds */
+function atMost(ms: number, tell: (what: string) => void): (what: string) => void {
+  let told = 0;
+  return (what) => {
+    if (Date.now() - told <= ms) return;
+    told = Date.now();
+    tell(what);
+  };
 }
 
 /** Whoever is refused may have announced a body; one that never comes would hold its connection for ever. */
