@@ -6,9 +6,10 @@ import { asGatewayError, GatewayError } from '../errors.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { belowBase, redirectToBase } from './paths.js';
-import { answersAcceptable, sendResponse } from './response.js';
+import { answersAcceptable, mayHoldToken, sendResponse } from './response.js';
 import { checkRules } from './rules.js';
 import { addressOf, createAgents, type Upstream, type UpstreamSource } from './upstream.js';
+import { withXsrfProof } from './xsrf.js';
 
 /** How long Jupyter may take, in milliseconds. */
 export interface Patience {
@@ -130,11 +131,14 @@ export function createHttpProxy({
         }
         // RFC 9110 section 9.3.8: whoever answers it shows the request, and with it Jupyter's token.
         if (req.method === 'TRACE') throw new GatewayError('PATH_NOT_ALLOWED', 'TRACE is not allowed here.');
-        checkRules(req.method ?? '', belowBase(target.path, to.basePath));
+        const path = belowBase(target.path, to.basePath);
+        checkRules(req.method ?? '', path);
         checkFraming(req);
         const repeatable = idempotent.has(req.method ?? '') && !hasBody(req);
         req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
-        req.headers = answersAcceptable(towardsUpstream(req.headers, client, to), to);
+        const headers = towardsUpstream(req.headers, client, to);
+        const proven = to.token ? headers : withXsrfProof(req.method ?? '', headers);
+        req.headers = mayHoldToken(path) ? answersAcceptable(proven, to) : proven;
         const exchange = {
           admission,
           upstream: to,
