@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type Api, isPublic } from './api/api.js';
 import { sendHealth, sendReadiness } from './api/health.js';
 import { type ConnectOptions, connectChannel, kernelOf } from './channel/connect.js';
+import type { Posted } from './channel/posted.js';
 import type { Config } from './config.js';
 import type { Admission } from './edge/admission.js';
 import { type Arrival, createArrivals } from './edge/arrival.js';
@@ -12,12 +13,13 @@ import { answerPreflight, corsHeaders } from './edge/cors.js';
 import type { Handlers } from './edge/http-server.js';
 import type { Identified, Identity } from './edge/identity.js';
 import { checkOrigin } from './edge/origin.js';
-import { asGatewayError } from './errors.js';
+import { asGatewayError, GatewayError } from './errors.js';
 import type { Log } from './log.js';
 import type { Metrics, Route } from './metrics.js';
 import { isNavigation } from './navigation.js';
 import type { HttpProxy } from './proxy/http.js';
 import { belowBase } from './proxy/paths.js';
+import type { Rules } from './proxy/rules.js';
 import { connectTunnel } from './proxy/tunnel.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from './refuse.js';
 import { adoptRequestId, REQUEST_ID, requestIdOf } from './request-id.js';
@@ -28,6 +30,8 @@ export interface RouterParts {
   readonly identity: Identity;
   readonly api: Api;
   readonly proxy: HttpProxy;
+  readonly rules: Rules;
+  readonly posted: Posted;
   readonly channel: ConnectOptions;
   /** Asks the upstream whether it answers. */
   readonly ready: () => Promise<boolean>;
@@ -43,7 +47,7 @@ export interface RouterParts {
  * identity; and then to the one part that serves it.
  */
 export function createRouter(parts: RouterParts): Handlers {
-  const { config, identity, api, proxy, channel, log, metrics, tracing } = parts;
+  const { config, identity, api, proxy, rules, posted, channel, log, metrics, tracing } = parts;
   const { allowedOrigins } = config;
   const arrivals = createArrivals(config);
   const trust = createTrust(config);
@@ -91,8 +95,10 @@ export function createRouter(parts: RouterParts): Handlers {
     const path = below(target.path);
     // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.
     if (path === '/logout' && isNavigation(req)) return sendRedirect(res, '/spin/logout');
+    const notice = isNavigation(req) ? rules.notice(path) : undefined;
+    if (notice !== undefined) throw new GatewayError('PATH_NOT_ALLOWED', notice);
     res.once('finish', () => channel.kernels.answered(req.method, path, res.statusCode));
-    proxy.handle(req, res, admission);
+    proxy.handle(req, res, admission, await posted.look(req, res, path));
   };
 
   const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
@@ -101,9 +107,11 @@ export function createRouter(parts: RouterParts): Handlers {
     const { principal, query } = await identify(req, arrival);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
     const kernelId = kernelOf(belowBase(target.path, channel.upstream().basePath));
-    if (kernelId === undefined) await connectTunnel(channel, admission, req, socket, head);
+    if (kernelId === undefined) await connectTunnel({ ...channel, ...tunnel }, admission, req, socket, head);
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };
+
+  const tunnel = { rules, checkValues: (path: string) => posted.checkValues(path) };
 
   const below = (path: string): string => {
     const { basePath } = channel.upstream();
