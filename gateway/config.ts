@@ -84,6 +84,8 @@ export interface Config {
   /** All that is set beside the gateway's own settings: where connections take their credentials from. */
   readonly environment: ReadonlyMap<string, Secret>;
   readonly runtimeEnv: RuntimeEnv;
+  /** Globs of the paths below Jupyter's base path that pass unread; undefined: all but the few that have to be named. */
+  readonly unread: readonly string[] | undefined;
   /** How long cells and requests may go on once the gateway was told to end, in milliseconds. */
   readonly drainMs: number;
 }

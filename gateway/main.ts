@@ -8,6 +8,7 @@ import { PageMask } from './channel/broker-mask.js';
 import { Kernels } from './channel/kernels.js';
 import { createAskLanguage } from './channel/language.js';
 import { createAskLiving } from './channel/living.js';
+import { Posted } from './channel/posted.js';
 import { Sessions } from './channel/sessions.js';
 import { openSharedValues } from './channel/shared-values.js';
 import { stampLayout } from './config/layout.js';
@@ -26,8 +27,10 @@ import { createEmbeddedJupyter } from './jupyter/embedded.js';
 import { JUPYTER_USER } from './jupyter/user.js';
 import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
+import { remarksOn } from './proxy/extensions.js';
 import { createHttpProxy } from './proxy/http.js';
 import { OpenSockets } from './proxy/open-sockets.js';
+import { createRules } from './proxy/rules.js';
 import { createTokenWatch } from './proxy/token-watch.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
 import { browserPort, browserUrl } from './public-url.js';
@@ -100,8 +103,10 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const connections = createDesk(catalogue, tryConnection);
   const api = await createApi({ identity, connections, log, metrics });
   const addressOf = createAddressOf(createTrust(config));
+  const rules = createRules(config.unread);
   const proxy = createHttpProxy({
     upstream,
+    rules,
     ...(config.upstream.kind !== 'embedded' && { onForbidden: createTokenWatch(upstream, log) }),
     refuse(req, res, error) {
       metrics.refused(error.code);
@@ -124,6 +129,8 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     identity,
     api,
     proxy,
+    rules,
+    posted: new Posted({ kernels, processors, rules }),
     channel: {
       upstream,
       kernels,
@@ -142,6 +149,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   });
   const listener = await listen(config, certificates, router, log, metrics);
   acme?.start();
+  jupyter.ready.then(() => sayRemarks(upstream, log)).catch(() => {});
   const url = browserUrl(config, listener.address);
   return {
     url,
@@ -161,6 +169,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       catalogue.close();
     },
   };
+}
+
+/** What of this Jupyter works otherwise than people may expect. */
+async function sayRemarks(upstream: UpstreamSource, log: Log): Promise<void> {
+  for (const { says, remedy } of await remarksOn(upstream())) log.warn(`${says} ${remedy}`);
 }
 
 /** A user's own processors. @throws {ConfigError} naming the file that can't be one */

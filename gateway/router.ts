@@ -2,25 +2,30 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Api, isPublic } from './api/api.js';
 import { sendHealth, sendReadiness } from './api/health.js';
+import { JUPYTER_LOGIN } from './api/jupyter-login.js';
 import { type ConnectOptions, connectChannel, kernelOf } from './channel/connect.js';
+import type { Posted } from './channel/posted.js';
 import type { Config } from './config.js';
 import type { Admission } from './edge/admission.js';
 import { type Arrival, createArrivals } from './edge/arrival.js';
+import { presentedToken } from './edge/carriers.js';
 import type { Challenges } from './edge/challenges.js';
 import { createTrust } from './edge/client.js';
 import { answerPreflight, corsHeaders } from './edge/cors.js';
 import type { Handlers } from './edge/http-server.js';
 import type { Identified, Identity } from './edge/identity.js';
 import { checkOrigin } from './edge/origin.js';
-import { asGatewayError } from './errors.js';
+import { asGatewayError, GatewayError } from './errors.js';
 import type { Log } from './log.js';
 import type { Metrics, Route } from './metrics.js';
 import { isNavigation } from './navigation.js';
 import type { HttpProxy } from './proxy/http.js';
 import { belowBase } from './proxy/paths.js';
+import type { Rules } from './proxy/rules.js';
 import { connectTunnel } from './proxy/tunnel.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from './refuse.js';
 import { adoptRequestId, REQUEST_ID, requestIdOf } from './request-id.js';
+import { splitTokenParameters } from './safe-url.js';
 import { type Span, type Tracing, traceparentOf } from './tracing.js';
 
 export interface RouterParts {
@@ -28,6 +33,8 @@ export interface RouterParts {
   readonly identity: Identity;
   readonly api: Api;
   readonly proxy: HttpProxy;
+  readonly rules: Rules;
+  readonly posted: Posted;
   readonly channel: ConnectOptions;
   /** Asks the upstream whether it answers. */
   readonly ready: () => Promise<boolean>;
@@ -43,7 +50,7 @@ export interface RouterParts {
  * identity; and then to the one part that serves it.
  */
 export function createRouter(parts: RouterParts): Handlers {
-  const { config, identity, api, proxy, channel, log, metrics, tracing } = parts;
+  const { config, identity, api, proxy, rules, posted, channel, log, metrics, tracing } = parts;
   const { allowedOrigins } = config;
   const arrivals = createArrivals(config);
   const trust = createTrust(config);
@@ -81,7 +88,19 @@ export function createRouter(parts: RouterParts): Handlers {
     checkOrigin(req, client, undefined, allowedOrigins);
     if (isPublic(target.path)) return api.handle(req, res, { client, principal: undefined });
 
-    const { principal, query, setCookie, redirect } = await identify(req, arrival);
+    if (isProgramLogin(req, below(target.path))) {
+      req.url = `${JUPYTER_LOGIN}?${rawQuery(req)}`;
+      return api.handle(req, res, { client, principal: undefined });
+    }
+    const { principal, query, setCookie, redirect } = await identify(req, arrival).catch((error: unknown) => {
+      if (!leadsToLogin(req, target.path, error)) throw error;
+      return {
+        redirect: `${basePath()}/login?next=%2F`,
+        principal: undefined,
+        query: '',
+        setCookie: undefined,
+      };
+    });
     if (redirect !== undefined) return sendRedirect(res, redirect, setCookie);
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
     if (target.path === '/spin' || target.path.startsWith('/spin/')) {
@@ -91,8 +110,10 @@ export function createRouter(parts: RouterParts): Handlers {
     const path = below(target.path);
     // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.
     if (path === '/logout' && isNavigation(req)) return sendRedirect(res, '/spin/logout');
+    const notice = isNavigation(req) ? rules.notice(path) : undefined;
+    if (notice !== undefined) throw new GatewayError('PATH_NOT_ALLOWED', notice);
     res.once('finish', () => channel.kernels.answered(req.method, path, res.statusCode));
-    proxy.handle(req, res, admission);
+    proxy.handle(req, res, admission, await posted.look(req, res, path));
   };
 
   const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
@@ -101,14 +122,30 @@ export function createRouter(parts: RouterParts): Handlers {
     const { principal, query } = await identify(req, arrival);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
     const kernelId = kernelOf(belowBase(target.path, channel.upstream().basePath));
-    if (kernelId === undefined) await connectTunnel(channel, admission, req, socket, head);
+    if (kernelId === undefined) await connectTunnel({ ...channel, ...tunnel }, admission, req, socket, head);
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };
 
-  const below = (path: string): string => {
-    const { basePath } = channel.upstream();
-    return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path;
+  const tunnel = { rules, checkValues: (path: string) => posted.checkValues(path) };
+
+  const basePath = (): string => {
+    try {
+      return channel.upstream().basePath;
+    } catch {
+      // One that is starting is the gateway's own, which has none.
+      return '';
+    }
   };
+  const below = (path: string): string => {
+    const base = basePath();
+    return path.startsWith(`${base}/`) ? path.slice(base.length) : path;
+  };
+  /** As Jupyter does for whoever asks where it is: VS Code knows by this that it has to log in. */
+  const leadsToLogin = (req: IncomingMessage, path: string, error: unknown): boolean =>
+    asGatewayError(error).code === 'UNAUTHENTICATED' &&
+    (req.method === 'GET' || req.method === 'HEAD') &&
+    (path === '/' || below(path) === '/') &&
+    !isNavigation(req);
 
   return {
     request(req, res) {
@@ -161,6 +198,13 @@ function endSpan(span: Span, status: number): void {
 function routeOf(url: string): Route {
   if (/^\/(?:healthz|readyz)(?:\?|$)/.test(url)) return 'health';
   return /^\/spin(?:[/?]|$)/.test(url) ? 'spin' : 'jupyter';
+}
+
+/** What a program asks that logs in as Jupyter's clients do. People have a page of their own; a token is its own login. */
+function isProgramLogin(req: IncomingMessage, path: string): boolean {
+  if (path !== '/login' || isNavigation(req)) return false;
+  if (req.method !== 'GET' && req.method !== 'HEAD' && req.method !== 'POST') return false;
+  return presentedToken(req, splitTokenParameters(rawQuery(req)).token) === undefined;
 }
 
 function rawQuery({ url = '' }: IncomingMessage): string {

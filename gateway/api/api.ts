@@ -9,6 +9,7 @@ import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { logRefusal, sendRefusal } from '../refuse.js';
 import { connectionRoutes } from './connections.js';
+import { jupyterLoginRoutes } from './jupyter-login.js';
 import { loginRoutes } from './login.js';
 import { metricsRoute } from './metrics.js';
 import type { Visitor } from './visitor.js';
@@ -73,6 +74,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   app.setErrorHandler((error, request, reply) => refuse(request, reply, toRefusal(error)));
   // Last: a scope takes the handlers that are there when it is made.
   await app.register(async (scope) => loginRoutes(scope, identity, clientOf));
+  await app.register(async (scope) => jupyterLoginRoutes(scope, identity, clientOf));
   await app.register(async (scope) => connectionRoutes(scope, connections, visitorOf, log));
   await app.register(async (scope) => metricsRoute(scope, metrics, visitorOf));
   await app.ready();

@@ -32,6 +32,20 @@ below <code>SPIN_HOME</code> where none was set. For a link that logs in by itse
   });
 }
 
+/** The form of Jupyter's own login, for programs. @param xsrf what its field `_xsrf` holds */
+export function renderProgramLogin(xsrf: string): string {
+  return renderPage({
+    title: 'Log in',
+    body: `<h1>Log in</h1>
+<form method="post" action="login">
+<input type="hidden" name="_xsrf" value="${escapeHtml(xsrf)}">
+<label for="password">Access token</label>
+<input type="password" id="password" name="password" required autocomplete="current-password">
+<button type="submit">Log in</button>
+</form>`,
+  });
+}
+
 /** Asks whether a code is to be spent, where the request may have been a preview and not a person. */
 export function renderCodeConfirmation(code: string, next: string): string {
   return renderPage({

@@ -69,6 +69,25 @@ export class Kernels {
     return kernel;
   }
 
+  /**
+   * Whether a kernel holds values, so that what it shows has to be looked through.
+   *
+   * @throws {GatewayError} SHARED_FOLDER_AWAY
+   */
+  async isGiven(id: string): Promise<boolean> {
+    // A gateway alone has given nothing to a kernel that it doesn't remember.
+    const kernel = this.#shared ? this.get(id) : this.#entries.get(id)?.kernel;
+    await kernel?.learn?.();
+    return kernel?.delivered.empty === false;
+  }
+
+  /** Whether any kernel that lives holds values. @throws {GatewayError} where that can't be known */
+  async isAnyGiven(): Promise<boolean> {
+    if (!this.#shared && this.#entries.size === 0) return false;
+    for (const id of await this.#ask.living()) if (await this.isGiven(id)) return true;
+    return false;
+  }
+
   /** How many kernels are remembered. */
   get size(): number {
     return this.#entries.size;

@@ -16,7 +16,7 @@ import { readTls } from './tls.js';
 import { generatedToken, readMetricsToken, readToken } from './token.js';
 import { readTracing } from './tracing.js';
 import { readUpstream } from './upstream.js';
-import { allowedHost, cidr, drainTime, list, origin, publicUrl } from './values.js';
+import { allowedHost, cidr, drainTime, list, origin, publicUrl, unreadGlob } from './values.js';
 
 /**
  * `docker stop` gives ten seconds, and the embedded Jupyter takes up to five of them to end what runs in its kernels.
@@ -100,6 +100,7 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems, looksOnl
       file: env.SPIN_CONNECTIONS ?? paths.connections,
       required: env.SPIN_CONNECTIONS !== undefined,
     },
+    unread: env.SPIN_UNREAD === undefined ? undefined : several('SPIN_UNREAD', unreadGlob),
     environment: environmentOf(environment),
     runtimeEnv: createRuntimeEnv(environment, optional(env.SPIN_RUNTIME_ENV, list)),
   };

@@ -152,6 +152,17 @@ export function cidr(text: string): string {
   return text;
 }
 
+/** A glob of paths that pass unread, or `none`. */
+export function unreadGlob(text: string): string {
+  if (text !== 'none' && text !== '**' && !/^\/[\x21-\x7e]*$/.test(text)) {
+    throw new Mistake(
+      `"${text}" is not a path of Jupyter.`,
+      'Globs that begin with a slash, separated by commas, e.g. /terminals/**,/lsp/**; or none.',
+    );
+  }
+  return text;
+}
+
 /** Text of a file with PEM blocks. @throws {Mistake} when it can't be read or holds none */
 export function pemFile(path: string, label: RegExp): string {
   const right = 'The path of a PEM file that the gateway may read.';

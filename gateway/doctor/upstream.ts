@@ -3,6 +3,7 @@ import type { Config } from '../config.js';
 import { GatewayError } from '../errors.js';
 import { askJupyter } from '../proxy/ask.js';
 import { dial } from '../proxy/dial.js';
+import { HUB, isHub, remarksOn } from '../proxy/extensions.js';
 import { fixedUpstream, type Upstream } from '../proxy/upstream.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 
@@ -16,6 +17,7 @@ export async function checkUpstream({ upstream: setting }: Config): Promise<Find
   const where = setting.kind === 'unix' ? setting.path : setting.url.host;
   try {
     const version = versionIn(await askJupyter(upstream, '/api'));
+    if (version === undefined && (await isHub(upstream))) return [failed('Jupyter', HUB.says, HUB.remedy)];
     if (version === undefined)
       return [
         failed('Jupyter', `${where} answers, but not as a Jupyter.`, 'Check the base path in SPIN_UPSTREAM.'),
@@ -28,7 +30,10 @@ export async function checkUpstream({ upstream: setting }: Config): Promise<Find
           'Set SPIN_UPSTREAM_TOKEN to its token (jupyter server list shows it).',
         ),
       ];
-    return [ok('Jupyter', `${where} is Jupyter ${version}.`), await checkWebsocket(upstream)];
+    const remarks = (await remarksOn(upstream)).map(({ says, remedy }) =>
+      warning('extensions', says, remedy),
+    );
+    return [ok('Jupyter', `${where} is Jupyter ${version}.`), await checkWebsocket(upstream), ...remarks];
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     const says = new NoAnswer(where, error.cause).message.replace('ca_file', 'SPIN_UPSTREAM_CA');

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.js';
 import type { Carrier, Client } from './admission.js';
+import { fitsXsrfCookie } from './xsrf.js';
 
 /** Methods that change nothing (RFC 9110 section 9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -19,7 +20,9 @@ const OWN_SITE = new Set(['same-origin', 'none']);
  * for more, since a browser adds it whoever's page it is:
  * - it counts only on this runtime's own pages; a listed origin sends the token,
  * - what changes something or opens a websocket needs an Origin. Every browser sends one with those, so
- *   nothing stands in for it, `Sec-Fetch-Site` neither,
+ *   `Sec-Fetch-Site` doesn't stand in for it. The header `X-XSRFToken` that repeats the cookie `_xsrf` does: a page of
+ *   another origin can't send it without a preflight, nor on a websocket at all, so that it comes from a program that
+ *   logged in as Jupyter's clients do (VS Code),
  * - what a page loads without one (`<script>`, `<img>`: another port's page is of the same site, and gets the
  *   cookie sent) must be this runtime's own page; a link may be anybody's. Jupyter judges `/files/` by Referer,
  *   but not where a token comes with it. Source: Fetch Metadata, https://www.w3.org/TR/fetch-metadata/
@@ -38,7 +41,8 @@ export function checkOrigin(
 ): void {
   const { origin, upgrade } = req.headers;
   if (origin === undefined) {
-    if (carrier === 'cookie' && (upgrade !== undefined || !SAFE_METHODS.has(req.method ?? ''))) {
+    const changes = upgrade !== undefined || !SAFE_METHODS.has(req.method ?? '');
+    if (carrier === 'cookie' && changes && !fitsXsrfCookie(req, req.headers['x-xsrftoken'])) {
       throw new GatewayError('ORIGIN_REQUIRED');
     }
     if (carrier === 'cookie' && isForeignLoad(req))

@@ -3,15 +3,18 @@ import { splitTokenParameters } from '../safe-url.js';
 import type { Target } from './admission.js';
 import { parseAuthority } from './hosts.js';
 
-/** Printable ASCII only (RFC 3986 section 2), and neither `#` nor `\`, which some servers read as `/`. */
-const forbiddenInTarget = /[^\x21-\x7e]|[#\\]/;
+/** Printable ASCII only (RFC 3986 section 2), and no `#`: a fragment is the browser's. */
+const forbiddenInTarget = /[^\x21-\x7e]|#/;
 const badEscape = /%(?![0-9a-f]{2})/i;
 /**
- * Escapes that hide a path's shape: control characters, `/`, `\`, and letters, digits, `-` and `_`, which no
- * client escapes (RFC 3986 section 2.3) but some servers decode, so that `%65xecute` would dodge a rule on `execute`.
+ * Escapes that no name needs: NUL, which no file's name can hold, and letters, digits, `-` and `_`, which no client
+ * escapes (RFC 3986 section 2.3) but some servers decode, so that `%65xecute` would dodge a rule on `execute`.
+ * Jupyter's router (Tornado's `PathMatches`) parts a path at its slashes first and decodes each part then, once: `%2F`,
+ * `%5C` and control characters inside a segment are a name's, and pass as they were sent.
  */
-const hidingEscape = /%(?:[01][0-9a-f]|7f|2[df]|5[cf]|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
-const dotSegment = /\/(?:\.|%2e){1,2}(?=\/|$)/i;
+const hidingEscape = /%(?:00|2d|5f|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
+/** On the path with its slashes, backslashes and dots decoded: whoever decodes before parting it sees these. */
+const dotSegment = /[/\\]\.{1,2}(?=[/\\]|$)/;
 /**
  * Jupyter's own routes have no empty segments, but a proxy in front of it may merge slashes, so that
  * `/api//kernels` would dodge a rule on `/api/kernels`.
@@ -20,8 +23,8 @@ const emptySegment = /^\/\/|^\/(?:api|terminals)\/.*\/\/|^\/(?:api|terminals)\/\
 
 /**
  * Takes a request target apart and refuses one that could leave the base path or dodge a rule
- * (invariant S8). Spaces, `%40`, `:` and UTF-8 in escapes, as notebook names hold them, pass; the escaping
- * stays as it was sent.
+ * (invariant S8). Spaces, slashes, `%40`, `:` and UTF-8 in escapes, as names of files hold them, pass; the
+ * escaping stays as it was sent.
  *
  * @param raw the target of the request line (`req.url`)
  * @param host the request's Host header: an absolute-form target must name the same authority
@@ -34,15 +37,17 @@ export function parseTarget(raw: string, host: string): Target {
     throw new GatewayError('BAD_PATH');
   }
   const mark = target.indexOf('?');
-  const path = mark === -1 ? target : target.slice(0, mark);
-  if (
-    (path.includes('%') && (badEscape.test(path) || hidingEscape.test(path))) ||
-    dotSegment.test(path) ||
-    emptySegment.test(path)
-  ) {
+  // A name's own character, which some servers read as a slash and browsers never send: nobody does once it is escaped.
+  const path = (mark === -1 ? target : target.slice(0, mark)).replaceAll('\\', '%5C');
+  if (path.includes('%') && (badEscape.test(path) || hidingEscape.test(path)))
     throw new GatewayError('BAD_PATH');
-  }
+  if (dotSegment.test(shapeOf(path)) || emptySegment.test(path)) throw new GatewayError('BAD_PATH');
   return { path, query: mark === -1 ? '' : splitTokenParameters(target.slice(mark + 1)).query };
+}
+
+/** A path as it looks to a server that decodes first and looks for segments then. */
+function shapeOf(path: string): string {
+  return path.replace(/%2f/gi, '/').replace(/%5c/gi, '\\').replace(/%2e/gi, '.');
 }
 
 function originForm(raw: string, host: string): string {

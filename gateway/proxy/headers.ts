@@ -37,8 +37,8 @@ const withheld =
 /** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
 const gatewayCookie = /^__host-spin-/i;
 
-/** The cookie of Jupyter's own login; with an injected token it is nobody's business. */
-const loginCookie = /^username-/i;
+/** Cookies of Jupyter's own login, and of a JupyterHub's; with an injected token they are nobody's business. */
+const loginCookie = /^(?:username|jupyterhub)-/i;
 
 /**
  * The login at Cloudflare Access: whoever holds it passes there as that person. Source:
@@ -46,8 +46,12 @@ const loginCookie = /^username-/i;
  */
 const accessCookie = /^cf_(?:authorization|appsession)=/i;
 
-/** A value signed by Tornado (`create_signed_value`, version 2): `2|<length>:<key version>|…`. */
-const signedValue = /^"?2\|\d+:\d+\|/;
+/**
+ * A value signed by Tornado, `2|<key>|<time>|<name>|<length>:<value in base64>|<signature>`: the login's own, whatever its
+ * cookie is called (`IdentityProvider.cookie_name`), and extensions'.
+ * Source: https://www.tornadoweb.org/en/stable/web.html#tornado.web.create_signed_value
+ */
+const signedValue = /^"?2(?:\|\d+:[^|]*){3}\|\d+:([^|]*)\|/;
 
 /**
  * Makes the headers of a request Jupyter's (invariant S6): the client's credentials and everything that claims
@@ -159,7 +163,13 @@ function isPassableCookie(cookie: string): boolean {
   const [pair = ''] = cookie.split(';');
   const value = pair.slice(pair.indexOf('=') + 1).trim();
   const name = pair.trim();
-  return !loginCookie.test(name) && !gatewayCookie.test(name) && !signedValue.test(value);
+  return !loginCookie.test(name) && !gatewayCookie.test(name) && !isIdentity(value);
+}
+
+/** True for what Jupyter's login keeps in its cookie: who somebody is (`IdentityProvider.user_to_cookie`). */
+function isIdentity(value: string): boolean {
+  const signed = signedValue.exec(value)?.[1];
+  return signed !== undefined && /^\s*\{\s*"username"\s*:/.test(Buffer.from(signed, 'base64').toString());
 }
 
 /** Jupyter compares a Referer's host with its own. The query stays behind: it may hold a token. */

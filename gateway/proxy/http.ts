@@ -6,9 +6,10 @@ import { asGatewayError, GatewayError } from '../errors.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { belowBase, redirectToBase } from './paths.js';
-import { answersAcceptable, sendResponse } from './response.js';
-import { checkRules } from './rules.js';
+import { answersAcceptable, mayHoldToken, sendResponse } from './response.js';
+import type { Rules } from './rules.js';
 import { addressOf, createAgents, type Upstream, type UpstreamSource } from './upstream.js';
+import { withXsrfProof } from './xsrf.js';
 
 /** How long Jupyter may take, in milliseconds. */
 export interface Patience {
@@ -22,6 +23,7 @@ const defaultPatience: Patience = { connect: 10_000, answer: 300_000 };
 
 export interface HttpProxyOptions {
   readonly upstream: UpstreamSource;
+  readonly rules: Pick<Rules, 'request'>;
   /** Tells the client; never called after a response has begun. */
   readonly refuse: (req: IncomingMessage, res: ServerResponse, error: GatewayError) => void;
   /** Told of each 401 and 403 that Jupyter answers. */
@@ -34,10 +36,19 @@ export interface HttpProxy {
    * Passes an admitted request to Jupyter and the response back, streaming both ways. It owns both from here on:
    * `req.url` and `req.headers` become what Jupyter gets. Headers that are already set on `res` (a renewed session,
    * CORS) stay.
+   *
+   * @param cleared that whoever watches over kernels let it pass, and the body in place of what was read of it there;
+   *   without it no request passes that could reach a kernel by another way than its channel
    */
-  handle(req: IncomingMessage, res: ServerResponse, admission: Admission): void;
+  handle(req: IncomingMessage, res: ServerResponse, admission: Admission, cleared?: Cleared): void;
   /** Closes the connections that are kept for later requests. */
   close(): void;
+}
+
+/** A request that was looked into on its way here. */
+export interface Cleared {
+  /** Undefined: nothing of it was read. */
+  readonly body: Buffer | undefined;
 }
 
 /** One request on its way. */
@@ -46,6 +57,8 @@ interface Exchange {
   readonly upstream: Upstream;
   /** True while a failure may be answered by sending the request again. */
   repeatable: boolean;
+  /** What is sent in place of the request's own body. */
+  readonly body: Buffer | undefined;
   asked: ClientRequest | undefined;
   /** What had been read from the upstream's connection before this request. */
   readBefore: number;
@@ -57,6 +70,7 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 
 export function createHttpProxy({
   upstream,
+  rules,
   refuse,
   onForbidden = () => {},
   patience = defaultPatience,
@@ -110,17 +124,18 @@ export function createHttpProxy({
 
   /** @param again on a new connection, without the body that a repeatable request doesn't have */
   function send(req: IncomingMessage, res: ServerResponse, exchange: Exchange, again: boolean): void {
+    const { body } = exchange;
     const options = {
       target: addressOf(exchange.upstream),
       agent: again ? false : agents.for(exchange.upstream),
-      ...(again && { buffer: Readable.from([]) }),
+      ...((again || body) && { buffer: Readable.from(body ? [body] : []) }),
     };
     // What fails comes as an event; the promise only says the same.
     proxy.web(req, res, options).catch((error) => fail(req, res, unreachable(error)));
   }
 
   return {
-    handle(req, res, admission) {
+    handle(req, res, admission, cleared) {
       try {
         const to = upstream();
         const { target, client } = admission;
@@ -130,15 +145,23 @@ export function createHttpProxy({
         }
         // RFC 9110 section 9.3.8: whoever answers it shows the request, and with it Jupyter's token.
         if (req.method === 'TRACE') throw new GatewayError('PATH_NOT_ALLOWED', 'TRACE is not allowed here.');
-        checkRules(req.method ?? '', belowBase(target.path, to.basePath));
+        const path = belowBase(target.path, to.basePath);
+        const treatment = rules.request(req.method ?? '', path);
+        if ((treatment === 'posted' || treatment === 'careful') && !cleared)
+          throw new GatewayError('PATH_NOT_ALLOWED');
         checkFraming(req);
         const repeatable = idempotent.has(req.method ?? '') && !hasBody(req);
         req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
-        req.headers = answersAcceptable(towardsUpstream(req.headers, client, to), to);
+        const { body } = cleared ?? {};
+        if (body) setLength(req, body.length);
+        const headers = towardsUpstream(req.headers, client, to);
+        const proven = to.token ? headers : withXsrfProof(req.method ?? '', headers);
+        req.headers = mayHoldToken(path) ? answersAcceptable(proven, to) : proven;
         const exchange = {
           admission,
           upstream: to,
           repeatable,
+          body,
           asked: undefined,
           readBefore: 0,
           answered: false,
@@ -162,6 +185,12 @@ function shouldRepeat({ asked, repeatable, answered, readBefore }: Exchange, err
     asked?.reusedSocket === true &&
     asked.socket?.bytesRead === readBefore
   );
+}
+
+/** What was read may have come in pieces of unknown length. */
+function setLength({ headers }: IncomingMessage, bytes: number): void {
+  delete headers['transfer-encoding'];
+  headers['content-length'] = String(bytes);
 }
 
 function limit(asked: ClientRequest, { origin }: Upstream, patience: Patience): void {

@@ -4,6 +4,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Admission } from '../edge/admission.js';
 import { GatewayError } from '../errors.js';
 import { towardsClient } from './headers.js';
+import { belowBase } from './paths.js';
 import { createScrubber } from './scrub.js';
 import type { Upstream } from './upstream.js';
 
@@ -40,14 +41,16 @@ export function sendResponse(
   response: IncomingMessage,
   req: IncomingMessage,
   res: ServerResponse,
-  { client }: Admission,
+  { client, target }: Admission,
   upstream: Upstream,
 ): void {
   if (isLogin(response, upstream)) throw new GatewayError('UPSTREAM_REFUSED');
   // A parser takes any three digits, and what is set before a failure would stand in the refusal.
   if ((response.statusCode ?? 0) < 100) throw new GatewayError('UPSTREAM_REFUSED');
   const headers = towardsClient(response.headers, client, upstream);
-  const filters = hasPage(response, req) && upstream.token ? scrubbing(headers, upstream.token.reveal()) : [];
+  const scrubbed =
+    upstream.token && hasPage(response, req) && mayHoldToken(belowBase(target.path, upstream.basePath));
+  const filters = upstream.token && scrubbed ? scrubbing(headers, upstream.token.reveal()) : [];
   setHeaders(res, headers);
   // People see the reason phrase: Tornado and JupyterLab put their explanations there.
   res.writeHead(response.statusCode ?? 502, response.statusMessage?.replace(/[^\t\x20-\x7e\x80-\xff]/g, ''));
@@ -66,8 +69,25 @@ function isLogin({ statusCode = 0, headers: { location } }: IncomingMessage, ups
   return origin === upstream.origin && pathname === `${upstream.basePath}/login` && searchParams.has('next');
 }
 
+/**
+ * Where people's own files come from, also converted, and what other servers say (jupyter-server-proxy): nothing there
+ * is a page that Jupyter writes its token into, and what looks like the token is somebody's text.
+ */
+const OTHERS = /^\/(?:files|nbconvert|view|proxy|static|api)(?:\/|$)/i;
+
+/**
+ * True where Jupyter's own pages are, or an extension's.
+ *
+ * @param path below the base path
+ */
+export function mayHoldToken(path: string): boolean {
+  return !OTHERS.test(path);
+}
+
+/** A part of a page, by ranges, is a file's: what Jupyter makes for each request comes whole (RFC 9110 section 15.3.7). */
 function hasPage({ statusCode, headers }: IncomingMessage, { method }: IncomingMessage): boolean {
-  if (method === 'HEAD' || statusCode === 204 || statusCode === 304) return false;
+  if (method === 'HEAD' || statusCode === 204 || statusCode === 206 || statusCode === 304) return false;
+  if (/^attachment\b/i.test(headers['content-disposition']?.trim() ?? '')) return false;
   return /^(?:text\/html|application\/xhtml\+xml)\b/i.test(headers['content-type']?.trim() ?? '');
 }
 

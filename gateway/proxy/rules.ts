@@ -1,78 +1,107 @@
+import picomatch from 'picomatch';
 import { GatewayError } from '../errors.js';
+import { type Passage, passages, type Treatment } from './passes.js';
 
-interface Rule {
-  /** Path below Jupyter's base path; `*` is one segment, a last `**` any number of them. */
-  readonly path: string;
-  /** Methods that the rule is about; none listed: all. */
-  readonly methods?: readonly string[];
-  /** The sentence that the client reads. */
-  readonly refusal: string;
+/** How SPIN_UNREAD says that nothing passes unread. */
+export const NOTHING = 'none';
+
+/** Pages whose websocket was refused, remembered at most: who asks is known, how often isn't. */
+const MOST_PAGES = 100;
+
+/** Decides by path what passes to Jupyter, and how. */
+export interface Rules {
+  /**
+   * @param path below Jupyter's base path, starting with `/`, percent-encoding as sent
+   * @returns how a request that may pass is treated; undefined: as it is
+   * @throws {GatewayError} PATH_NOT_ALLOWED; BAD_PATH when the encoding can't be read
+   */
+  request(method: string, path: string): Treatment | undefined;
+  /** The same for a websocket; a kernel's own is no matter of this one. */
+  socket(path: string): Treatment;
+  /** True where SPIN_UNREAD names the path: whoever set it knows of it. */
+  names(path: string): boolean;
+  /**
+   * What a page that a person loads has to say first: that a websocket which it opened before was refused. Says it once,
+   * so that loading it again shows the page.
+   */
+  notice(path: string): string | undefined;
 }
 
-const USE_A_CELL = 'Run the code in a notebook cell instead, where this gateway can see it.';
-
 /**
- * HTTP routes of well-known Jupyter extensions that run code past the kernel channel, and so past rewriting, audit
- * and redaction (invariant S9). What isn't listed passes: among it the stock routes that start a kernel, a session
- * or a terminal (they run nothing of the request's), and uploads (a file runs only when a cell or terminal runs it).
+ * @param unread SPIN_UNREAD: globs of what passes unread; undefined: all of it, but what has to be named
  */
-const rules: readonly Rule[] = [
-  {
-    // jupyter-server-nbmodel, jupyter_server_execution: executes the code in the body.
-    path: '/api/kernels/*/execute/**',
-    refusal: `Executing code by POST is not allowed here. ${USE_A_CELL}`,
-  },
-  {
-    // jupyter-server-nbmodel: results of such executions, and answers to their input().
-    path: '/api/kernels/*/requests/**',
-    refusal: `Executing code by POST is not allowed here. ${USE_A_CELL}`,
-  },
-  {
-    path: '/api/kernels/*/input/**',
-    refusal: `Answering a kernel's input by POST is not allowed here. ${USE_A_CELL}`,
-  },
-  {
-    // jupyter-scheduler: runs whole notebooks, later and in kernels of its own.
-    path: '/scheduler/**',
-    methods: ['POST', 'PUT', 'PATCH'],
-    refusal: `Scheduled notebooks would run past this gateway. ${USE_A_CELL}`,
-  },
-  {
-    // voila: a GET executes the notebook.
-    path: '/voila/**',
-    refusal: `Voilà would run notebooks past this gateway. ${USE_A_CELL}`,
-  },
-  {
-    // jupyter-server-mcp: its tools execute cells.
-    path: '/mcp/**',
-    refusal: `Tools that run code are not allowed here. ${USE_A_CELL}`,
-  },
-  {
-    // jupyter_http_over_ws: any request at all, inside a websocket that nobody looks into.
-    path: '/http_over_websocket/**',
-    refusal: 'Requests inside a websocket are not allowed here. Send them as they are.',
-  },
-  {
-    // jupyter-server-proxy: every port of Jupyter's machine, and of others where configured.
-    path: '/proxy/**',
-    refusal: 'This gateway does not lead to other ports of the machine. Use an SSH tunnel.',
-  },
-];
+export function createRules(unread: readonly string[] | undefined): Rules {
+  const globs = (unread ?? []).filter((glob) => glob !== NOTHING);
+  const listed = picomatch(globs, { dot: true });
+  const refusedPages = new Map<string, string>();
+  /** As it stands and as it is read: a slash inside a name must not make it fit. */
+  const names = (path: string) => globs.length > 0 && listed(path) && listed(decode(path));
 
-const compiled = rules.map((rule) => ({ ...rule, segments: segmentsOf(rule.path) }));
+  const check = (passage: Passage | undefined, path: string): Treatment => {
+    const treatment = passage?.treatment ?? 'opaque';
+    const open = unread === undefined ? treatment !== 'named' : names(path);
+    if (treatment !== 'posted' && treatment !== 'channel' && !open) throw refusal(path, unread);
+    return treatment;
+  };
 
-/**
- * Refuses a request that would run code past the kernel channel.
- *
- * @param path below Jupyter's base path, starting with `/`, percent-encoding as sent
- * @throws {GatewayError} PATH_NOT_ALLOWED with the rule's sentence; BAD_PATH when the encoding can't be read
- */
-export function checkRules(method: string, path: string): void {
+  return {
+    names,
+    request(method, path) {
+      const passage = find('http', path, method);
+      return passage && check(passage, path);
+    },
+    socket(path) {
+      const passage = find('websocket', path);
+      // One that some server in between may take for a kernel's: nobody would read it.
+      if (passage?.treatment === 'channel')
+        throw new GatewayError('PATH_NOT_ALLOWED', 'That is not how a kernel’s websocket is written.');
+      try {
+        return check(passage, path);
+      } catch (error) {
+        if (refusedPages.size < MOST_PAGES) refusedPages.set(pageOf(path), path);
+        throw error;
+      }
+    },
+    notice(path) {
+      if (refusedPages.size === 0) return undefined;
+      const page = pageOf(path);
+      const socket = refusedPages.get(page);
+      if (socket === undefined) return undefined;
+      refusedPages.delete(page);
+      return (
+        `This page opened the websocket ${socket}, which SPIN_UNREAD does not let through: it stays empty, or keeps ` +
+        `trying. Add ${page}/** to SPIN_UNREAD. To see the page without it, load it again.`
+      );
+    },
+  };
+}
+
+const compiled = passages.map((passage) => ({ passage, segments: segmentsOf(passage.path) }));
+
+function find(over: 'http' | 'websocket', path: string, method?: string): Passage | undefined {
   const segments = segmentsOf(decode(path));
-  for (const rule of compiled) {
-    if (rule.methods !== undefined && !rule.methods.includes(method)) continue;
-    if (matches(rule.segments, segments)) throw new GatewayError('PATH_NOT_ALLOWED', rule.refusal);
-  }
+  return compiled.find(
+    ({ passage, segments: pattern }) =>
+      (passage.over === 'both' || passage.over === over) &&
+      (method === undefined || passage.methods === undefined || passage.methods.includes(method)) &&
+      matches(pattern, segments),
+  )?.passage;
+}
+
+function refusal(path: string, unread: readonly string[] | undefined): GatewayError {
+  const add = `${pageOf(path)}/**`;
+  return new GatewayError(
+    'PATH_NOT_ALLOWED',
+    unread === undefined
+      ? `What comes this way would pass unread, around every rule. If it has to, set SPIN_UNREAD to what may: **, ${add}.`
+      : `SPIN_UNREAD does not let this through. Add ${add} to it.`,
+  );
+}
+
+/** Where the page of a websocket is likely to be: a server of jupyter-server-proxy has its port or its name there. */
+function pageOf(path: string): string {
+  const [, first = '', second = ''] = path.split('/');
+  return first === 'proxy' ? `/proxy/${second}` : `/${first}`;
 }
 
 function decode(path: string): string {
@@ -85,12 +114,12 @@ function decode(path: string): string {
 
 /**
  * Wider than Jupyter's own routing, so that no spelling dodges a rule: empty segments, a slash at the end, letter case
- * and path parameters (`;…`) don't count.
+ * and path parameters (`;…`) don't count, and a backslash is a slash.
  */
 function segmentsOf(path: string): readonly string[] {
   return path
     .toLowerCase()
-    .split('/')
+    .split(/[/\\]/)
     .map((segment) => segment.replace(/;.*$/s, '').trim())
     .filter((segment) => segment !== '');
 }

@@ -8,7 +8,8 @@ export const UNMISTAKABLE = 16;
  * page's configuration, as JSON, and older pages into an attribute, percent-encoded. An empty one makes their client
  * send none, which is what it should do behind the gateway.
  *
- * A short token is only taken where it stands alone between quotes: a token `jupyter` would tear the page apart.
+ * A short token is only taken where it is called one, `"token": "jupyter"`, `data-jupyter-api-token="jupyter"`: elsewhere
+ * it would tear the page apart.
  */
 export function createScrubber(token: string): Transform {
   const patterns = patternsOf(token);
@@ -26,6 +27,11 @@ export function createScrubber(token: string): Transform {
     },
   });
 }
+
+/** What stands before and after a token where a page says that it is one: JSON in its usual forms, script, markup. */
+const NAMED = ['"', "'", '&quot;', '&#34;', '&#39;'].flatMap((quote) =>
+  [`${quote}: `, `${quote}:`, ': ', ':', ' = ', '='].map((mark) => [`oken${mark}${quote}`, quote] as const),
+);
 
 interface Pattern {
   readonly find: Buffer;
@@ -49,11 +55,13 @@ function patternsOf(token: string): readonly Pattern[] {
     escapeMarkup(token),
     escapeMarkup(json),
   ]);
-  const quotes = ['"', "'", '&quot;', '&#34;', '&#39;'];
   const pairs = [...spellings].flatMap((spelling) =>
     token.length >= UNMISTAKABLE
       ? [{ find: spelling, replacement: '' }]
-      : quotes.map((quote) => ({ find: quote + spelling + quote, replacement: quote + quote })),
+      : NAMED.map(([before, after]) => ({
+          find: before + spelling + after,
+          replacement: before + after,
+        })),
   );
   return pairs
     .map(({ find, replacement }) => ({ find: Buffer.from(find), replacement: Buffer.from(replacement) }))

@@ -8,47 +8,29 @@ import { upgradeTowardsUpstream } from './headers.js';
 import { join } from './legs.js';
 import type { OpenSockets } from './open-sockets.js';
 import { belowBase } from './paths.js';
+import type { Rules } from './rules.js';
 import type { UpstreamSource } from './upstream.js';
-
-/**
- * Jupyter's websockets that pass unread, by path below the base path (invariant S9). Everything else is refused before
- * anything is dialled, among it jupyter-server-proxy (`/proxy/<port>/…`: every port of the machine),
- * jupyter_http_over_ws (requests that no rule sees) and language models' chats (`/api/ai/…`: may run tools).
- */
-const allowed: readonly RegExp[] = [
-  // Terminals: a shell as the user who runs Jupyter. As mighty as a kernel, which every user has anyway.
-  /^\/terminals\/websocket\/[^/]+$/,
-  // jupyter_events: what JupyterLab itself listens to; clients only read.
-  /^\/api\/events\/subscribe$/,
-  // jupyter-lsp: completion and diagnostics; language servers read code and don't run it.
-  /^\/lsp\/ws\/[^/]+$/,
-  // jupyter-collaboration: shared documents; from version 2 on, and before.
-  /^\/api\/collaboration\/room\/[^/]+$/,
-  /^\/api\/yjs\/.+$/,
-];
 
 /** Documents of jupyter-collaboration come in one message: as much as stock clients and notebooks need. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-/** True when the path, without the base path, is one of the websockets that pass unread. */
-function isTunnelled(path: string): boolean {
-  return allowed.some((pattern) => pattern.test(path));
-}
-
 export interface TunnelOptions {
   readonly upstream: UpstreamSource;
   readonly open: OpenSockets;
+  readonly rules: Pick<Rules, 'socket'>;
+  /** Looks after kernels: throws where what passes unread could reach one that holds values. */
+  readonly checkValues: (path: string) => Promise<void>;
 }
 
 /**
- * Joins an admitted client with one of Jupyter's websockets, the upstream first: its refusal becomes the client's.
+ * Joins an admitted client with one of Jupyter's websockets that pass unread, the upstream first: its refusal becomes the client's.
  * Does not answer the client when it fails.
  *
  * @throws {GatewayError} PATH_NOT_ALLOWED, or what the upstream answered, or why it can't be reached
  * @throws {Error} when the client left meanwhile; its socket is destroyed then
  */
 export async function connectTunnel(
-  { upstream: source, open }: TunnelOptions,
+  { upstream: source, open, rules, checkValues }: TunnelOptions,
   admission: Admission,
   req: IncomingMessage,
   socket: Duplex,
@@ -56,9 +38,8 @@ export async function connectTunnel(
 ): Promise<void> {
   const { target, client: who, principal } = admission;
   const upstream = source();
-  if (!isTunnelled(belowBase(target.path, upstream.basePath))) {
-    throw new GatewayError('PATH_NOT_ALLOWED', 'This gateway does not let that websocket through.');
-  }
+  const below = belowBase(target.path, upstream.basePath);
+  if (rules.socket(below) === 'careful') await checkValues(below);
   if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
     throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
   }

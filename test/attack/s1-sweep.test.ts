@@ -56,6 +56,14 @@ const SOCKETS = [
   '/readyz',
   '/',
 ];
+/** Jupyter's own login, for programs: where it is, its form, and a form that lacks its proof. */
+const LOGIN: ReadonlyMap<string, number> = new Map([
+  ['GET /', 302],
+  ['HEAD /', 302],
+  ['GET /login', 200],
+  ['HEAD /login', 200],
+  ['POST /login', 403],
+]);
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'];
 
 t.test('S1: the whole gateway', async (t) => {
@@ -87,12 +95,14 @@ t.test('S1: the whole gateway', async (t) => {
     return { 'x-forwarded-for': `198.51.${count >> 8}.${count & 255}` };
   };
 
-  t.test('S1: no request without a token reaches Jupyter; each gets 401', async (t) => {
+  t.test('S1: no request without a token reaches Jupyter; each gets 401, but Jupyter’s login', async (t) => {
     reached = 0;
     for (const path of PATHS) {
       for (const method of METHODS) {
-        const { status } = await ask(gateway.origin + path, { method, headers: from() });
-        t.equal(status, 401, `${method} ${path}`);
+        const { status, headers } = await ask(gateway.origin + path, { method, headers: from() });
+        const expected = LOGIN.get(`${method} ${path}`) ?? 401;
+        t.equal(status, expected, `${method} ${path}`);
+        if (status === 302) t.equal(headers.location, '/login?next=%2F');
       }
     }
     t.equal(reached, 0);

@@ -80,6 +80,30 @@ t.test('S5: Origin', async (t) => {
     t.equal((await ask(url, { headers: { cookie } })).status, 200, 'reading is what a link does');
   });
 
+  t.test('J4: a header that repeats the _xsrf cookie stands in for an Origin, where none came', async (t) => {
+    const pair = { cookie: `_xsrf=0123abcd; ${cookie}`, 'x-xsrftoken': '0123abcd' };
+    t.equal((await ask(url, { method: 'POST', headers: pair })).status, 200);
+    t.equal((await askUpgrade(url, pair)).status, 101);
+    // As VS Code sends what it took for the cookie's value.
+    const vscode = { ...pair, cookie: `${pair.cookie}; Path=/; HttpOnly; SameSite=Lax` };
+    t.equal((await ask(url, { method: 'DELETE', headers: vscode })).status, 200);
+    for (const headers of [
+      { ...pair, 'x-xsrftoken': '0123abce' },
+      { ...pair, 'x-xsrftoken': '' },
+      { cookie: `_xsrf=; ${cookie}`, 'x-xsrftoken': '' },
+      { cookie, 'x-xsrftoken': '0123abcd' },
+      { cookie: pair.cookie },
+    ]) {
+      t.equal((await ask(url, { method: 'POST', headers })).status, 403, JSON.stringify(headers));
+      t.equal((await askUpgrade(url, headers)).status, 403);
+    }
+    for (const origin of ['null', 'https://evil.example', LISTED, own.replace('http:', 'https:')]) {
+      t.equal((await ask(url, { method: 'POST', headers: { ...pair, origin } })).status, 403, origin);
+      t.equal((await askUpgrade(url, { ...pair, origin })).status, 403, origin);
+    }
+    t.equal((await ask(url, { method: 'POST', headers: { ...pair, cookie: '_xsrf=0123abcd' } })).status, 401);
+  });
+
   t.test('S5: a cookie works on our own pages', async (t) => {
     t.equal((await ask(url, { method: 'POST', headers: { cookie, origin: own } })).status, 200);
     t.equal((await askUpgrade(url, { cookie, origin: own })).status, 101);

@@ -116,38 +116,54 @@ t.test(
   },
 );
 
-t.test("S6: the upstream's make, CORS, login and token do not reach the client", async (t) => {
-  const { url } = await through(t, (_req, res) => {
-    res.writeHead(200, {
-      server: 'TornadoServer/6',
-      'x-powered-by': 'canary',
-      'access-control-allow-origin': '*',
-      'access-control-allow-credentials': 'true',
-      'strict-transport-security': 'max-age=1',
-      'clear-site-data': '"cookies"',
-      'x-secret-hop': '1',
-      connection: 'keep-alive, x-secret-hop',
-      'x-echo': `token ${TOKEN}`,
-      'content-security-policy': "frame-ancestors 'self'; report-uri /api/security/csp-report",
-      'set-cookie': [
-        'username-localhost-8888="2|1:0|10:1|4:user|4:abcd|ef"; HttpOnly; Path=/',
-        'username-localhost-8888=plain; Path=/',
-        'other=2|1:0|10:1|5:other|4:abcd|ef; Path=/',
-        '__Host-spin-8888=fixated; Path=/; Secure',
-        '_xsrf=2|07d6b0dd|1f4e|1795424545; Path=/',
-      ],
+t.test(
+  "S6, J12: the upstream's make, CORS, login and token do not reach the client, extensions' cookies do",
+  async (t) => {
+    const { url } = await through(t, (_req, res) => {
+      res.writeHead(200, {
+        server: 'TornadoServer/6',
+        'x-powered-by': 'canary',
+        'access-control-allow-origin': '*',
+        'access-control-allow-credentials': 'true',
+        'strict-transport-security': 'max-age=1',
+        'clear-site-data': '"cookies"',
+        'x-secret-hop': '1',
+        connection: 'keep-alive, x-secret-hop',
+        'x-echo': `token ${TOKEN}`,
+        'content-security-policy': "frame-ancestors 'self'; report-uri /api/security/csp-report",
+        'set-cookie': [
+          'username-localhost-8888="2|1:0|10:1|4:user|4:abcd|ef"; HttpOnly; Path=/',
+          'username-localhost-8888=plain; Path=/',
+          // A login's cookie by another name (IdentityProvider.cookie_name), quoted and not; a JupyterHub's.
+          `renamed=${signedAs('renamed', '{"username": "a", "name": "A", "display_name": "A"}')}; Path=/`,
+          `renamed="${signedAs('renamed', '{"username": "a"}')}"; Path=/`,
+          'jupyterhub-session-id=1; Path=/',
+          // J12: an extension's own.
+          `other=${signedAs('other', '{"theme": "dark", "username": "a"}')}; Path=/`,
+          `more="${signedAs('more', 'plain')}"; Path=/`,
+          '__Host-spin-8888=fixated; Path=/; Secure',
+          '_xsrf=2|07d6b0dd|1f4e|1795424545; Path=/',
+        ],
+      });
+      res.end('body');
     });
-    res.end('body');
-  });
-  const { headers, body } = await ask(`${url}/x`);
-  t.equal(body, 'body');
-  t.same(headers['set-cookie'], ['_xsrf=2|07d6b0dd|1f4e|1795424545; Path=/']);
-  t.equal(headers['content-security-policy'], "frame-ancestors 'self'; report-uri /api/security/csp-report");
-  t.same(
-    Object.keys(headers).filter((name) => /^(server|x-|access|strict|clear)/.test(name)),
-    [],
-  );
-});
+    const { headers, body } = await ask(`${url}/x`);
+    t.equal(body, 'body');
+    t.same(headers['set-cookie'], [
+      `other=${signedAs('other', '{"theme": "dark", "username": "a"}')}; Path=/`,
+      `more="${signedAs('more', 'plain')}"; Path=/`,
+      '_xsrf=2|07d6b0dd|1f4e|1795424545; Path=/',
+    ]);
+    t.equal(
+      headers['content-security-policy'],
+      "frame-ancestors 'self'; report-uri /api/security/csp-report",
+    );
+    t.same(
+      Object.keys(headers).filter((name) => /^(server|x-|access|strict|clear)/.test(name)),
+      [],
+    );
+  },
+);
 
 t.test('S6: a token that is an everyday word takes no header away', async (t) => {
   const answer: RequestListener = (_req, res) => {
@@ -242,3 +258,9 @@ t.test('S6: TRACE does not show the client what Jupyter was sent', async (t) => 
   t.notMatch(answer.body, TOKEN);
   t.equal(recorder.requests.length, 0);
 });
+
+/** As Tornado signs a cookie's value, but for the signature. */
+function signedAs(name: string, value: string): string {
+  const encoded = Buffer.from(value).toString('base64');
+  return `2|1:0|10:1795424545|${name.length}:${name}|${encoded.length}:${encoded}|0123abcd`;
+}

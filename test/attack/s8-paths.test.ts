@@ -22,9 +22,23 @@ t.test('S8: what Jupyter legitimately asks for passes as it was sent', async (t)
     '/files/%7Euser',
     '/proxy/8050//assets',
     '/api/contents/',
+    '/api/collaboration/session/sub%2Finner.ipynb',
+    '/api/contents/docs%5Creadme.txt',
+    '/api/contents/%2Fabsolute%2fname',
+    '/api/contents/Icon%0D',
+    '/api/contents/a%0d%0aX:%20y',
+    '/api/contents/a%09b%7F%1b%5B0m',
+    '/api/contents/a%2F..b%2f.c%2F...%5Cd',
   ].map((path) => path.replaceAll(' ', '%20'))) {
     t.same(parseTarget(path, host), { path, query: '' });
   }
+});
+
+t.test('W1: a backslash as it is becomes its escape, which nobody reads as a slash', async (t) => {
+  t.same(parseTarget('/api/contents/docs\\a.txt?x=\\', host), {
+    path: '/api/contents/docs%5Ca.txt',
+    query: 'x=\\',
+  });
 });
 
 t.test('S8: the query passes as it was sent, without the token', async (t) => {
@@ -46,18 +60,19 @@ const attacks = [
   '/%2E./x',
   '/.%2e/x',
   '/a/%2e/b',
-  '/a%2fb',
-  '/a%2Fb',
   '/..%2fx',
-  '/a%5cb',
-  '/a%5Cb',
-  '/a\\b',
+  '/a%2f..%2Fb',
+  '/a%2F..',
+  '/a%2f%2e%2e/b',
+  '/a/..%5cb',
+  '/a%5c..%5Cb',
+  '/a%5C.',
+  '/a\\..\\b',
+  '/a%2f./b',
   '/..\\x',
   '/a#b',
   '/a?b#c',
   '/a%00b',
-  '/a%0d%0aX:%20y',
-  '/a%7f',
   '/a\0b',
   '/a\tb',
   '/a\rb',
@@ -122,8 +137,9 @@ t.test(
         }
         const seen = new URL(base + path);
         t.equal(seen.pathname, `/base${path}`);
-        t.notMatch(percentDecode(path).split('/'), ['..']);
-        t.equal(percentDecode(path).split('/').length, path.split('/').length);
+        // Browsers and node read a backslash as a slash.
+        const decoded = percentDecode(path);
+        t.notOk(decoded.split(/[/\\]/).some((segment) => segment === '..' || segment === '.'));
         t.equal(new URL(path, 'http://site').host, 'site');
       }),
       { numRuns: 2_000 },

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { fixedUpstream, probe, type Upstream } from '../../gateway/proxy/upstream.js';
@@ -108,6 +108,38 @@ t.test('a default configuration takes uploads and kernels from another origin th
   const { id } = JSON.parse(kernel.body);
   t.equal((await ask(`${front.url}${BASE}/api/kernels/${id}`, { method: 'DELETE', headers })).status, 204);
 });
+
+t.test(
+  'W1: a name is made, read, renamed and deleted as at Jupyter itself, whatever stands in it',
+  async (t) => {
+    const content = JSON.stringify({ type: 'file', format: 'text', content: 'hello' });
+    await mkdir(join(jupyter.rootDir, 'sub'));
+    const names = ['docs\\readme.txt', 'Icon\r', 'a\tb\nc', '\x7f\x1b[0m', 'a#b?c;d%2F', 'a..b', 'é x'];
+    const paths = names.flatMap((name) => [name, `sub/${name}`]);
+    for (const path of [...paths, 'sub/docs\\a.txt']) {
+      const direct = { authorization: `token ${TOKEN}` };
+      const results = [];
+      for (const [origin, headers] of [
+        [front.url, {}],
+        [new URL(jupyter.url).origin, direct],
+      ] as const) {
+        // One escaped piece, and, as JupyterLab writes it, piece by piece.
+        const whole = `${origin}${BASE}/api/contents/${encodeURIComponent(path)}`;
+        const parts = `${origin}${BASE}/api/contents/${path.split('/').map(encodeURIComponent).join('/')}`;
+        const put = await ask(whole, { method: 'PUT', headers, body: content });
+        const got = await ask(parts, { headers });
+        const file = await ask(whole.replace('/api/contents/', '/files/'), { headers });
+        const to = JSON.stringify({ path: `${path}.2` });
+        const moved = await ask(parts, { method: 'PATCH', headers, body: to });
+        const gone = await ask(`${whole}.2`, { method: 'DELETE', headers });
+        results.push([put, got, file, moved, gone].map(({ status }) => status).join(' '));
+        t.equal(file.body, 'hello');
+      }
+      t.equal(results[0], '201 200 200 200 204', JSON.stringify(path));
+      t.equal(results[0], results[1], 'as directly');
+    }
+  },
+);
 
 t.test('a terminal works, and its end is told', async (t) => {
   const made = await ask(`${front.url}${BASE}/api/terminals`, { method: 'POST' });

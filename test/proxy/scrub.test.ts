@@ -49,7 +49,22 @@ t.test('bytes that cannot belong to a token are not held back', async (t) => {
   t.equal(String(stream.read()), 'data: 1\n\n');
 });
 
-t.test('a short token is only taken where it stands alone between quotes', async (t) => {
-  const page = `<script id="jupyter-config-data">{"token": "jupyter", "appName": "jupyter lab"}</script>`;
-  t.equal(await scrubbed('jupyter', page), page.replace('"jupyter"', '""'));
+t.test('W8: a short token is only taken where it is called one', async (t) => {
+  for (const [page, expected] of [
+    ['{"token": "jupyter", "appName": "jupyter lab"}', '{"token": "", "appName": "jupyter lab"}'],
+    ['{"token":"jupyter"}', '{"token":""}'],
+    [
+      '<body data-jupyter-api-token="jupyter" class="jupyter">',
+      '<body data-jupyter-api-token="" class="jupyter">',
+    ],
+    ['var token = \'jupyter\'; // "jupyter"', 'var token = \'\'; // "jupyter"'],
+    ['{&#34;token&#34;: &#34;jupyter&#34;}', '{&#34;token&#34;: &#34;&#34;}'],
+    [
+      '<p class="jupyter">say "jupyter", \'jupyter\'</p>',
+      '<p class="jupyter">say "jupyter", \'jupyter\'</p>',
+    ],
+  ] as const) {
+    t.equal(await scrubbed('jupyter', page), expected);
+    t.equal(await scrubbed('jupyter', page, 1), expected, 'byte by byte');
+  }
 });

@@ -5,6 +5,7 @@ import type { Admission } from '../../gateway/edge/admission.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
 import { createHttpProxy, type Patience } from '../../gateway/proxy/http.js';
 import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
+import { createRules } from '../../gateway/proxy/rules.js';
 import { connectTunnel } from '../../gateway/proxy/tunnel.js';
 import type { Upstream } from '../../gateway/proxy/upstream.js';
 import { refuseUpgrade, sendRefusal } from '../../gateway/refuse.js';
@@ -21,6 +22,8 @@ export interface Front {
 
 export interface FrontOptions {
   readonly patience?: Patience;
+  /** SPIN_UNREAD. */
+  readonly unread?: readonly string[];
   /** Sets headers before the proxy, as the edge does. */
   readonly before?: (req: IncomingMessage, res: ServerResponse) => void;
 }
@@ -34,8 +37,10 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
     refusals.push(refusal.code);
     return refusal;
   };
+  const rules = createRules(options.unread);
   const proxy = createHttpProxy({
     upstream,
+    rules,
     refuse: (req, res, error) => sendRefusal(req, res, note(error)),
     ...(options.patience && { patience: options.patience }),
   });
@@ -45,7 +50,13 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
   });
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
-    connectTunnel({ upstream, open: new OpenSockets() }, admit(req), req, socket, head).catch((error) => {
+    connectTunnel(
+      { upstream, rules, checkValues: async () => {}, open: new OpenSockets() },
+      admit(req),
+      req,
+      socket,
+      head,
+    ).catch((error) => {
       if (!socket.destroyed) refuseUpgrade(req, socket, note(error));
     });
   });
