@@ -86,6 +86,8 @@ export interface Config {
   readonly runtimeEnv: RuntimeEnv;
   /** How long cells and requests may go on once the gateway was told to end, in milliseconds. */
   readonly drainMs: number;
+  /** What Jupyter takes in one message, in bytes. */
+  readonly maxMessage: number;
 }
 
 /** Where a notebook that is run once comes from. */

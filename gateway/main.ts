@@ -131,6 +131,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       log,
       sessions: new Sessions(sessionKey),
       open,
+      maxMessage: config.maxMessage,
       metrics,
       tracing,
     },
