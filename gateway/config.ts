@@ -88,6 +88,8 @@ export interface Config {
   readonly unread: readonly string[] | undefined;
   /** How long cells and requests may go on once the gateway was told to end, in milliseconds. */
   readonly drainMs: number;
+  /** What Jupyter takes in one message, in bytes. */
+  readonly maxMessage: number;
 }
 
 /** Where a notebook that is run once comes from. */

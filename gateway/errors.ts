@@ -59,7 +59,7 @@ const refusals = {
   MESSAGE_TOO_LARGE: [
     413,
     1009,
-    'The message is larger than 10 MiB, which is what Jupyter takes in one piece. Upload the data as a file.',
+    'The message is larger than what Jupyter takes in one piece (SPIN_MAX_MESSAGE_MB). Upload it as a file.',
   ],
   INTERNAL: [500, 1011, 'The gateway failed on this request. Its log holds the details.'],
 } as const satisfies Record<string, readonly [status: number, closeCode: number, sentence: string]>;
@@ -96,4 +96,13 @@ export class GatewayError extends Error {
 /** What a client is told of any failure: a refusal as it is, everything else as INTERNAL. */
 export function asGatewayError(error: unknown): GatewayError {
   return error instanceof GatewayError ? error : new GatewayError('INTERNAL', undefined, { cause: error });
+}
+
+/** @param most what Jupyter takes in one message, in bytes. The sentence fits a close frame (123 bytes, RFC 6455). */
+export function tooLarge(most: number): GatewayError {
+  const limit = `${most / 1024 / 1024} MiB`;
+  return new GatewayError(
+    'MESSAGE_TOO_LARGE',
+    `The message is larger than ${limit}, which Jupyter takes in one piece (SPIN_MAX_MESSAGE_MB). Upload it as a file.`,
+  );
 }

@@ -138,6 +138,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       log,
       sessions: new Sessions(sessionKey),
       open,
+      maxMessage: config.maxMessage,
       metrics,
       tracing,
     },

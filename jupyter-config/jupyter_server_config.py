@@ -38,7 +38,11 @@ def _without_announcements(_handler, page):
     return page
 
 
-c.ServerApp.tornado_settings = {"page_config_hook": _without_announcements}
+c.ServerApp.tornado_settings = {
+    "page_config_hook": _without_announcements,
+    # The gateway has a limit of its own, SPIN_MAX_MESSAGE_MB, which is at most that.
+    "websocket_max_message_size": 256 * 1024 * 1024,
+}
 
 # Ten times the defaults: the gateway stops reading when a browser doesn't keep up, so the limits have only
 # to save browsers from a print loop that never ends.

@@ -1,8 +1,9 @@
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './connection.js';
 import { github } from './github.js';
-import { helperSource } from './kernel/helper.js';
+import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
+import type { Elsewhere } from './other-language.js';
 import type { Context, Processor } from './processor.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
@@ -41,13 +42,24 @@ export interface Processors {
   matches(code: string, metadata: unknown): boolean;
   /** Never throws and never rejects: a mistake becomes a cell that raises it (invariant S13). */
   rewrite(code: string, metadata: unknown): Promise<Rewrite>;
+  /** The same for a cell whose first line turned out to name a magic of the kernel's own. */
+  asPython(code: string): Promise<Rewrite>;
+  /**
+   * For a kernel that isn't Python's.
+   * @param metadata as above: a cell of SPIN's own can't run there
+   */
+  elsewhere(code: string, metadata: unknown, language: string): Elsewhere;
   /** What the kernel gets in place of a cell that the gateway itself refuses, e.g. one that is too large. */
   refuse(sentence: string): Rewrite;
   /**
    * Source of the silent execute_request that comes right before every rewritten cell (same subshell), and
    * whose `ok` has to be awaited: it makes sure that the helper is there and ready for one cell.
    */
-  readonly helper: { readonly code: string };
+  readonly helper: {
+    readonly code: string;
+    /** An expression that is `True` where the kernel has a cell magic of that name. */
+    magicQuestion(name: string): string;
+  };
   /**
    * Whether a complete_request or inspect_request may be the gateway's; false means its frame passes. Cheap.
    * @param cursor index of the JavaScript string `code`
@@ -67,7 +79,9 @@ export function createProcessors(options: ProcessorsOptions): Processors {
     matches: (code, metadata) => rewriter.matches(code, metadata),
     rewrite: (code, metadata) => rewriter.rewrite(code, metadata),
     refuse: (sentence) => rewriter.refuse(sentence),
-    helper: { code: helperSource() },
+    asPython: (code) => rewriter.asPython(code),
+    elsewhere: (code, metadata, language) => rewriter.elsewhere(code, metadata, language),
+    helper: { code: helperSource(), magicQuestion },
     assists: (code, cursor) => completer.assists(code, cursor),
     complete: (code, cursor) => completer.complete(code, cursor),
     explain: (code, cursor) => completer.explain(code, cursor),

@@ -35,6 +35,20 @@ export function referencesIn(text: string): string[] {
   return [...new Set(found)];
 }
 
+const PROVIDED_ANYWHERE = new RegExp(String.raw`(?<!\\)(\\*)(\{\{(?:${PROVIDED})\}\})`, 'g');
+
+/** @returns the references of a text whose values the gateway would have to give */
+export function providedIn(text: string): string[] {
+  return referencesIn(text).filter(isProvided);
+}
+
+/** The text that a writer of `\{{runtime_env:NAME}}` means, where nobody else undoes the escape. */
+export function unescaped(text: string): string {
+  return text.replace(PROVIDED_ANYWHERE, (whole, slashes: string, reference: string) =>
+    slashes.length % 2 === 1 ? slashes.slice(1) + reference : whole,
+  );
+}
+
 /**
  * The kernel variables that a text refers to, where a value that only the gateway could give has no place.
  *

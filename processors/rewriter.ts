@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { closest, distance } from 'fastest-levenshtein';
 import { helpOf } from './completion/help.js';
 import { headName, isObject, readHead, readMetadata } from './header.js';
 import { pythonLiteral } from './literal.js';
 import { checkCell, suggestion } from './options.js';
+import { type Elsewhere, elsewhere } from './other-language.js';
 import {
   type Brokered,
+  type Cell,
   CellError,
   type Compiled,
   type Context,
@@ -30,6 +33,10 @@ export interface Rewrite {
   readonly broker?: Offer;
   /** The sentence that `code` raises when the cell is refused: such a cell needs no helper. */
   readonly refused?: string;
+  /** The kernel's own cell magic of this name goes first, if it has one: the cell then goes there as it was typed. */
+  readonly magic?: string;
+  /** Nobody knows that the cell is SPIN's: without the helper's word it goes to the kernel as it was typed. */
+  readonly isGuess?: boolean;
   /** What went wrong inside when that sentence doesn't say: its kind may be logged, its text may hold values. */
   readonly fault?: unknown;
 }
@@ -47,6 +54,8 @@ const IPYTHON_MAGICS = new Set(
 );
 /** A processor works on one cell's text; what takes longer than this hangs, in milliseconds. */
 const COMPILE_LIMIT_MS = 30_000;
+/** A cell without a first line of its own. */
+const AS_TYPED = { connection: undefined, options: {} };
 const FAULT =
   'The gateway failed while it prepared this cell. Nothing of it ran; the gateway’s log says more.';
 
@@ -64,31 +73,88 @@ export class Rewriter {
   }
 
   matches(code: string, metadata: unknown): boolean {
-    return this.isTaken(headName(code)) || namesCell(metadata) !== undefined || mentionsProvided(code);
+    const name = headName(code);
+    if (this.isTaken(name) || namesCell(metadata) !== undefined || mentionsProvided(code)) return true;
+    return name !== undefined && this.#meant(name) !== undefined;
   }
 
   async rewrite(code: string, metadata: unknown): Promise<Rewrite> {
+    const name = namesCell(metadata) === undefined ? headName(code) : undefined;
+    const sentence = name === undefined || this.isTaken(name) ? undefined : this.#meant(name);
+    if (name !== undefined && sentence !== undefined)
+      return { ...this.refuse(sentence, 'spin'), magic: name, isGuess: true };
+    const magic = name !== undefined && name !== 'spin' && this.isTaken(name) ? name : undefined;
+    return this.#rewrite(code, metadata, magic);
+  }
+
+  /** The cell as Python: what its first line names is the kernel's own. */
+  asPython(code: string): Promise<Rewrite> {
+    return this.#compile(python, () => ({ ...AS_TYPED, processor: python.name, body: code }));
+  }
+
+  async #rewrite(code: string, metadata: unknown, magic: string | undefined): Promise<Rewrite> {
     // What the log names while nobody knows whose cell it is.
     let name = 'spin';
+    let word: string | undefined;
+    const own = (): Pick<Rewrite, 'magic'> =>
+      magic === undefined || this.#isOurs(magic, word) ? {} : { magic };
     try {
       const draft = this.#draft(code, metadata);
-      const processor = draft === undefined ? python : this.#find(draft.processor);
+      if (draft === undefined) return await this.asPython(code);
+      word = draft.connection;
+      const processor = this.#find(draft.processor);
       name = processor.name;
-      if (draft?.help) return raised(helpOf(processor, this.#context.connections.names(name)), name);
-      const plain = { processor: name, connection: undefined, options: {}, body: code };
-      const cell = draft === undefined ? plain : checkCell(draft, processor);
-      const compiled = await bounded(processor.compile(cell, this.#context), this.#limitMs);
-      return { processor: name, ...emit(compiled) };
+      if (draft.help)
+        return { ...raised(helpOf(processor, this.#context.connections.names(name)), name), ...own() };
+      return {
+        ...(await this.#compile(processor, () => checkCell(draft, processor), magic && word)),
+        ...own(),
+      };
     } catch (error) {
-      const sentence = sentenceOf(error);
-      return sentence === undefined
-        ? { ...this.refuse(FAULT, name), fault: error }
-        : this.refuse(sentence, name);
+      return { ...this.#failed(error, name, magic && word), ...own() };
     }
+  }
+
+  async #compile(processor: Processor, cell: () => Cell, word?: string): Promise<Rewrite> {
+    try {
+      const compiled = await bounded(processor.compile(cell(), this.#context), this.#limitMs);
+      return { processor: processor.name, ...emit(compiled) };
+    } catch (error) {
+      return this.#failed(error, processor.name, word);
+    }
+  }
+
+  /** @param word what stands in the place of a connection, where the cell may be one of a magic of the user's own */
+  #failed(error: unknown, name: string, word: string | undefined): Rewrite {
+    const sentence = sentenceOf(error);
+    if (sentence === undefined) return { ...this.refuse(FAULT, name), fault: error };
+    const isOwn = word !== undefined && !this.#isOurs(name, word);
+    return this.refuse(isOwn ? `${sentence} ${ownMagic(name)}` : sentence, name);
+  }
+
+  /** Whoever names a connection of the catalogue means the gateway, whatever magics the kernel has. */
+  #isOurs(name: string, connection: string | undefined): boolean {
+    return connection !== undefined && this.#context.connections.names(name).includes(connection);
+  }
+
+  /** @returns what to say where the kernel has no magic of that name either */
+  #meant(name: string): string | undefined {
+    if (IPYTHON_MAGICS.has(name)) return undefined;
+    const processor = this.#processors.get(name);
+    if (processor !== undefined) return needsConnection(processor) ? noConnection(name) : undefined;
+    const known = [...this.#processors.keys(), 'spin'].filter((each) => !IPYTHON_MAGICS.has(each));
+    const nearest = closest(name.toLowerCase(), known);
+    if (distance(name.toLowerCase(), nearest) > (nearest.length > 4 ? 2 : 1)) return undefined;
+    return `There is no cell magic %%${quoted(name)}. Did you mean %%${nearest}?`;
   }
 
   refuse(sentence: string, processor = ''): Rewrite {
     return raised(presentable(sentence), processor);
+  }
+
+  elsewhere(code: string, metadata: unknown, language: string): Elsewhere {
+    if (namesCell(metadata) === undefined) return elsewhere(code, language);
+    return { refused: `SPIN cells need a Python kernel, and this kernel’s language is ${quoted(language)}.` };
   }
 
   /** @param name the word after `%%` */
@@ -107,7 +173,7 @@ export class Rewriter {
       throw new CellError(`${asked}${suggestion(name, known, '')} Known: ${known.join(', ')}.`);
     }
     if (needsConnection(processor) && !this.#context.connections.types().has(name)) {
-      throw new CellError(`There is no connection of type ${name}. Add one to SPIN_CONNECTIONS.`);
+      throw new CellError(noConnection(name));
     }
     return processor;
   }
@@ -118,6 +184,21 @@ export class Rewriter {
     if (!this.isTaken(headName(code))) return undefined;
     return readHead(code, (name, option) => this.#processors.get(name)?.options[option]?.type === 'flag');
   }
+}
+
+function noConnection(type: string): string {
+  return (
+    `There is no connection of type ${type}. Add one to etc/connections.yaml in the gateway’s SPIN_HOME, or to the file ` +
+    `that SPIN_CONNECTIONS names: below “connections:” a line such as “my-${type}: {type: ${type}, …}”. ` +
+    'The chapter on connections in the README shows what it takes.'
+  );
+}
+
+function ownMagic(name: string): string {
+  return (
+    `If you mean a magic of your own, load or register it first: then %%${name} is yours in this kernel, ` +
+    `and %%spin ${name} is SPIN’s.`
+  );
 }
 
 /** @param refused what the cell shows: a sentence, or lines of help */

@@ -1,5 +1,5 @@
 import type { Processors } from '../../processors/index.js';
-import { GatewayError } from '../errors.js';
+import { GatewayError, tooLarge } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import type { Tracing } from '../tracing.js';
@@ -10,11 +10,12 @@ import { decode, decodeStrictly, type Wire } from './codec.js';
 import { Companions } from './companions.js';
 import { Completions } from './completions.js';
 import { Drain } from './drain.js';
-import { Executions, MAX_MESSAGE } from './executions.js';
+import { Executions } from './executions.js';
 import { type Frame, type Payload, readObject } from './frame.js';
 import { Gate } from './gate.js';
 import { InputRequests } from './input-requests.js';
 import { KernelCompletions } from './kernel-completions.js';
+import { KernelLanguage } from './kernel-language.js';
 import type { Kernel } from './kernels.js';
 import { Lane, type Turn } from './lane.js';
 import { type Header, lifeIn, MessageWriter, parentId, readHeader } from './messages.js';
@@ -33,6 +34,8 @@ const NOT_ASKED =
 export interface ChannelParts {
   readonly wire: Wire;
   readonly kernel: Kernel;
+  /** What Jupyter takes in one message, in bytes. */
+  readonly maxMessage: number;
   readonly processors: Processors;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -65,6 +68,7 @@ export class Channel {
   readonly #completions: Completions;
   readonly #kernelCompletions: KernelCompletions;
   readonly #cells: Cells;
+  readonly #language: KernelLanguage;
   readonly #executions: Executions;
   readonly #inputs: InputRequests;
   readonly #redactor: Redactor;
@@ -84,10 +88,12 @@ export class Channel {
     const onBrokered = () => parts.onAnswered();
     this.#broker = new Broker({ ...parts, writer, onBrokered, spanOf: (id) => this.#cells.spanOf(id) });
     const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
-    this.#executions = new Executions({ ...parts, broker, companions, cells, writer });
+    const language = new KernelLanguage(parts.kernel, writer, (payload) => parts.toKernel(payload));
+    this.#language = language;
+    this.#executions = new Executions({ ...parts, broker, companions, cells, language, writer });
     const kernelCompletions = new KernelCompletions(writer, (payload) => parts.toKernel(payload));
     this.#kernelCompletions = kernelCompletions;
-    this.#completions = new Completions({ ...parts, cells, kernelCompletions, writer });
+    this.#completions = new Completions({ ...parts, cells, kernelCompletions, language, writer });
     this.#redactor = new Redactor(parts.kernel.delivered);
     const { learn } = parts.kernel;
     const pass = (frame: Frame, payload: Payload) => this.#pass(frame, payload);
@@ -100,15 +106,15 @@ export class Channel {
     const frame = decodeStrictly(this.#parts.wire, data, binary);
     // It is built anew in every answer of the gateway's own.
     if (data.length > LONGEST_HEADER && frame.text('header').length > LONGEST_HEADER)
-      throw new GatewayError('MESSAGE_TOO_LARGE');
+      throw new GatewayError('MESSAGE_TOO_LARGE', `A message’s header has at most ${LONGEST_HEADER} bytes.`);
     this.#parts.metrics.traffic.add('to_kernel', frame.channel, data.length);
     const header = readHeader(frame);
     // It is kept until the cell's reply, beyond what is counted of waiting messages (invariant S15).
     if (header.msg_id.length > LONGEST_ID)
       throw new GatewayError('MALFORMED_FRAME', `A msg_id has at most ${LONGEST_ID} characters.`);
     const payload = { data, binary };
-    if (data.length > MAX_MESSAGE && header.msg_type !== 'execute_request')
-      throw new GatewayError('MESSAGE_TOO_LARGE');
+    const { maxMessage } = this.#parts;
+    if (data.length > maxMessage && header.msg_type !== 'execute_request') throw tooLarge(maxMessage);
     const handling = handlingOf(frame.channel, header.msg_type);
     if (handling === 'cell' || handling === 'assist' || (handling === 'pass' && frame.channel === 'shell'))
       this.#queue(frame, header, payload, handling);
@@ -136,6 +142,7 @@ export class Channel {
     if (this.#asksKernel || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
     if (this.#companions.some && this.#companions.take(frame)) return;
     if (this.#kernelCompletions.some && this.#kernelCompletions.take(frame)) return;
+    if (this.#language.some && this.#language.take(frame)) return;
     const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
     if (frame.channel === 'stdin') {
       if (this.#broker.take(frame)) return;
@@ -173,13 +180,14 @@ export class Channel {
     this.#gate?.close();
     this.#companions.lost();
     this.#kernelCompletions.lost();
+    this.#language.lost();
     this.#broker.close();
     this.#cells.close();
     this.#drain?.end();
   }
 
   get #asksKernel(): boolean {
-    return this.#companions.some || this.#kernelCompletions.some;
+    return this.#companions.some || this.#kernelCompletions.some || this.#language.some;
   }
 
   #queue(frame: Frame, header: Header, payload: Payload, handling: Handling): void {
@@ -206,6 +214,7 @@ export class Channel {
     if (life === undefined) return;
     this.#inputs.lost();
     this.#kernelCompletions.lost();
+    this.#language.lost();
     this.#broker.close();
     if (life === 'starting') this.#companions.again();
     else this.#companions.lost();
@@ -214,6 +223,7 @@ export class Channel {
   #restarted(): void {
     this.#companions.lost();
     this.#kernelCompletions.lost();
+    this.#language.lost();
     this.#broker.close();
     this.#inputs.lost();
     for (const payload of this.#redactor.releaseAll()) this.#parts.toClient(payload);

@@ -4,15 +4,24 @@ import { type Header, type MessageWriter, parentId, readHeader } from './message
 /** How a companion request ended: `ok`, or the kernel's `error` or `aborted`. */
 export type CompanionStatus = 'ok' | 'error' | 'aborted';
 
+export interface CompanionEnd {
+  readonly status: CompanionStatus;
+  /** Whether its question was answered with True. */
+  readonly isTrue: boolean;
+}
+
 interface Waiting {
   readonly code: string;
+  readonly question: string | undefined;
   readonly from: Header;
-  readonly settle: (status: CompanionStatus) => void;
+  readonly settle: (end: CompanionEnd) => void;
   /** How often it has been sent. */
   readonly sent: number;
   replied: boolean;
   idle: boolean;
 }
+
+const ABORTED: CompanionEnd = { status: 'aborted', isTrue: false };
 
 /** So often one is sent to kernels that start before they answer: what starts more often is no kernel (invariant S15). */
 const MOST_SENT = 10;
@@ -31,9 +40,14 @@ export class Companions {
     this.#send = send;
   }
 
-  /** Runs `code` silently in the session and subshell of a client's request. */
-  run(code: string, from: Header): Promise<CompanionStatus> {
-    return new Promise((settle) => this.#ask({ code, from, settle, sent: 1, replied: false, idle: false }));
+  /**
+   * Runs `code` silently in the session and subshell of a client's request.
+   * @param question an expression that is evaluated after it
+   */
+  run(code: string, from: Header, question?: string): Promise<CompanionEnd> {
+    return new Promise((settle) =>
+      this.#ask({ code, question, from, settle, sent: 1, replied: false, idle: false }),
+    );
   }
 
   #ask(waiting: Waiting): void {
@@ -41,7 +55,7 @@ export class Companions {
       code: waiting.code,
       silent: true,
       store_history: false,
-      user_expressions: {},
+      user_expressions: waiting.question === undefined ? {} : { question: waiting.question },
       allow_stdin: false,
       stop_on_error: false,
     };
@@ -63,8 +77,11 @@ export class Companions {
     const { msg_type: type } = readHeader(frame);
     if (type === 'execute_reply') {
       waiting.replied = true;
-      const { status } = readObject(frame, 'content');
-      waiting.settle(status === 'ok' || status === 'aborted' ? status : 'error');
+      const { status, user_expressions } = readObject(frame, 'content');
+      waiting.settle({
+        status: status === 'ok' || status === 'aborted' ? status : 'error',
+        isTrue: isTrue(user_expressions),
+      });
     }
     if (type === 'status' && readObject(frame, 'content').execution_state === 'idle') waiting.idle = true;
     if (waiting.idle) this.#over(id);
@@ -80,7 +97,7 @@ export class Companions {
       waiting.replied = true;
       if (waiting.sent < MOST_SENT)
         this.#ask({ ...waiting, sent: waiting.sent + 1, replied: false, idle: false });
-      else waiting.settle('aborted');
+      else waiting.settle(ABORTED);
     }
   }
 
@@ -94,7 +111,14 @@ export class Companions {
 
   /** The kernel restarted or the client left: no answer will come. */
   lost(): void {
-    for (const { settle } of this.#waiting.values()) settle('aborted');
+    for (const { settle } of this.#waiting.values()) settle(ABORTED);
     this.#waiting.clear();
   }
+}
+
+/** The answers to `user_expressions`, as a kernel shows them. */
+function isTrue(answers: unknown): boolean {
+  const { question } = Object(answers) as { question?: unknown };
+  const { data } = Object(question) as { data?: unknown };
+  return (Object(data) as Record<string, unknown>)['text/plain'] === 'True';
 }

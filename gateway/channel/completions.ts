@@ -3,12 +3,12 @@ import type { Cells } from './cells.js';
 import { codePointsBefore, indexOf } from './code-points.js';
 import { type Frame, type Payload, readObject } from './frame.js';
 import type { KernelCompletions } from './kernel-completions.js';
-import type { Kernel } from './kernels.js';
+import type { KernelLanguage } from './kernel-language.js';
 import type { Turn } from './lane.js';
 import type { Header, MessageWriter } from './messages.js';
 
 export interface CompletionParts {
-  readonly kernel: Kernel;
+  readonly language: Pick<KernelLanguage, 'known'>;
   readonly processors: Processors;
   readonly cells: Cells;
   readonly kernelCompletions: KernelCompletions;
@@ -51,9 +51,9 @@ export class Completions {
   }
 
   async #answer(question: Question, pass: () => void): Promise<void> {
-    const { kernel, writer, toClient, cells } = this.#parts;
+    const { language, writer, toClient, cells } = this.#parts;
     // No other kernel has SPIN cells: its own completer knows its language.
-    if ((await kernel.language().catch(() => '')) !== 'python') return pass();
+    if ((await language.known().catch(() => '')) !== 'python') return pass();
     const content = await this.#contentFor(question).catch(() => undefined);
     if (content === undefined) return pass();
     const type = question.header.msg_type.replace('_request', '_reply');

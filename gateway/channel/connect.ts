@@ -2,21 +2,20 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Admission } from '../edge/admission.js';
-import { GatewayError } from '../errors.js';
+import { GatewayError, tooLarge } from '../errors.js';
 import { accept, departure, offerOf } from '../proxy/accept.js';
 import { dial } from '../proxy/dial.js';
 import { upgradeTowardsUpstream } from '../proxy/headers.js';
 import type { UpstreamSource } from '../proxy/upstream.js';
 import { V1_PROTOCOL } from './codec.js';
 import { Conversation, type ConversationOptions } from './conversation.js';
-import { MAX_MESSAGE } from './executions.js';
 import type { Claim, Sessions } from './sessions.js';
 
 /** `GET {base}/api/kernels/{id}/channels`; the id is one path segment. */
 const CHANNELS_PATH = /^\/api\/kernels\/([^/]+)\/channels$/;
 
-/** Messages over Jupyter's limit are still read, up to this size, so that the answer can say what is wrong. */
-const READ_LIMIT = 3 * MAX_MESSAGE;
+/** Messages that are so much over Jupyter's limit are still read, so that the answer can say what is wrong. */
+const READ_BEYOND = 20 * 1024 * 1024;
 
 export interface ConnectOptions extends ConversationOptions {
   readonly upstream: UpstreamSource;
@@ -54,7 +53,7 @@ export async function connectChannel(
   const leaving = departure(socket);
   let claim: Claim | undefined;
   const join = (conversation: Conversation): WebSocket | undefined => {
-    const joined = accept(req, socket, head, acceptedAs(conversation.protocol));
+    const joined = accept(req, socket, head, acceptedAs(conversation.protocol, options.maxMessage));
     if (!joined) return undefined;
     options.open.add(joined, 'kernel', { work: conversation, session: principal.session });
     conversation.attach(joined);
@@ -83,7 +82,7 @@ export async function connectChannel(
       client = join(upstream);
       return;
     }
-    client = accept(req, socket, head, acceptedAs(upstream.protocol));
+    client = accept(req, socket, head, acceptedAs(upstream.protocol, options.maxMessage));
     if (client) {
       const conversation = new Conversation(options, kernelId, admission, upstream);
       options.open.add(client, 'kernel', { work: conversation, session: principal.session });
@@ -95,8 +94,13 @@ export async function connectChannel(
   }
 }
 
-function acceptedAs(protocol: string) {
-  return { protocol, maxPayload: READ_LIMIT, skipUTF8Validation: true };
+function acceptedAs(protocol: string, maxMessage: number) {
+  return {
+    protocol,
+    maxPayload: maxMessage + READ_BEYOND,
+    tooLarge: tooLarge(maxMessage).message,
+    skipUTF8Validation: true,
+  };
 }
 
 function withQuery({ path, query }: Admission['target']): string {

@@ -10,14 +10,13 @@ import type { OpenSockets, Work } from '../proxy/open-sockets.js';
 import type { Tracing } from '../tracing.js';
 import { Channel } from './channel.js';
 import { V1_PROTOCOL } from './codec.js';
-import { MAX_MESSAGE } from './executions.js';
 import type { Payload } from './frame.js';
 import type { Kernels } from './kernels.js';
 import { SharedPause } from './shared-pause.js';
 import { Unheard } from './unheard.js';
 
-/** Requests may wait for a rewrite up to this many bytes; beyond it the client's socket is paused. */
-const HELD_LIMIT = 3 * MAX_MESSAGE;
+/** Requests may wait for a rewrite up to the largest one and this many bytes; beyond it the client's socket is paused. */
+const HELD_BEYOND = 20 * 1024 * 1024;
 
 /** RFC 6455 section 5.5: a control frame carries 125 bytes, two of them the close code. */
 const REASON_LIMIT = 123;
@@ -38,6 +37,8 @@ export interface ConversationOptions {
   readonly processors: Processors;
   readonly log: Log;
   readonly open: OpenSockets;
+  /** What Jupyter takes in one message, in bytes. */
+  readonly maxMessage: number;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
 }
@@ -88,6 +89,7 @@ export class Conversation implements Work {
     this.#channel = new Channel({
       wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
       kernel: kernels.get(kernelId),
+      maxMessage: options.maxMessage,
       processors,
       // Whatever is logged of its cells says by which request they came.
       log: log.child({ request }),
@@ -248,7 +250,7 @@ export class Conversation implements Work {
 
   #onHeld(change: number): void {
     this.#held += change;
-    if (this.#held > HELD_LIMIT) this.#queue?.pause();
+    if (this.#held > this.#options.maxMessage + HELD_BEYOND) this.#queue?.pause();
     else this.#queue?.resume();
   }
 

@@ -1,5 +1,6 @@
 import type { Processors, Rewrite } from '../../processors/index.js';
-import { asGatewayError, GatewayError } from '../errors.js';
+import { mentionsProvided } from '../../processors/references.js';
+import { asGatewayError, GatewayError, tooLarge } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import type { Broker } from './broker.js';
@@ -7,15 +8,10 @@ import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
 import { type Frame, type Payload, readObject } from './frame.js';
 import { withMembers } from './json-text.js';
+import type { KernelLanguage } from './kernel-language.js';
 import type { Kernel } from './kernels.js';
 import type { Turn } from './lane.js';
 import { type ExecuteRequest, type Header, type MessageWriter, readExecuteRequest } from './messages.js';
-
-/**
- * What Jupyter takes in one message: Tornado drops the connection beyond it.
- * Source: tornado's `websocket_max_message_size` default.
- */
-export const MAX_MESSAGE = 10 * 1024 * 1024;
 
 export interface ExecutionParts {
   readonly kernel: Kernel;
@@ -23,6 +19,9 @@ export interface ExecutionParts {
   readonly broker: Broker;
   readonly companions: Companions;
   readonly cells: Cells;
+  readonly language: KernelLanguage;
+  /** What Jupyter takes in one message, in bytes. */
+  readonly maxMessage: number;
   readonly writer: MessageWriter;
   readonly log: Log;
   toKernel(payload: Payload): void;
@@ -32,6 +31,9 @@ export interface ExecutionParts {
 /** Metadata of a refused cell is kept up to this many characters: clients put a cell's id and wishes there. */
 const SMALL = 64 * 1024;
 
+/** What the kernel's history keeps of a rewritten cell, in characters. */
+const LONGEST_TYPED = 1024 * 1024;
+
 type Metadata = Readonly<Record<string, unknown>>;
 
 /** One execute_request on its way to the kernel. */
@@ -39,6 +41,7 @@ interface Execution {
   readonly frame: Frame;
   readonly header: Header;
   readonly request: ExecuteRequest;
+  readonly payload: Payload;
   readonly bytes: number;
   readonly abortHeld: () => void;
   aborted: boolean;
@@ -60,11 +63,12 @@ export class Executions {
   turn(frame: Frame, header: Header, payload: Payload, abortHeld: () => void): Turn {
     const request = readExecuteRequest(frame);
     const bytes = payload.data.length;
-    const execution: Execution = { frame, header, request, bytes, abortHeld, aborted: false };
+    const execution: Execution = { frame, header, request, payload, bytes, abortHeld, aborted: false };
     const onError = request.stop_on_error === false ? undefined : abortHeld;
     this.#parts.cells.started(header.msg_id, request.code, onError);
     const metadata = readObject(frame, 'metadata');
-    const rewritten = bytes > MAX_MESSAGE || this.#parts.processors.matches(request.code, metadata);
+    const rewritten =
+      bytes > this.#parts.maxMessage || this.#parts.processors.matches(request.code, metadata);
     return {
       bytes,
       abort: () => {
@@ -94,22 +98,57 @@ export class Executions {
   }
 
   async #rewrite(execution: Execution, metadata: Metadata): Promise<void> {
-    const { kernel, processors, cells } = this.#parts;
+    const { language, processors, cells, maxMessage } = this.#parts;
     const { header, request } = execution;
     try {
-      if ((await kernel.language()) !== 'python') return this.#answerOtherLanguage(execution);
-      if (execution.bytes > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
+      const speaks = await language.of(header);
+      if (speaks !== 'python') return this.#elsewhere(execution, metadata, speaks);
+      if (execution.bytes > maxMessage) throw tooLarge(maxMessage);
       const rewrite = await processors.rewrite(request.code, metadata);
       cells.processedBy(header.msg_id, rewrite.processor);
-      if ('fault' in rewrite) this.#logFault(rewrite.fault, rewrite.processor);
-      if (rewrite.refused !== undefined) return this.#sendRefused(execution, rewrite);
-      await kernel.give(rewrite.delivered);
-      if (await this.#helperReady(execution)) this.#send(execution, rewrite);
+      if ('fault' in rewrite) {
+        this.#logFault(rewrite.fault, rewrite.processor);
+        return this.#sendRefused(execution, rewrite);
+      }
+      await this.#prepared(execution, rewrite);
     } catch (error) {
       // Whatever went wrong, the cell as typed must not reach the kernel (invariant S13).
       this.#logFault(error);
       this.#sendRefused(execution, processors.refuse(asGatewayError(error).message));
     }
+  }
+
+  /** Sends a cell once the kernel has the helper, which also knows whose magic its first line names. */
+  async #prepared(execution: Execution, rewrite: Rewrite): Promise<void> {
+    const { kernel, companions, processors, cells, toKernel } = this.#parts;
+    const { header, request, payload } = execution;
+    // Before any of it is sent, and before anything else that takes time.
+    await kernel.give(rewrite.delivered);
+    const question = rewrite.magic === undefined ? undefined : processors.helper.magicQuestion(rewrite.magic);
+    const { status, isTrue } = await companions.run(processors.helper.code, header, question);
+    if (status === 'aborted') execution.abortHeld();
+    if (execution.aborted) return this.#answerAborted(execution);
+    if (isTrue || (status === 'error' && rewrite.isGuess === true)) {
+      cells.processedBy(header.msg_id, 'none');
+      if (!mentionsProvided(request.code)) return toKernel(payload);
+      const own = await processors.asPython(request.code);
+      await kernel.give(own.delivered);
+      if (execution.aborted) this.#answerAborted(execution);
+      else if (own.refused === undefined) this.#send(execution, own);
+      else this.#sendRefused(execution, own, request.code);
+      return;
+    }
+    if (rewrite.refused !== undefined)
+      return this.#sendRefused(execution, rewrite, status === 'ok' ? request.code : undefined);
+    if (status === 'error') throw new GatewayError('INTERNAL', await this.#noHelper(header));
+    this.#send(execution, rewrite);
+  }
+
+  async #noHelper(from: Header): Promise<string> {
+    const kernel = (await this.#parts.language.implementation(from)) ?? 'another';
+    return kernel === 'ipython'
+      ? 'The SPIN helper could not be loaded into this kernel. Restart it, and run this cell before any other.'
+      : `SPIN cells and {{…}} references need IPython’s own kernel (ipykernel), and this one is ${kernel}. Choose another.`;
   }
 
   /** Without the error's message, which may quote the cell or a value (S10). */
@@ -118,41 +157,32 @@ export class Executions {
     log.error({ fault: faultOf(error), kernel: kernel.id, processor }, 'a cell could not be rewritten');
   }
 
-  /** @returns false when the cell is answered already: an earlier one failed, or the kernel is gone */
-  async #helperReady(execution: Execution): Promise<boolean> {
-    const { companions, processors } = this.#parts;
-    const status = await companions.run(processors.helper.code, execution.header);
-    if (status === 'error') {
-      throw new GatewayError(
-        'INTERNAL',
-        'The SPIN helper could not be loaded into this kernel: is it an IPython kernel?',
-      );
-    }
-    if (status === 'aborted') execution.abortHeld();
-    if (execution.aborted) this.#answerAborted(execution);
-    return !execution.aborted;
-  }
-
-  #send({ frame, header }: Execution, { code, spin, broker }: Rewrite): void {
+  #send({ frame, header, request }: Execution, { code, spin, broker }: Rewrite): void {
     // A brokered cell asks the gateway on the stdin channel, whatever its client does with questions.
     const asks = broker === undefined ? {} : { allow_stdin: 'true' };
     const replaced = frame.replace({
       content: withMembers(frame.text('content'), { code: JSON.stringify(code), ...asks }),
-      metadata: withMembers(frame.text('metadata'), { spin: JSON.stringify(spin) }),
+      metadata: withMembers(frame.text('metadata'), {
+        spin: JSON.stringify({ ...(spin as object), ...asTyped(request.code, code, LONGEST_TYPED) }),
+      }),
     });
-    if (Buffer.byteLength(replaced.data) > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
+    this.#check(replaced);
     if (broker !== undefined) this.#parts.broker.expect(header.msg_id, broker);
     this.#parts.toKernel(replaced);
   }
 
-  /** Only what decides how the kernel answers is kept of the request: neither its text nor its size. */
-  #sendRefused({ frame, request }: Execution, { code }: Rewrite): void {
+  /**
+   * Only what decides how the kernel answers is kept of the request: neither its text nor its size.
+   * @param typed the cell's text for the history, where the helper is there to take it
+   */
+  #sendRefused({ frame, request }: Execution, { code }: Rewrite, typed?: string): void {
     const { silent, store_history, allow_stdin, stop_on_error } = request;
     const content = { code, silent, store_history, user_expressions: {}, allow_stdin, stop_on_error };
     const metadata = frame.text('metadata');
-    const kept = metadata.length > SMALL ? '{}' : withMembers(metadata, { spin: undefined });
+    const spin = typed && JSON.stringify({ call: true, values: {}, ...asTyped(typed, code, SMALL) });
+    const kept = withMembers(metadata.length > SMALL ? '{}' : metadata, { spin });
     const replaced = frame.replace({ content: JSON.stringify(content), metadata: kept }, []);
-    if (Buffer.byteLength(replaced.data) > MAX_MESSAGE) throw new GatewayError('MESSAGE_TOO_LARGE');
+    this.#check(replaced);
     this.#parts.toKernel(replaced);
   }
 
@@ -161,13 +191,28 @@ export class Executions {
     for (const payload of this.#parts.writer.aborted(frame, header)) this.#parts.toClient(payload);
   }
 
-  /** No kernel but Python's can raise the error itself, so the gateway answers in its place. */
-  #answerOtherLanguage({ frame, header, bytes }: Execution): void {
-    const sentence =
-      bytes > MAX_MESSAGE
-        ? new GatewayError('MESSAGE_TOO_LARGE').message
-        : 'SPIN cells and {{…}} references need a Python kernel. Choose one, or escape the braces.';
-    this.refuse(frame, header, sentence);
-    this.#parts.cells.ended(header.msg_id, 'error');
+  #check({ data }: Payload): void {
+    if (Buffer.byteLength(data) > this.#parts.maxMessage) throw tooLarge(this.#parts.maxMessage);
   }
+
+  /** No kernel but Python's can raise the error itself, so the gateway answers in its place. */
+  #elsewhere(execution: Execution, metadata: Metadata, language: string): void {
+    const { processors, maxMessage, toKernel, cells } = this.#parts;
+    const { frame, header, request, payload, bytes } = execution;
+    const rest = bytes > maxMessage ? undefined : processors.elsewhere(request.code, metadata, language);
+    if (rest && 'code' in rest) {
+      const code = JSON.stringify(rest.code);
+      const content = withMembers(frame.text('content'), { code });
+      toKernel(rest.code === request.code ? payload : frame.replace({ content }));
+      return;
+    }
+    this.refuse(frame, header, rest?.refused ?? tooLarge(maxMessage).message);
+    cells.ended(header.msg_id, 'error');
+  }
+}
+
+/** For the kernel's history, which shows no code of the gateway's; what is longer than anybody types isn't sent twice. */
+function asTyped(typed: string, code: string, longest: number): { readonly typed?: string } {
+  if (typed === code) return {};
+  return { typed: typed.length > longest ? `${typed.slice(0, longest)}…` : typed };
 }

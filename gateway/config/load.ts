@@ -16,12 +16,15 @@ import { readTls } from './tls.js';
 import { generatedToken, readMetricsToken, readToken } from './token.js';
 import { readTracing } from './tracing.js';
 import { readUpstream } from './upstream.js';
-import { allowedHost, cidr, drainTime, list, origin, publicUrl, unreadGlob } from './values.js';
+import { allowedHost, cidr, drainTime, list, messageSize, origin, publicUrl, unreadGlob } from './values.js';
 
 /**
  * `docker stop` gives ten seconds, and the embedded Jupyter takes up to five of them to end what runs in its kernels.
  */
 const DRAIN_SECONDS = '4';
+
+/** Tornado's `websocket_max_message_size`: beyond it a stock Jupyter drops the connection. */
+const MESSAGE_MB = '10';
 
 /** What a gateway needs that others connect to. */
 const ONLY_SERVING = /^SPIN_(?:HOST|PORT|TOKEN|METRICS_TOKEN|(?:TLS|ACME)\w*)$/;
@@ -82,6 +85,9 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems, looksOnl
   const drainMs = problems.try('SPIN_DRAIN_SECONDS', () =>
     drainTime(env.SPIN_DRAIN_SECONDS ?? DRAIN_SECONDS),
   );
+  const maxMessage = problems.try('SPIN_MAX_MESSAGE_MB', () =>
+    messageSize(env.SPIN_MAX_MESSAGE_MB ?? MESSAGE_MB),
+  );
   const several = <T>(name: string, read: (part: string) => T) =>
     list(env[name]).flatMap((part) => problems.try(name, () => read(part)) ?? []);
   const url = problems.try('SPIN_PUBLIC_URL', () => optional(env.SPIN_PUBLIC_URL, publicUrl));
@@ -105,11 +111,11 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems, looksOnl
     runtimeEnv: createRuntimeEnv(environment, optional(env.SPIN_RUNTIME_ENV, list)),
   };
   problems.check();
-  if (!listen || !upstream || !tls || !home || drainMs === undefined)
+  if (!listen || !upstream || !tls || !home || drainMs === undefined || maxMessage === undefined)
     throw new Error('a mistake was not reported');
   const token = given ?? (await generated(paths, problems, looksOnly));
   return {
-    config: { ...partial, listen, upstream, tls, token, drainMs },
+    config: { ...partial, listen, upstream, tls, token, drainMs, maxMessage },
     notes: home.note ? [home.note] : [],
   };
 }

@@ -10,6 +10,9 @@ const SOCKET_PATH_BYTES = 107;
 /** Kubernetes and others give an hour at the very most; a gateway that never ends would be killed anyhow. */
 const LONGEST_DRAIN_S = 3600;
 
+/** A message is read as one text, of which Node.js holds 512 MiB at most. */
+const LARGEST_MESSAGE_MB = 256;
+
 /** Parts of a comma-separated list, without spaces and empty parts. */
 export function list(text: string | undefined): string[] {
   return (text ?? '')
@@ -36,6 +39,18 @@ export function drainTime(text: string): number {
     );
   }
   return seconds * 1000;
+}
+
+/** @returns bytes */
+export function messageSize(text: string): number {
+  const size = Number(text);
+  if (!/^\d+$/.test(text) || size < 1 || size > LARGEST_MESSAGE_MB) {
+    throw new Mistake(
+      `"${text}" is not a size of messages.`,
+      `MiB, a whole number from 1 to ${LARGEST_MESSAGE_MB}: what the Jupyter behind takes (websocket_max_message_size).`,
+    );
+  }
+  return size * 1024 * 1024;
 }
 
 /** @param text a path after `unix:` */

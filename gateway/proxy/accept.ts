@@ -19,8 +19,11 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 class ExplainingWebSocket extends WebSocket {
+  tooLarge = REASONS[1009];
+
   override close(code?: number, reason?: string | Buffer): void {
-    super.close(code, reason ?? (code === undefined ? undefined : REASONS[code]));
+    const known = code === undefined ? undefined : code === 1009 ? this.tooLarge : REASONS[code];
+    super.close(code, reason ?? known);
   }
 }
 
@@ -84,6 +87,8 @@ export interface AcceptOptions {
   readonly protocol: string;
   /** Largest message taken from the client, in bytes. */
   readonly maxPayload?: number;
+  /** What a client reads that sends a larger one. */
+  readonly tooLarge?: string;
   readonly skipUTF8Validation?: boolean;
 }
 
@@ -115,6 +120,7 @@ export function accept(
   server.handleUpgrade(request, socket, head, (client) => {
     // ws ends the connection itself, with the right close code; the listener only keeps the process up.
     client.on('error', () => {});
+    client.tooLarge = options.tooLarge ?? client.tooLarge;
     client.pause();
     keepAlive(client, request.socket);
     accepted = client;

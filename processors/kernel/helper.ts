@@ -7,7 +7,7 @@ import { pythonString } from '../literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
 const PARTS =
-  'errors references binding transformer shell http_template http_body rest values shown shown_json table broker runtime'.split(
+  'errors references binding transformer shell http_template http_body rest values shown shown_json table broker history runtime'.split(
     ' ',
   );
 
@@ -43,6 +43,11 @@ export function helperSource(): string {
   const version = createHash('sha256').update(LOADER).update(source).digest('hex').slice(0, 16);
   const namespace = `{"version": "${version}", "source": "${deflateSync(source).toString('base64')}"}`;
   return `__import__("builtins").exec(${pythonString(LOADER, true)},\n    ${namespace})\n`;
+}
+
+/** A Python expression about the kernel of the helper: whether it has a cell magic of that name. */
+export function magicQuestion(name: string): string {
+  return `__import__("sys").modules["_spin_runtime"].has_magic(${pythonString(name, true)})`;
 }
 
 /** The folder with package.json, from the sources as from what they compile to. */

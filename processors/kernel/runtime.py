@@ -11,3 +11,4 @@ def take_over(older):
     if older is not None:
         runtime.adopt(older.runtime)
     builtins.__spin__ = runtime
+    show_as_typed()

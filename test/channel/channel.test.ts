@@ -40,7 +40,7 @@ for (const wire of ['v1', 'legacy'] as const) {
     await talk.settled();
     t.same(talk.ran(), [HELPER, '__spin__.shell("ls")']);
     t.equal(talk.toKernel[1]?.header.msg_id, 'a');
-    t.same(talk.toKernel[1]?.metadata, { spin: { values: {} } });
+    t.same(talk.toKernel[1]?.metadata, { spin: { values: {}, typed: '%%shell\nls' } });
     t.match(talk.toKernel[1]?.content, { user_expressions: { x: '1' }, silent: false });
     t.same(talk.toClient, []);
     talk.reply('a', 'ok');
@@ -149,12 +149,43 @@ t.test(
   },
 );
 
-t.test('a refused cell goes through the kernel as a raise, without a companion', async (t) => {
-  const talk = conversation({ rewrites: { spin: () => rewriteTo('raise "no"', { refused: 'no' }) } });
-  talk.execute('a', 'spin');
-  await talk.settled();
-  t.same(talk.ran(), ['raise "no"']);
-  t.same(talk.toKernel[0]?.metadata, {});
+for (const status of ['ok', 'error']) {
+  t.test(
+    `J9: a refused cell goes through the kernel as a raise, where the helper is ${status}`,
+    async (t) => {
+      const talk = conversation({ rewrites: { spin: () => rewriteTo('raise "no"', { refused: 'no' }) } });
+      talk.execute('a', 'spin');
+      await talk.settled();
+      talk.reply(talk.toKernel[0]?.header.msg_id, status);
+      await talk.settled();
+      t.same(talk.ran(), [HELPER, 'raise "no"']);
+      const spin = { call: true, values: {}, typed: 'spin' };
+      t.same(talk.toKernel[1]?.metadata, status === 'ok' ? { spin } : {}, 'the history shows what was typed');
+    },
+  );
+}
+
+t.test('J6: a cell whose magic the kernel has of its own goes there as it was typed', async (t) => {
+  const talk = conversation({ rewrites: { '%%sql a': () => rewriteTo('call()', { magic: 'sql' }) } });
+  for (const answer of ['True', 'False', undefined]) {
+    const sent = talk.toKernel.length;
+    talk.execute(`cell ${answer}`, '%%sql a', { user_expressions: { x: '1' } });
+    await talk.settled();
+    t.match(talk.toKernel[sent]?.content, { user_expressions: { question: 'has sql' } });
+    talk.kernel('shell', {
+      header: { msg_type: 'execute_reply' },
+      parent_header: { msg_id: talk.toKernel[sent]?.header.msg_id },
+      content: {
+        status: 'ok',
+        user_expressions: answer && { question: { status: 'ok', data: { 'text/plain': answer } } },
+      },
+    });
+    await talk.settled();
+    const [cell, own] = [talk.toKernel.at(-1), answer === 'True'];
+    t.equal(cell?.content.code, own ? '%%sql a' : 'call()');
+    t.same(cell?.metadata.spin, own ? undefined : { values: {}, typed: '%%sql a' });
+    t.same(cell?.content.user_expressions, { x: '1' });
+  }
 });
 
 t.test('S13: of a cell whose processor throws, nothing reaches the kernel but an error', async (t) => {
@@ -175,14 +206,65 @@ t.test('S13: a kernel that cannot load the helper gets an error in place of the 
   await talk.settled();
   talk.reply(talk.toKernel[0]?.header.msg_id, 'error');
   await talk.settled();
+  talk.inform(talk.toKernel[1]?.header.msg_id, 'python', 'ipython');
+  await talk.settled();
   t.match(String(talk.ran()[1]), /^raise The SPIN helper could not be loaded/);
 });
 
-t.test('a kernel of another language gets nothing, and the client a full answer', async (t) => {
-  const talk = conversation({ language: 'r', rewrites: { spin: () => rewriteTo('call()') } });
+t.test('J10: a Python kernel that is not IPython’s is named', async (t) => {
+  const talk = conversation({ rewrites: { spin: () => rewriteTo('call()') } });
   talk.execute('a', 'spin');
   await talk.settled();
+  talk.reply(talk.toKernel[0]?.header.msg_id, 'error');
+  await talk.settled();
+  talk.inform(talk.toKernel[1]?.header.msg_id, 'python', 'xeus-python');
+  await talk.settled();
+  t.match(
+    String(talk.ran()[1]),
+    /^raise SPIN cells .* need IPython’s own kernel \(ipykernel\), and this one is xeus-python\./,
+  );
+});
+
+t.test('J10: a kernel whose specification names another language is asked itself', async (t) => {
+  const talk = conversation({
+    language: 'sage',
+    speaks: 'python',
+    rewrites: { spin: () => rewriteTo('call()') },
+  });
+  talk.execute('a', 'spin');
+  await talk.settled();
+  t.same(talk.ran(), [HELPER]);
+  t.same(talk.toClient, [], 'its client hears nothing of it');
+});
+
+const elsewhere: Readonly<Record<string, readonly [cell: string, ran: string]>> = {
+  'J6: a magic of its own': ['%%shell\nls {{x}}', '%%shell\nls {{x}}'],
+  'J7: an escaped reference': [
+    String.raw`echo '\{{runtime_env:X}}' # \\\{{secret:a}}`,
+    String.raw`echo '{{runtime_env:X}}' # \\{{secret:a}}`,
+  ],
+  'J7: braces of other kinds': [String.raw`x <- "\{{x}}"`, String.raw`x <- "\{{x}}"`],
+};
+for (const [what, [cell, ran]] of Object.entries(elsewhere)) {
+  t.test(`${what} passes in a kernel of another language`, async (t) => {
+    const talk = conversation({ language: 'bash', rewrites: { [cell]: () => rewriteTo('call()') } });
+    talk.execute('a', cell);
+    await talk.settled();
+    t.same(talk.ran(), [ran]);
+    t.same(talk.toClient, []);
+  });
+}
+
+t.test('a kernel of another language gets nothing, and the client a full answer', async (t) => {
+  const cell = 'x <- 1 # {{runtime_env:X}}';
+  const talk = conversation({ language: 'r', rewrites: { [cell]: () => rewriteTo('call()') } });
+  talk.execute('a', cell);
+  await talk.settled();
   t.same(talk.toKernel, []);
+  t.match(
+    talk.toClient.find(({ header }) => header.msg_type === 'error')?.content.evalue,
+    /Write \\\{\{runtime_env:X\}\} for the text itself/,
+  );
   t.same(
     talk.toClient.map(({ header, content }) => [
       header.msg_type,
@@ -190,7 +272,7 @@ t.test('a kernel of another language gets nothing, and the client a full answer'
     ]),
     [
       ['status', 'busy'],
-      ['execute_input', 'spin'],
+      ['execute_input', cell],
       ['error', 'SpinError'],
       ['execute_reply', 'error'],
       ['status', 'idle'],

@@ -35,6 +35,7 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
     log: createLog('silent'),
     sessions: new Sessions(Buffer.from('a key')),
     open: new OpenSockets(),
+    maxMessage: 10 * 1024 * 1024,
     metrics: new Metrics('0.0.0'),
     tracing: NO_TRACING,
     ...more,

@@ -78,20 +78,74 @@ const passed: readonly [what: string, cell: string][] = [
   ['plain Python', 'print(1)'],
   ['a magic that IPython ships, though an add-on has its name', '%%bash\nls'],
   ['another one', '%%timeit -n 1\nx'],
-  ['a processor that needs a connection, without one in the catalogue', '%%sql\nselect 1'],
   ['a magic of somebody else', '%%cython\nx'],
   ['a head that is indented', ' %%echo\nx'],
   ['a head below code', 'x = 1\n%%echo'],
   ['a line magic', '%echo x'],
   ['another word', '%%echoes\nx'],
   ['braces of other kinds', 'f"{{x}} {{ runtime_env:KEY }} {{.Names}} {{name}}"'],
-  ['a name in capitals', '%%Echo\nx'],
+  ['another magic in capitals', '%%HTML\nx'],
+  ['a magic of another language', '%%R\nx'],
 ];
 for (const [what, cell] of passed) {
   t.test(`leaves ${what} alone`, async (t) => {
     t.notOk(processors.matches(cell, {}));
   });
 }
+
+const guesses: readonly [cell: string, sentence: RegExp][] = [
+  [
+    '%%sql\nselect 1',
+    /^There is no connection of type sql\. Add one to etc\/connections\.yaml in the gateway.s SPIN_HOME/,
+  ],
+  ['%%shel\nls', /^There is no cell magic %%shel\. Did you mean %%shell\?$/],
+  ['%%Shell\nls', /^There is no cell magic %%Shell\. Did you mean %%shell\?$/],
+  ['%%SHELL', /Did you mean %%shell\?$/],
+  ['%%shell_\nls', /Did you mean %%shell\?$/],
+  ['%%promtheus prod\nup', /Did you mean %%prometheus\?$/],
+  ['%%Echo\nx', /Did you mean %%echo\?$/],
+  ['%%spn echo\nx', /Did you mean %%spin\?$/],
+];
+for (const [cell, sentence] of guesses) {
+  t.test(`C3: ${cell.split('\n')[0]} is told where the kernel has no such magic`, async (t) => {
+    t.ok(processors.matches(cell, {}));
+    const rewrite = await processors.rewrite(cell, {});
+    t.match(rewrite, { refused: sentence, magic: /^\w+$/, isGuess: true });
+  });
+}
+
+const known = { ...connectionsOf('sql'), names: () => ['warehouse'] };
+const withNames = createProcessors({ connections: known, resolve: () => new Secret('x'), addOns: [] });
+const owned: readonly [cell: string, magic: string | undefined, sentence: RegExp | undefined][] = [
+  ['%%shell\nls', 'shell', undefined],
+  ['%%shell?', 'shell', /bash script/],
+  ['%%shell sqlite\nls', 'shell', /If you mean a magic of your own, .* %%spin shell is SPIN.s\.$/],
+  ['%%sql sqlite://\nselect 1', 'sql', /If you mean a magic of your own, load or register it first/],
+  ['%%sql\nselect 1', 'sql', /There is no connection/],
+  ['%%sql warehouse\nselect 1', undefined, /There is no connection/],
+  ['%%spin sql sqlite://\nselect 1', undefined, /^There is no connection of type sql\.$/],
+  ['"{{runtime_env:X}}"', undefined, undefined],
+];
+for (const [cell, magic, sentence] of owned) {
+  t.test(
+    `J6: ${cell.split('\n')[0]} is ${magic ? 'a magic of the kernel where that has one' : 'the gateway’s'}`,
+    async (t) => {
+      const rewrite = await withNames.rewrite(cell, {});
+      t.equal(rewrite.magic, magic);
+      if (sentence) t.match(rewrite.refused, sentence);
+      else t.equal(rewrite.refused, undefined);
+      t.notOk(rewrite.isGuess);
+    },
+  );
+}
+
+t.test(
+  'J6: a cell of a magic of the kernel’s own is Python, and a reference in it is the helper’s to refuse',
+  async (t) => {
+    const rewrite = await withNames.asPython('%%sql sqlite://\nselect {{runtime_env:X}}');
+    t.match(rewrite, { processor: 'python', code: '%%sql sqlite://\nselect {{runtime_env:X}}' });
+  },
+);
 
 t.test('leaves metadata without a cell alone', async (t) => {
   for (const metadata of [undefined, null, 7, [], {}, { spin: null }, { spin: {} }, { spin: ['cell'] }]) {

@@ -7,7 +7,9 @@ import type { SharedValues } from '../../gateway/channel/shared-values.js';
 import { createLog, type Log } from '../../gateway/log.js';
 import { Metrics } from '../../gateway/metrics.js';
 import { NO_TRACING } from '../../gateway/tracing.js';
-import type { Processors, Rewrite } from '../../processors/index.js';
+import { createProcessors, type Processors, type Rewrite } from '../../processors/index.js';
+import { Secret } from '../../processors/secret.js';
+import { connectionsOf } from './connections.js';
 import { bytesOf, frameOf, type Parts, payloadOf } from './frames.js';
 
 /** One message as a test reads it. */
@@ -22,6 +24,8 @@ export interface Said {
 export interface ConversationOptions {
   readonly wire?: Wire;
   readonly language?: string | (() => Promise<string>);
+  /** What the kernel says when it is asked; absent: the same. */
+  readonly speaks?: string;
   /** By the code that a cell holds; any other cell passes. A function may wait or throw. */
   readonly rewrites?: Readonly<Record<string, () => Rewrite | Promise<Rewrite>>>;
   /** In place of `rewrites`: real ones. */
@@ -38,12 +42,19 @@ export function rewriteTo(code: string, more: Partial<Rewrite> = {}): Rewrite {
   return { processor: 'shell', code, spin: { values: {} }, delivered: [], ...more };
 }
 
+const real = createProcessors({
+  resolve: () => new Secret('a value'),
+  connections: connectionsOf(),
+});
+
 function scripted(rewrites: NonNullable<ConversationOptions['rewrites']>): Processors {
   return {
     matches: (code) => code in rewrites,
     rewrite: async (code) => (await rewrites[code]?.()) ?? rewriteTo('unreachable'),
+    asPython: async (code) => rewriteTo(code),
+    elsewhere: (code, metadata, language) => real.elsewhere(code, metadata, language),
     refuse: (sentence) => rewriteTo(`raise ${sentence}`, { refused: sentence }),
-    helper: { code: HELPER },
+    helper: { code: HELPER, magicQuestion: (name) => `has ${name}` },
     assists: () => false,
     complete: async () => undefined,
     explain: () => undefined,
@@ -54,6 +65,7 @@ function scripted(rewrites: NonNullable<ConversationOptions['rewrites']>): Proce
 export function conversation({
   wire = 'v1',
   language = 'python',
+  speaks,
   rewrites = {},
   processors = scripted(rewrites),
   log = createLog('silent'),
@@ -78,6 +90,7 @@ export function conversation({
   };
   const channel = new Channel({
     wire,
+    maxMessage: 10 * 1024 * 1024,
     kernel: new Kernels(
       {
         language: typeof language === 'string' ? async () => language : language,
@@ -92,8 +105,13 @@ export function conversation({
     request: 'request-1',
     who: { address: '192.0.2.1', principal: 'owner' },
     toKernel(payload) {
+      const said = read(payload);
+      if (language !== 'python' && said.header.msg_type === 'kernel_info_request') {
+        queueMicrotask(() => inform(said.header.msg_id, speaks ?? `${language}`));
+        return;
+      }
       raw.toKernel.push(payload);
-      toKernel.push(read(payload));
+      toKernel.push(said);
     },
     toClient(payload) {
       raw.toClient.push(payload);
@@ -113,8 +131,17 @@ export function conversation({
   };
   const client = from((data, binary) => channel.fromClient(data, binary));
   const kernel = from((data, binary) => channel.fromKernel(data, binary));
+  /** The kernel says what it is. */
+  const inform = (msg_id: unknown, name: string, implementation = `${name}-kernel`) => {
+    const parent_header = { msg_id };
+    const content = { status: 'ok', implementation, language_info: { name } };
+    kernel('shell', { header: { msg_type: 'kernel_info_reply' }, parent_header, content });
+    const idle = { execution_state: 'idle' };
+    kernel('iopub', { header: { msg_type: 'status' }, parent_header, content: idle });
+  };
   return {
     channel,
+    inform,
     client,
     kernel,
     toKernel,

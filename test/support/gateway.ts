@@ -69,6 +69,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     connections: { file: home.connections, required: false },
     drainMs: 0,
     unread: undefined,
+    maxMessage: 10 * 1024 * 1024,
     environment: new Map(Object.entries(env).map(([name, value]) => [name, new Secret(value)])),
     runtimeEnv: runtimeEnvList ? createRuntimeEnv({ ...env }, runtimeEnvList) : runtimeEnvOf(env),
     ...overrides,
