@@ -92,15 +92,12 @@ export function createRouter(parts: RouterParts): Handlers {
       req.url = `${JUPYTER_LOGIN}?${rawQuery(req)}`;
       return api.handle(req, res, { client, principal: undefined });
     }
-    const { principal, query, setCookie, redirect } = await identify(req, arrival).catch((error: unknown) => {
+    const identified = await identify(req, arrival).catch((error: unknown) => {
       if (!leadsToLogin(req, target.path, error)) throw error;
-      return {
-        redirect: `${basePath()}/login?next=%2F`,
-        principal: undefined,
-        query: '',
-        setCookie: undefined,
-      };
+      return undefined;
     });
+    if (identified === undefined) return sendRedirect(res, `${basePath()}/login?next=%2F`);
+    const { principal, query, setCookie, redirect } = identified;
     if (redirect !== undefined) return sendRedirect(res, redirect, setCookie);
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
     if (target.path === '/spin' || target.path.startsWith('/spin/')) {

@@ -3,7 +3,7 @@ import { isOneShot } from '../config/run.js';
 import type { Config } from '../config.js';
 import { loginUrl } from '../edge/login-codes.js';
 import { createLog, type Log } from '../log.js';
-import { startGateway } from '../main.js';
+import { type Gateway, startGateway } from '../main.js';
 import { fixedUpstream, probe } from '../proxy/upstream.js';
 import { run } from './run.js';
 
@@ -24,6 +24,7 @@ export async function start(): Promise<void> {
   );
 
   void warnOfAbsentJupyter(config, log);
+  void sayRemarks(gateway, log).catch(() => {});
 
   const stop = new Promise<void>((resolve) => {
     for (const signal of endingSignals()) process.once(signal, () => resolve());
@@ -43,6 +44,12 @@ export async function start(): Promise<void> {
 /** A terminal that is closed sends SIGHUP, and takes along what was started in it; a service reloads. */
 function endingSignals(): NodeJS.Signals[] {
   return process.stdin.isTTY ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
+}
+
+/** What works otherwise than people may expect, before somebody wonders. */
+async function sayRemarks(gateway: Gateway, log: Log): Promise<void> {
+  await gateway.ready;
+  for (const { says, remedy } of await gateway.remarks()) log.warn(`${says} ${remedy}`);
 }
 
 /** Whoever set `SPIN_UPSTREAM` hears of a mistake now, not from the first person who opens the page. */
