@@ -44,6 +44,11 @@ const refusals = {
     1014,
     'Jupyter cannot be reached. Check that it runs and that SPIN_UPSTREAM is its address.',
   ],
+  UPSTREAM_STOPPED: [
+    503,
+    1013,
+    'This server of the JupyterHub is not running. Start it at the hub, then try again.',
+  ],
   UPSTREAM_TIMEOUT: [504, 1014, 'Jupyter did not answer in time.'],
   UPSTREAM_REFUSED: [
     502,

@@ -29,6 +29,7 @@ import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { remarksOn } from './proxy/extensions.js';
 import { createHttpProxy } from './proxy/http.js';
+import type { Remark } from './proxy/hub.js';
 import { OpenSockets } from './proxy/open-sockets.js';
 import { createRules } from './proxy/rules.js';
 import { createTokenWatch } from './proxy/token-watch.js';
@@ -51,6 +52,8 @@ export interface Gateway {
   readonly ready: Promise<void>;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
   readonly failed: Promise<never>;
+  /** What of its Jupyter works otherwise than people may expect; asks Jupyter. Never rejects once it is ready. */
+  remarks(): Promise<readonly Remark[]>;
   /** Reads the catalogue and the certificate again now, rather than within seconds; logs what came of it. */
   reload(): Promise<void>;
   /** Takes nobody in any more, lets cells and requests end within the drain time, and ends. */
@@ -150,12 +153,12 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   });
   const listener = await listen(config, certificates, router, log, metrics);
   acme?.start();
-  jupyter.ready.then(() => sayRemarks(upstream, log)).catch(() => {});
   const url = browserUrl(config, listener.address);
   return {
     url,
     ready: jupyter.ready,
     failed: jupyter.failed,
+    remarks: () => remarksOn(upstream()),
     async reload() {
       await Promise.all([catalogue.look(), certificates?.look()]);
     },
@@ -170,11 +173,6 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       catalogue.close();
     },
   };
-}
-
-/** What of this Jupyter works otherwise than people may expect. */
-async function sayRemarks(upstream: UpstreamSource, log: Log): Promise<void> {
-  for (const { says, remedy } of await remarksOn(upstream())) log.warn(`${says} ${remedy}`);
 }
 
 /** A user's own processors. @throws {ConfigError} naming the file that can't be one */

@@ -22,6 +22,7 @@ const headings: Partial<Record<Refusal, string>> = {
   NOT_PERMITTED: 'Not allowed',
   UPSTREAM_STARTING: 'Jupyter is starting',
   UPSTREAM_DOWN: 'Jupyter is down',
+  UPSTREAM_STOPPED: 'Jupyter is not running',
   UPSTREAM_TIMEOUT: 'Jupyter is not answering',
   UPSTREAM_REFUSED: 'Jupyter refused the gateway',
   INTERNAL: 'Something went wrong',
@@ -31,6 +32,7 @@ const headings: Partial<Record<Refusal, string>> = {
 const retries: Partial<Record<Refusal, number>> = {
   UPSTREAM_STARTING: 2,
   UPSTREAM_DOWN: 5,
+  UPSTREAM_STOPPED: 5,
   UPSTREAM_TIMEOUT: 5,
 };
 

@@ -4,7 +4,7 @@ import type { Config } from '../config.js';
 import { loginUrl } from '../edge/login-codes.js';
 import { faultOf } from '../fault.js';
 import { createLog, type Log } from '../log.js';
-import { startGateway } from '../main.js';
+import { type Gateway, startGateway } from '../main.js';
 import { fixedUpstream, probe } from '../proxy/upstream.js';
 import { run } from './run.js';
 
@@ -27,6 +27,9 @@ export async function start(): Promise<void> {
   warnOfAbsentJupyter(config, log).catch((error: unknown) =>
     log.error({ fault: faultOf(error) }, 'Jupyter could not be looked for'),
   );
+  sayRemarks(gateway, log).catch((error: unknown) =>
+    log.error({ fault: faultOf(error) }, 'extensions could not be looked for'),
+  );
 
   const stop = new Promise<void>((resolve) => {
     for (const signal of endingSignals()) process.once(signal, () => resolve());
@@ -48,6 +51,12 @@ export async function start(): Promise<void> {
 /** A terminal that is closed sends SIGHUP, and takes along what was started in it; a service reloads. */
 function endingSignals(): NodeJS.Signals[] {
   return process.stdin.isTTY ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
+}
+
+/** What works otherwise than people may expect, before somebody wonders. */
+async function sayRemarks(gateway: Gateway, log: Log): Promise<void> {
+  await gateway.ready;
+  for (const { says, remedy } of await gateway.remarks()) log.warn(`${says} ${remedy}`);
 }
 
 /** Whoever set `SPIN_UPSTREAM` hears of a mistake now, not from the first person who opens the page. */

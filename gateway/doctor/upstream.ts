@@ -3,7 +3,8 @@ import type { Config } from '../config.js';
 import { GatewayError } from '../errors.js';
 import { askJupyter } from '../proxy/ask.js';
 import { dial } from '../proxy/dial.js';
-import { HUB, isHub, remarksOn } from '../proxy/extensions.js';
+import { remarksOn } from '../proxy/extensions.js';
+import { HUB, isHub } from '../proxy/hub.js';
 import { fixedUpstream, type Upstream } from '../proxy/upstream.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { json } from 'node:stream/consumers';
 import { GatewayError } from '../errors.js';
@@ -18,6 +18,24 @@ const LONGEST_ANSWER = 16 * 1024 * 1024;
  * @throws {GatewayError} UPSTREAM_DOWN when it can't be reached
  */
 export async function askJupyter(upstream: Upstream, path: string): Promise<unknown> {
+  const response = await ask(upstream, path).catch((cause: unknown) => {
+    throw new GatewayError('UPSTREAM_DOWN', undefined, { cause });
+  });
+  const body = await json(bounded(response)).catch(() => undefined);
+  return response.statusCode === 200 ? body : undefined;
+}
+
+/** Status and headers alone of Jupyter's answer. @returns undefined when there is none */
+export async function headOf(
+  upstream: Upstream,
+  path: string,
+): Promise<Pick<IncomingMessage, 'statusCode' | 'headers'> | undefined> {
+  const response = await ask(upstream, path).catch(() => undefined);
+  response?.on('error', () => {}).resume();
+  return response;
+}
+
+function ask(upstream: Upstream, path: string): Promise<IncomingMessage> {
   const options = {
     ...addressOf(upstream),
     path: upstream.basePath + path,
@@ -29,13 +47,9 @@ export async function askJupyter(upstream: Upstream, path: string): Promise<unkn
     },
   };
   const send = upstream.origin.startsWith('https:') ? tlsRequest : request;
-  const response = await new Promise<AsyncIterable<Buffer> & { statusCode?: number }>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     send(options).on('response', resolve).on('error', reject).end();
-  }).catch((cause: unknown) => {
-    throw new GatewayError('UPSTREAM_DOWN', undefined, { cause });
   });
-  const body = await json(bounded(response)).catch(() => undefined);
-  return response.statusCode === 200 ? body : undefined;
 }
 
 async function* bounded(response: AsyncIterable<Buffer>): AsyncIterable<Buffer> {

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { GatewayError } from '../errors.js';
+import { asGatewayError, GatewayError } from '../errors.js';
+import { checkHub } from './hub.js';
 import { acknowledge, keepAlive } from './legs.js';
 import type { Upstream } from './upstream.js';
 
@@ -90,7 +92,7 @@ export async function dial(
     });
     socket.on('unexpected-response', (request, response) => {
       settled();
-      reject(refused(response.statusCode ?? 502));
+      reject(refused(response, upstream));
       response.on('error', () => {});
       request.destroy();
     });
@@ -115,7 +117,12 @@ export async function dial(
 }
 
 /** A refusal keeps its status (404: no such kernel); a redirect or success in place of a 101 does not. */
-function refused(status: number): GatewayError {
+function refused({ statusCode: status = 502, headers }: IncomingMessage, upstream: Upstream): GatewayError {
+  try {
+    checkHub(status, headers, upstream);
+  } catch (error) {
+    return asGatewayError(error);
+  }
   if (status < 400) return new GatewayError('UPSTREAM_REFUSED');
   return new GatewayError('UPSTREAM_REFUSED', `Jupyter refused that websocket with status ${status}.`, {
     status,

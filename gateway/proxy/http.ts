@@ -5,6 +5,7 @@ import type { Admission } from '../edge/admission.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
+import { checkRunning, isDoubtful } from './hub.js';
 import { belowBase, redirectToBase } from './paths.js';
 import { answersAcceptable, mayHoldToken, sendResponse } from './response.js';
 import type { Rules } from './rules.js';
@@ -96,11 +97,19 @@ export function createHttpProxy({
     if (!exchange) return;
     exchange.answered = true;
     if (response.statusCode === 401 || response.statusCode === 403) onForbidden();
-    try {
-      sendResponse(response, req, res, exchange.admission, exchange.upstream);
-    } catch (error) {
+    const send = () => sendResponse(response, req, res, exchange.admission, exchange.upstream);
+    const giveUp = (error: unknown) => {
       response.destroy();
       fail(req, res, asGatewayError(error));
+    };
+    if (req.method !== 'GET' && isDoubtful(response.statusCode, exchange.upstream)) {
+      checkRunning(exchange.upstream).then(send).catch(giveUp);
+      return;
+    }
+    try {
+      send();
+    } catch (error) {
+      giveUp(error);
     }
   });
   proxy.on('error', (error, req, res) => {

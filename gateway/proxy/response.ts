@@ -4,6 +4,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Admission } from '../edge/admission.js';
 import { GatewayError } from '../errors.js';
 import { towardsClient } from './headers.js';
+import { checkHub } from './hub.js';
 import { belowBase } from './paths.js';
 import { createScrubber } from './scrub.js';
 import type { Upstream } from './upstream.js';
@@ -45,6 +46,7 @@ export function sendResponse(
   upstream: Upstream,
 ): void {
   if (isLogin(response, upstream)) throw new GatewayError('UPSTREAM_REFUSED');
+  checkHub(response.statusCode, response.headers, upstream);
   // A parser takes any three digits, and what is set before a failure would stand in the refusal.
   if ((response.statusCode ?? 0) < 100) throw new GatewayError('UPSTREAM_REFUSED');
   const headers = towardsClient(response.headers, client, upstream);

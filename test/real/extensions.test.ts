@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { WebSocket } from 'ws';
+import { ask, askUpgrade, NAVIGATION } from '../support/ask.js';
+import { connect, execute } from '../support/client.js';
+import { type ExtendedJupyter, startExtendedJupyter } from '../support/extensions.js';
+import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
+
+// The environment is made at its first use.
+t.setTimeout(900_000);
+
+let jupyter: ExtendedJupyter;
+let gateway: TestGateway;
+let authorization: string;
+
+t.before(async () => {
+  jupyter = await startExtendedJupyter();
+  gateway = await startTestGateway({ upstream: upstreamOf(jupyter), env: { API_KEY: 'canary-value-8841' } });
+  authorization = `token ${gateway.token}`;
+});
+t.teardown(async () => {
+  await gateway?.close();
+  await jupyter?.close();
+});
+
+/** What comes back of what is sent, text and bytes. */
+async function echoed(url: string, token: string): Promise<string[]> {
+  const socket = new WebSocket(url.replace(/^http/, 'ws'), { headers: { authorization: `token ${token}` } });
+  await once(socket, 'open');
+  const seen: string[] = [];
+  for (const message of ['texté', Buffer.from([0, 255, 128])]) {
+    socket.send(message);
+    const [data, binary] = (await once(socket, 'message')) as [Buffer, boolean];
+    seen.push(`${binary} ${data.toString('hex')}`);
+  }
+  socket.terminate();
+  return seen;
+}
+
+t.test('J2: the page and the websocket of a named server of jupyter-server-proxy', async (t) => {
+  const headers = { authorization, ...NAVIGATION };
+  const page = await ask(`${gateway.origin}/app/`, { headers });
+  const direct = await ask(`${jupyter.url}/app/`, { headers: { authorization: `token ${jupyter.token}` } });
+  t.equal(page.body, direct.body);
+  const path = '/app/_stcore/stream';
+  t.same(
+    await echoed(gateway.origin + path, gateway.token),
+    await echoed(jupyter.url + path, jupyter.token),
+    'as directly',
+  );
+  t.equal((await askUpgrade(gateway.origin + path)).status, 401, 'nobody else gets there');
+});
+
+t.test('J3: a port of Jupyter’s machine', async (t) => {
+  const server = createServer((req, res) => res.end(`at ${req.url}`)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { status, body } = await ask(`${gateway.origin}/proxy/${port}/x?y=1`, { headers: { authorization } });
+  t.match([status, body], [200, 'at /x?y=1']);
+});
+
+t.test('J2: what SPIN_UNREAD leaves out is refused, and the page says so', async (t) => {
+  const narrow = await startTestGateway({ upstream: upstreamOf(jupyter), unread: ['/terminals/**'] });
+  t.teardown(() => narrow.close());
+  const headers = { authorization: `token ${narrow.token}`, ...NAVIGATION };
+  t.equal((await ask(`${narrow.origin}/app/`, { headers })).status, 200);
+  t.equal((await askUpgrade(`${narrow.origin}/app/_stcore/stream`, headers)).status, 403);
+  t.match(await ask(`${narrow.origin}/app/`, { headers }), {
+    status: 403,
+    body: /\/app\/_stcore\/stream.*SPIN_UNREAD.*\/app\/\*\*/s,
+  });
+  t.equal((await ask(`${narrow.origin}/app/`, { headers })).status, 200);
+  t.equal((await ask(`${narrow.origin}/proxy/1/`, { headers })).status, 403);
+});
+
+t.test('J1: cells by POST', async (t) => {
+  const post = async (path: string, body: unknown) =>
+    ask(gateway.origin + path, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  const { id } = JSON.parse((await post('/api/kernels', {})).body);
+  const result = async (code: string) => {
+    const posted = await post(`/api/kernels/${id}/execute`, { code, metadata: {} });
+    t.equal(posted.status, 202);
+    const at = `${gateway.origin}${posted.headers.location}`;
+    for (;;) {
+      const answer = await ask(at, { headers: { authorization } });
+      if (answer.status !== 202) return answer;
+      await sleep(100);
+    }
+  };
+  t.match(await result('print(6*7)'), { status: 200, body: /42/ });
+  const spin = await result('%%shell\necho 42');
+  t.match(spin.body, /SpinError/);
+  t.match(spin.body, /jupyter labextension disable @datalayer\/jupyter-server-nbmodel/);
+  t.match((await result('x = "{{runtime_env:API_KEY}}"')).body, /SpinError/);
+
+  const client = connect(gateway);
+  const kernel = client.kernels.connectTo({ model: { id, name: 'python3' } });
+  t.equal((await execute(kernel, 'x = "{{runtime_env:API_KEY}}"')).status, 'ok');
+  const after = await result('print(x)');
+  t.match(after.body, /holds values/);
+  t.notMatch(after.body, /canary-value/);
+  client.close();
+  await ask(`${gateway.origin}/api/kernels/${id}`, { method: 'DELETE', headers: { authorization } });
+});
+
+t.test('J1: start-up and doctor say it', async (t) => {
+  t.match(await gateway.gateway.remarks(), [
+    { says: /jupyter-server-nbmodel/, remedy: /labextension disable/ },
+  ]);
+});

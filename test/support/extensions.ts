@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type StockJupyter, startStockJupyter } from './jupyter.js';
+
+/** From PyPI. jupyter-server-nbmodel is what jupyter-mcp-server brings. */
+const PINNED = [
+  'jupyterlab==4.6.6',
+  'jupyter-server==2.21.1',
+  'ipykernel==7.4.0',
+  'tornado==6.6.1',
+  'jupyter-server-proxy==4.6.0',
+  'jupyter-collaboration==5.0.4',
+  'jupyter-server-nbmodel==0.2.9',
+];
+
+/** A server with a websocket, as Streamlit or Panel are one: says what it is told, and what headers it got. */
+const APP = `
+import json, sys, tornado.ioloop, tornado.web, tornado.websocket
+
+class Page(tornado.web.RequestHandler):
+    def get(self):
+        self.write('<!doctype html><title>app</title><p>"test" is no token</p>')
+
+class Headers(tornado.web.RequestHandler):
+    def get(self):
+        self.write(json.dumps(dict(self.request.headers)))
+    post = get
+
+class Echo(tornado.websocket.WebSocketHandler):
+    def check_origin(self, origin):
+        return True
+    def on_message(self, message):
+        self.write_message(message, binary=isinstance(message, bytes))
+
+tornado.web.Application([(r'/', Page), (r'/headers', Headers), (r'/_stcore/stream', Echo)]).listen(int(sys.argv[1]), '127.0.0.1')
+tornado.ioloop.IOLoop.current().start()
+`;
+
+/** An environment with the extensions that people have, below the user's cache folder; made at its first use. */
+async function environment(): Promise<string> {
+  const name = createHash('sha256').update(PINNED.join(' ')).digest('hex').slice(0, 16);
+  const folder = join(homedir(), '.cache', 'spin-runtime-test', `extensions-${name}`);
+  const complete = join(folder, 'complete');
+  if (existsSync(complete)) return folder;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(join(folder, '..'), { recursive: true });
+  const run = promisify(execFile);
+  await run('python3', ['-m', 'venv', folder]);
+  await run(join(folder, 'bin', 'pip'), ['install', '--quiet', '--no-input', ...PINNED]);
+  await writeFile(complete, '');
+  return folder;
+}
+
+export interface ExtendedJupyter extends StockJupyter {
+  /** `bin/jupyter` of its environment. */
+  readonly program: string;
+}
+
+/** A Jupyter with jupyter-server-proxy (a server named `app`), jupyter-collaboration and jupyter-server-nbmodel. */
+export async function startExtendedJupyter(token?: string): Promise<ExtendedJupyter> {
+  const folder = await environment();
+  const files = await mkdtemp(join(tmpdir(), 'spin-test-'));
+  const app = join(files, 'app.py');
+  const config = join(files, 'config.json');
+  await writeFile(app, APP);
+  const command = [join(folder, 'bin', 'python3'), app, '{port}'];
+  await writeFile(config, JSON.stringify({ ServerProxy: { servers: { app: { command } } } }));
+  const jupyter = await startStockJupyter({
+    ...(token !== undefined && { token }),
+    command: [join(folder, 'bin', 'jupyter-lab')],
+    args: [`--config=${config}`],
+  });
+  return {
+    ...jupyter,
+    program: join(folder, 'bin', 'jupyter'),
+    async close() {
+      await jupyter.close();
+      await rm(files, { recursive: true, force: true });
+    },
+  };
+}
