@@ -78,15 +78,18 @@ t.test('R5: so it is for %%github, and for a cursor of pages', async (t) => {
     '/pages?cursor=9007199254740993': give(json, '{"items":[{"a":2}]}'),
   });
   const github = await performCell('%%github\nGET /list', oneConnection('github', { url: server.origin }));
-  t.match(github.answers, [
-    { columns: [{ name: 'id', type: 'integer' }, { name: 'name' }] },
-    {
-      rows: [
-        ['9007199254740993', null],
-        [null, 'b'],
-      ],
-    },
-  ]);
+  t.match(
+    github.answers.filter(({ kind }) => kind !== 'progress'),
+    [
+      { columns: [{ name: 'id', type: 'integer' }, { name: 'name' }] },
+      {
+        rows: [
+          ['9007199254740993', null],
+          [null, 'b'],
+        ],
+      },
+    ],
+  );
   const pages = await performCell(
     '%%rest it --next after\nGET /pages',
     oneConnection('rest', { url: server.origin }),

@@ -77,9 +77,9 @@ t.test('C7: one line a row, the number of columns, and more rows on request', as
   );
   const shown = async (head: string) =>
     String((await run(`${head}\nselect g as n from generate_series(1, 300) g`)).data[0]?.['text/plain']);
-  t.match(await shown('%%sql'), /\n +20\n\(first 20 of 300 rows \(--rows N shows more\)\)$/);
-  t.match(await shown('%%sql --rows 100'), /\n +100\n\(first 100 of 300 rows/);
-  t.match(await shown('%%sql --rows 300'), /\n +300\n\(300 rows\)$/);
+  t.match(await shown('%%sql'), /\n *20\n\(first 20 of 300 rows \(--rows N shows more\)\)$/);
+  t.match(await shown('%%sql --rows 100'), /\n *100\n\(first 100 of 300 rows/);
+  t.match(await shown('%%sql --rows 300'), /\n *300\n\(300 rows\)$/);
   t.match(await run('%%sql --rows 1.5\nselect 1'), { error: /--rows takes a whole number/ });
   const names = await run('%%sql --out same\nselect 1 as id, 2 as id, 3 as id_1');
   t.match(names.data[0]?.['text/plain'], /^id +id_2 +id_1\n/, 'P3: two columns of one name are told apart');
