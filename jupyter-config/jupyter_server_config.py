@@ -44,6 +44,34 @@ c.ServerApp.tornado_settings = {
     "websocket_max_message_size": 256 * 1024 * 1024,
 }
 
+_SAFE_TAGS = """a abbr acronym b blockquote br caption code col colgroup dd del details div dl dt em h1 h2 h3 h4 h5 h6 hr i
+    kbd li ol p pre s small span strong sub summary sup table tbody td tfoot th thead tr ul""".split()
+_SAFE_ATTRIBUTES = {
+    "*": ["class", "id", "style", "dir", "title"],
+    "a": ["href"],
+    "td": ["colspan", "rowspan"],
+    "th": ["colspan", "rowspan", "scope"],
+}
+# What lays a table out; nothing that places an element over others, or that can name an address.
+_SAFE_STYLES = """background-color border-collapse color font-family font-style font-weight max-height max-width min-width
+    opacity overflow overflow-wrap overflow-x text-align text-overflow vertical-align white-space width""".split()
+
+
+def _sanitized(html):
+    """
+    What an export with "Sanitize" makes of HTML. nbconvert's own filter knows of a table only table, tr and td: a head
+    (thead, th) and a paragraph become text, and styles go (clean_html in its filters/strings.py).
+    """
+    import bleach
+    from bleach.css_sanitizer import CSSSanitizer
+
+    text = html.decode() if isinstance(html, bytes) else str(html)
+    styles = CSSSanitizer(allowed_css_properties=_SAFE_STYLES)
+    return bleach.clean(text, tags=_SAFE_TAGS, attributes=_SAFE_ATTRIBUTES, css_sanitizer=styles)
+
+
+c.TemplateExporter.filters = {"clean_html": _sanitized}
+
 # Ten times the defaults: the gateway stops reading when a browser doesn't keep up, so the limits have only
 # to save browsers from a print loop that never ends.
 c.ZMQChannelsWebsocketConnection.iopub_data_rate_limit = 10_000_000

@@ -14,7 +14,7 @@ _LONGEST_ALONE = 50_000
 # Characters that stand on one line: longer texts end in an ellipsis there.
 _LONGEST_LINE = 40
 # The same of a terminal, which has no scroll bar, and lines of a text among others.
-_LONGEST_PLAIN_LINE = 80
+_LONGEST_PLAIN_LINE = 120
 _MOST_PLAIN_LINES = 10
 _NONE = "None"
 # Digits that a decimal number may have behind its point, and in all, before it is shown rounded.

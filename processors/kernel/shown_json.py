@@ -85,9 +85,8 @@ def show_json(read, view):
     value = read.value
     if not view.tree:
         if _are_records(value):
-            table = Table.of_records(value)
-            display(table.bundle("", view.rows), raw=True)
-            return _frame(table, value)
+            display(Table.of_records(value).bundle("", view.rows), raw=True)
+            return _frame(value)
         name = _name_of_items(value)
         if name is not None:
             note = _beside(name, value)
@@ -119,13 +118,13 @@ def _beside(name, value):
     return "%s Beside it: %s" % (text, said if len(said) <= _LONGEST_BESIDE else said[:_LONGEST_BESIDE] + "…")
 
 
-def _frame(table, value):
-    """A list of objects as a DataFrame where pandas is installed."""
+def _frame(value):
+    """A list of objects as a DataFrame where pandas is installed; its columns are the members, whatever they hold."""
     try:
         import pandas  # noqa: F401
     except ImportError:
         return value
-    return table.value()[0]
+    return Table.of_records(value, flat=False).value()[0]
 
 
 def _is_strict(value):

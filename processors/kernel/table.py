@@ -34,12 +34,12 @@ class Table:
         self._values = [[] for _ in columns]
 
     @classmethod
-    def of_records(cls, records):
+    def of_records(cls, records, flat=True):
         """
-        A table of dicts as JSON has them; what they hold decides how a column is shown. Members of dicts in them become
-        columns of their own (`user.login`).
+        A table of dicts as JSON has them; what they hold decides how a column is shown. `flat`: members of dicts in them
+        become columns of their own (`user.login`).
         """
-        rows = [_flat(record or {}) for record in records]
+        rows = [_flat(record or {}) if flat else record or {} for record in records]
         names = list(dict.fromkeys(key for row in rows for key in row))
         values = [[row.get(name) for row in rows] for name in names]
         table = cls([{"name": name, "type": _type_of(column)} for name, column in zip(names, values)])

@@ -3,7 +3,7 @@ import type { Labels, Series } from './time-series.js';
 /** As Prometheus writes a series without labels. */
 const NO_NAME = '{}';
 /** Characters of a title that stand beside each other above a chart, and lines of it. */
-const LINE = 105;
+const LINE = 95;
 const MOST_LINES = 3;
 
 export interface Names {

@@ -102,7 +102,7 @@ function noteOf(series: readonly Series[], shown: readonly number[], lines: read
   const hasGaps = shown.some((at) => series[at]?.points.some(([, value]) => !Number.isFinite(value)));
   return [
     ...(parts.length > 0 ? [`The chart shows ${parts.join(', and ')}.`] : []),
-    ...(hasGaps ? ['NaN and infinite values are gaps in it.'] : []),
+    ...(hasGaps ? ['In the chart NaN and infinite values are gaps.'] : []),
   ].join(' ');
 }
 

@@ -53,6 +53,41 @@ t.test('an embedded Jupyter', async (t) => {
     t.ok(existsSync(join(home.notebooks, 'Untitled.ipynb')), 'notebooks live under var/notebooks');
   });
 
+  t.test('C9: a sanitized export keeps tables as they are, and nothing that runs or fetches', async (t) => {
+    const table =
+      '<div style="overflow-x:auto"><table><thead><tr><th style="text-align:left;white-space:pre">id</th></tr></thead>' +
+      '<tbody><tr><td style="text-align:right;position:fixed;background:url(http://far/x)" title="a">7</td></tr></tbody>' +
+      '</table></div><p>1 row</p><script>alert(1)</script><img src="http://far/x" onerror="alert(1)">' +
+      '<a href="javascript:alert(1)" onclick="x()">link</a>';
+    const output = { output_type: 'display_data', metadata: {}, data: { 'text/html': table } };
+    const code = { cell_type: 'code', metadata: {}, source: '', execution_count: 1, outputs: [output] };
+    const head = {
+      cell_type: 'markdown',
+      metadata: {},
+      source: '# Title\n\n| a | b |\n| --- | --- |\n| 1 | 2 |',
+    };
+    const content = { nbformat: 4, nbformat_minor: 4, metadata: {}, cells: [head, code] };
+    const put = { type: 'notebook', format: 'json', content };
+    t.equal((await ask(socketPath, 'PUT', '/api/contents/export.ipynb', put)).status, 201);
+    const exported = async (isSanitized: boolean) => {
+      const path = `/nbconvert/html/export.ipynb?sanitize_html=${isSanitized}`;
+      return (await ask(socketPath, 'GET', path)).body.split('<main>')[1] ?? '';
+    };
+    const safe = await exported(true);
+    t.match(safe, '<th style="text-align:left;white-space:pre;">id</th></tr></thead>');
+    t.match(safe, '<td style="text-align:right;" title="a">7</td>');
+    t.match(safe, '<p>1 row</p>');
+    t.match(safe, /<h1[^>]*>Title</);
+    t.match(safe, /<thead>\s*<tr>\s*<th>a<\/th>/);
+    t.match(safe, '<a>link</a>');
+    t.notMatch(safe, /<img|<script|position|url\(/);
+    t.match(
+      await exported(false),
+      '<td style="text-align:right;position:fixed;',
+      'only where it is asked for',
+    );
+  });
+
   t.test('shows JupyterLab first, without a quit button, news or updates', async (t) => {
     const root = await ask(socketPath, 'GET', '/');
     t.match(root.location, /\/lab/);

@@ -73,7 +73,7 @@ t.test('P4: NaN and infinities are gaps, and it says so', (t) => {
     layers(specOf(chart)).line.map(({ value }) => value),
     [1, 2, null, 3, 4],
   );
-  t.equal(chart.note, 'NaN and infinite values are gaps in it.');
+  t.equal(chart.note, 'In the chart NaN and infinite values are gaps.');
   t.strictSame(timeSeriesChart([series([Number.NaN])], 'x', span(5)), {
     note: 'No value is finite: there is nothing to draw.',
   });
@@ -90,7 +90,7 @@ t.test('P6: the highest of many series are drawn, and it says so', (t) => {
   t.equal(encoding.color?.scale.domain.length, 20);
   t.equal(
     chart.note,
-    'The chart shows 20 of 200 series, by highest value. NaN and infinite values are gaps in it.',
+    'The chart shows 20 of 200 series, by highest value. In the chart NaN and infinite values are gaps.',
   );
   const few = specOf(timeSeriesChart(many.slice(0, 8), 'up', span(3)));
   t.same(few.encoding.color?.scale.domain[0], 'p000', 'all of them stand in the order of their names');

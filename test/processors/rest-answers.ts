@@ -18,6 +18,13 @@ export async function testRestAnswers(t: Test, { kernel }: RestKernel, hasPandas
   const { origin } = await startRestServer(t, {
     '/object': give('application/problem+json; charset=utf-8', '{"a": {"b": [1, "ä"]}}'),
     '/rows': give(json, ROWS),
+    '/large': give(json, '{"id":1234567890123456717,"price":0.1234567890123456789,"small":1.50,"n":[1,2]}'),
+    '/safe': give(json, '{"id":9007199254740991,"price":0.12345678901234566,"zero":1.50,"power":1.5e3}'),
+    '/ids': give(json, '[{"id":9007199254740993},{"name":"b"}]'),
+    '/mixed': give(json, '[{"id":9007199254740993},{"id":0.5},{"id":null}]'),
+    '/nested': give(json, '[{"id":1,"user":{"login":"a","plan":{"name":"p"}}},{},{"id":2}]'),
+    '/envelope': give(json, '{"total":2,"items":[{"id":1},{"id":2}],"more":false}'),
+    '/many': give(json, JSON.stringify(Array.from({ length: 50 }, (_, id) => ({ id })))),
     '/nan': give(json, '{"a": NaN}'),
     '/half': give(json, '{"a": "\\ud800"}'),
     '/number': give(json, '7'),
@@ -74,6 +81,57 @@ export async function testRestAnswers(t: Test, { kernel }: RestKernel, hasPandas
     } else {
       t.match(await kernel.send('rows'), { shown: "[{'a': 1, 'b': 'x'}, {'a': 2, 'c': None}]" });
     }
+  });
+
+  t.test(
+    'R4: no tree where a number is another one in JavaScript, and its text has every digit',
+    async (t) => {
+      const large = bundleOf(await get('/large', '%%rest --out value'));
+      t.same(Object.keys(large), ['text/plain']);
+      t.match(
+        large['text/plain'],
+        /"id": 1234567890123456717,\n {2}"price": 0\.1234567890123456789,\n {2}"small": 1\.50,/,
+      );
+      t.match(await kernel.send('value["id"], type(value["price"]).__name__'), {
+        shown: "(1234567890123456717, 'float')",
+      });
+      const safe = bundleOf(await get('/safe'));
+      t.same(safe['application/json'], {
+        id: 9007199254740991,
+        price: 0.12345678901234566,
+        zero: 1.5,
+        power: 1500,
+      });
+    },
+  );
+
+  t.test('R5: whole numbers of a list stay exact where one is missing', async (t) => {
+    const { shown } = await get('/ids', '%%rest --out ids');
+    t.match(shown, '9007199254740993');
+    const whole = hasPandas ? 'int(ids.id[0])' : 'ids[0]["id"]';
+    t.equal((await kernel.send(whole)).shown, '9007199254740993');
+    await get('/mixed', '%%rest --out mixed');
+    const values = hasPandas ? 'list(mixed.id)[:2]' : '[row["id"] for row in mixed][:2]';
+    t.equal((await kernel.send(values)).shown, '[9007199254740993, 0.5]');
+  });
+
+  t.test('R10: a list of records is a table, members of members columns; --tree shows a tree', async (t) => {
+    const nested = await get('/nested');
+    t.match(nested.shown, /^ *id +user\.login +user\.plan\.name\n/);
+    t.same(Object.keys(bundleOf(nested)).sort(), ['text/html', 'text/plain']);
+    const tree = bundleOf(await get('/nested', '%%rest --tree'));
+    t.match(tree['application/json'], [{ id: 1, user: { login: 'a' } }, {}, { id: 2 }]);
+    const envelope = await get('/envelope', '%%rest --out envelope');
+    t.match(
+      envelope.shown,
+      /\(2 rows\. items of the answer; --tree shows all of it\. Beside it: total: 2, more: false\)$/,
+    );
+    t.match(await kernel.send('envelope["total"], len(envelope["items"])'), { shown: '(2, 2)' });
+    t.match((await get('/many')).shown, /\(first 20 of 50 rows \(--rows N shows more\)\)$/);
+    t.match((await get('/many', '%%rest --rows 50')).shown, /\n49\n\(50 rows\)$/);
+    t.match(await get('/many', '%%rest --rows 0'), {
+      error: /^--rows takes a whole number from 1 to 5,000\.$/,
+    });
   });
 
   t.test('--out stores the value, the text or the bytes', async (t) => {

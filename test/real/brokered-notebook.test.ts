@@ -163,7 +163,7 @@ const looksRight: Readonly<Record<keyof typeof CELLS, (t: Test) => Promise<void>
     t.ok((await coloursOf(cell)).size > 20);
     t.match(
       (await tableIn(cell)).caption,
-      /^first 5 of 7,\d{3} rows\. The chart shows the first 20 of 40 series\.$/,
+      /^first 5 of 7,\d{3} rows\. The chart shows 20 of 40 series, by highest value\.$/,
     );
   },
   async sql(t) {
@@ -194,7 +194,7 @@ const looksRight: Readonly<Record<keyof typeof CELLS, (t: Test) => Promise<void>
         ['4150', 'stock', '12980', '0.91', 'None', '{"team": "supply"}'],
       ],
     );
-    t.equal(caption, '3 rows');
+    t.equal(caption, '3 rows × 8 columns');
     const style = (text: string, property: string) =>
       cell.locator('td', { hasText: text }).first().evaluate(computed, property);
     t.equal(await style('1204', 'textAlign'), 'right', 'numbers');
@@ -211,7 +211,10 @@ const looksRight: Readonly<Record<keyof typeof CELLS, (t: Test) => Promise<void>
     const { head, rows, caption } = await tableIn(cellOf('github'));
     t.strictSame(head.slice(0, 5), ['id', 'html_url', 'number', 'state', 'title']);
     t.match(rows[0]?.slice(2, 5), ['1347', 'open', 'Found a bug']);
-    t.match(caption, /^1 row, first 30 of \d+ columns\. There are more pages: fetch all with --paginate\.$/);
+    t.match(
+      caption,
+      /^1 row × \d+ columns, the first 30 of them shown\. There are more pages: fetch all with --paginate\.$/,
+    );
   },
   async llm(t) {
     const answer = cellOf('llm').locator('.jp-RenderedMarkdown');
@@ -288,7 +291,7 @@ t.test('200 columns and long texts make their own table scroll, never the notebo
   const cell = await notebook.run(`%%sql\nselect\n${columns.join(',\n')}\nfrom generate_series(1, 3)`);
   const { head, caption } = await tableIn(cell);
   t.equal(head.length, 30);
-  t.equal(caption, '3 rows, first 30 of 200 columns');
+  t.equal(caption, '3 rows × 200 columns, the first 30 of them shown');
   const frame = cell.locator('.jp-RenderedHTML > div');
   t.ok((await frame.evaluate(overhang)) > 500, 'the table is wider than its place');
   t.equal(

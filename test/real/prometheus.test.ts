@@ -38,10 +38,10 @@ t.test('queries become tables, charts and DataFrames', async (t) => {
 
   const range = await run('%%prometheus prod --range 5m --step 1s --out r\n{__name__=~"go_.*"}');
   const [chart, table] = range.data;
-  t.match(chart?.['application/vnd.vegalite.v5+json'], {
-    mark: { type: 'line' },
-    data: { values: [{ series: /go_/ }] },
-  });
+  t.match(
+    JSON.stringify(chart?.['application/vnd.vegalite.v5+json']),
+    /"type":"line".*"series":"go_|"series":"go_.*"type":"line"/,
+  );
   t.match(table?.['text/html'], 'first 5 of');
   t.equal(
     (await run('print((r.value >= 0).all() and r.time.is_monotonic_increasing is not None)')).stdout,

@@ -47,7 +47,7 @@ insert into a values
  (null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 select * from a`);
   t.match(types, { status: 'ok', error: '' });
-  t.match(types.data[0]?.['text/plain'], /2 rows\. CREATE, SET, INSERT 2\./);
+  t.match(types.data[0]?.['text/plain'], /2 rows × 19 columns\. CREATE, SET, INSERT 2\./);
   const first = (name: string) => print(`repr(df.${name}[0])`);
   t.equal(await first('i8'), 'np.int64(9007199254740993)');
   t.equal(await print('df.i8.dtype, df.i8[1]'), 'Int64 <NA>');

@@ -23,8 +23,13 @@ export interface Prometheus {
  * A real Prometheus that watches itself, behind Basic authentication.
  * @param others what else it scrapes, as its configuration has it
  * @param history what it already knows, in OpenMetrics' text format with times
+ * @param args further arguments of the program
  */
-export async function startPrometheus(history = '', others: readonly object[] = []): Promise<Prometheus> {
+export async function startPrometheus(
+  history = '',
+  others: readonly object[] = [],
+  args: readonly string[] = [],
+): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const port = await freePort();
   const config = {
@@ -58,6 +63,7 @@ export async function startPrometheus(history = '', others: readonly object[] = 
       `--web.config.file=${folder}/web.yml`,
       `--web.listen-address=127.0.0.1:${port}`,
       `--storage.tsdb.path=${folder}/data`,
+      ...args,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
