@@ -23,7 +23,7 @@ import { openIdentity } from './edge/identity.js';
 import { listen } from './edge/listener.js';
 import { expiryOf } from './edge/tls.js';
 import { createEmbeddedJupyter } from './jupyter/embedded.js';
-import { JUPYTER_USER } from './jupyter/user.js';
+import { jupyterUserOf } from './jupyter/user.js';
 import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { createHttpProxy } from './proxy/http.js';
@@ -63,6 +63,10 @@ export interface Gateway {
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
   await stampLayout(config.home);
+  const jupyter = openUpstream(config, log, tell);
+  const upstream = jupyter.source;
+  // What stops a start is said before anything else is, and before a login link is printed.
+  await jupyter.checked;
   const metrics = new Metrics(version());
   // The SDK is loaded only where it is used.
   const tracing = config.tracing
@@ -80,8 +84,6 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const acme = config.acme && (await openAcmeCertificates(config, config.acme, log));
   const certificates = acme ?? (await openCertificates(config, log));
   const addOns = await openAddOns(config);
-  const jupyter = openUpstream(config, log, tell);
-  const upstream = jupyter.source;
 
   const kinds = kindsOf([...builtIn, ...addOns]);
   const { environment } = config;
@@ -165,7 +167,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
 
 /** A user's own processors. @throws {ConfigError} naming the file that can't be one */
 export async function openAddOns({ home }: Config): Promise<readonly Processor[]> {
-  return loadAddOns(home.processors, JUPYTER_USER.uid).catch((error: Error) => {
+  return loadAddOns(home.processors, jupyterUserOf(home).uid).catch((error: Error) => {
     throw new ConfigError([
       { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
     ]);
@@ -174,6 +176,8 @@ export async function openAddOns({ home }: Config): Promise<readonly Processor[]
 
 interface OpenUpstream {
   readonly source: UpstreamSource;
+  /** Rejects for what is known to be wrong before it is started. */
+  readonly checked: Promise<void>;
   readonly ready: Promise<void>;
   readonly failed: Promise<never>;
   /** How often it was started again. */
@@ -186,12 +190,15 @@ function openUpstream({ upstream, home }: Config, log: Log, progress: (line: str
     const fixed = fixedUpstream(upstream);
     const ready = Promise.resolve();
     const failed = new Promise<never>(() => {});
-    return { source: () => fixed, ready, failed, restarts: () => 0, close: async () => {} };
+    return { source: () => fixed, checked: ready, ready, failed, restarts: () => 0, close: async () => {} };
   }
   const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
+  // Nobody waits for it where the start itself has failed.
+  failed.catch(() => {});
   return {
     source: jupyter.source,
+    checked: jupyter.checked,
     ready: jupyter.ready,
     failed,
     restarts: () => jupyter.restarts,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { chmod, readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -11,8 +11,10 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openLocalCertificates } from '../gateway/edge/local-ca.js';
 import { homeAt } from '../gateway/home.js';
+import { findIsolation } from '../gateway/jupyter/user.js';
 import { ask, cookieFrom, NAVIGATION } from './support/ask.js';
 import { memoryLog } from './support/edge.js';
+import { jupyterEnvironment } from './support/jupyter.js';
 import { until } from './support/until.js';
 
 const program = fileURLToPath(new URL('../gateway/cli.js', import.meta.url));
@@ -108,6 +110,28 @@ t.test('the doctor says what is wrong, and what to do about it', async (t) => {
   t.notMatch(sick.stdout, TOKEN);
   const bad = await run(['doctor'], { ...env, SPIN_CONNECTIONS: join(home, 'bad.yaml') });
   t.match(bad, { status: 69, stdout: /^failed {3}connections {2}.*bad\.yaml:1: /m });
+});
+
+t.test('A7: what stops a start is said first, before a login link and before it listens', async (t) => {
+  const home = t.testdir({ etc: { 'connections.yaml': 'connections: {}\n' } });
+  const settings = { SPIN_HOME: home, SPIN_TOKEN: TOKEN, SPIN_PORT: '0' };
+  const jupyter = await jupyterEnvironment();
+  if ((await findIsolation()).kind === 'own-user') {
+    // Open to everybody, as editors and `git clone` leave it.
+    await chmod(join(home, 'etc', 'connections.yaml'), 0o644);
+    const open = await run([], { ...settings, SPIN_JUPYTER: jupyter });
+    t.match(open, {
+      status: 69,
+      stdout: '',
+      stderr: /^spin-runtime: Notebook code runs as user \d+\. It can read /,
+    });
+    t.match(open.stderr, 'etc/connections.yaml: take that away with chmod go-rwx');
+  }
+  // An environment that holds a bin/jupyter, and nothing else.
+  const empty = t.testdir({ bin: { jupyter: '', python3: '#!/bin/sh\nexec /usr/bin/python3 -S "$@"\n' } });
+  await chmod(join(empty, 'bin', 'python3'), 0o755);
+  const useless = await run([], { ...settings, SPIN_HOME: `${home}/2`, SPIN_JUPYTER: empty });
+  t.match(useless, { status: 69, stdout: '', stderr: /^spin-runtime: SPIN_JUPYTER=.* lacks /m });
 });
 
 t.test('an add-on that can not be loaded is a wrong setting too', async (t) => {

@@ -9,7 +9,7 @@ import type { UserId } from './user.js';
 const PREFIX = 'spin-jupyter-';
 const SCRATCH = 'run';
 const SOCKET = 'jupyter.sock';
-const SCRIPTS = ['keeper.py', 'isolation.py', 'user_python.py', 'jupyter_server_config.py'];
+const SCRIPTS = ['keeper.py', 'user_python.py', 'jupyter_server_config.py'];
 /** `sun_path` of unix(7) has 108 bytes with the closing NUL. */
 const LONGEST_SOCKET_PATH = 107;
 
