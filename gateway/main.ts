@@ -44,6 +44,8 @@ const GOODBYE_MS = 500;
 export interface Gateway {
   /** Where browsers find it, e.g. `https://localhost:8888/`. */
   readonly url: URL;
+  /** The names of the connections that cells may use now. */
+  connections(): readonly string[];
   /** Resolves when its own Jupyter answers for the first time, or at once in front of another one's. */
   readonly ready: Promise<void>;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
@@ -147,6 +149,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const url = browserUrl(config, listener.address);
   return {
     url,
+    connections: () => catalogue.all().map(({ name }) => name),
     ready: jupyter.ready,
     failed: jupyter.failed,
     async reload() {

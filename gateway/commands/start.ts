@@ -3,41 +3,69 @@ import { isOneShot } from '../config/run.js';
 import type { Config } from '../config.js';
 import { loginUrl } from '../edge/login-codes.js';
 import { createLog, type Log } from '../log.js';
-import { startGateway } from '../main.js';
+import { type Gateway, startGateway } from '../main.js';
 import { fixedUpstream, probe } from '../proxy/upstream.js';
+import { createScreen, isColoured, type Screen } from '../screen.js';
 import { run } from './run.js';
+import { printSummary } from './summary.js';
 
 /** Runs until it is told to stop, or fails. */
 export async function start(): Promise<void> {
   if (isOneShot(process.env)) return run(undefined, { parameter: [], format: 'text' });
-  const log = createLog();
-  const reloads = !endingSignals().includes('SIGHUP');
+  const screen = createScreen(process.stderr, process.env);
+  const log = createLog('info', screen.log);
+  const signals = endingSignals();
   let reload = (): void => {};
   // From the beginning: what is read while it starts need not be read again, and by default the signal ends a program.
-  if (reloads) process.on('SIGHUP', () => reload());
-  const { config, notes } = await loadConfig(process.env);
-  for (const note of notes) log.info(note);
-  const gateway = await startGateway(config, log, (line) => process.stderr.write(`${line}\n`));
-  const link = await loginUrl(gateway.url, config.token);
-  process.stdout.write(
-    `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
-  );
-
-  void warnOfAbsentJupyter(config, log);
-
-  const stop = new Promise<void>((resolve) => {
-    for (const signal of endingSignals()) process.once(signal, () => resolve());
-  });
-  reload = () => {
-    log.info('SIGHUP: reading the connection catalogue and the certificate again');
-    void gateway.reload();
-  };
+  if (!signals.includes('SIGHUP')) process.on('SIGHUP', () => reload());
   try {
-    await Promise.race([stop, gateway.failed]);
+    const { config, notes } = await loadConfig(process.env);
+    for (const note of notes) log.info(note);
+    screen.progress('starting');
+    const gateway = await startGateway(config, log, screen.progress);
+    const stop = new Promise<void>((resolve) => {
+      for (const signal of signals) process.once(signal, () => resolve());
+    });
+    reload = () => {
+      log.info('SIGHUP: reading the connection catalogue and the certificate again');
+      void gateway.reload();
+    };
+    try {
+      await Promise.race([tellWhere(gateway, config, screen, log), stop, gateway.failed]);
+      await Promise.race([stop, gateway.failed]);
+    } finally {
+      log.info({ limit_ms: config.drainMs }, 'stopping; the same signal again ends running cells at once');
+      await gateway.close();
+    }
   } finally {
-    log.info({ limit_ms: config.drainMs }, 'stopping; the same signal again ends running cells at once');
-    await gateway.close();
+    // What was kept for a summary that never came.
+    for (const warning of screen.settle()) process.stderr.write(`warning: ${warning}\n`);
   }
+}
+
+/** At a terminal, where the last lines are what is seen, when Jupyter answers; else as soon as there is something to open. */
+async function tellWhere(gateway: Gateway, config: Config, screen: Screen, log: Log): Promise<void> {
+  const atTerminal = process.stdout.isTTY && screen.log !== undefined;
+  if (!atTerminal) {
+    const link = await loginUrl(gateway.url, config.token);
+    process.stdout.write(
+      `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
+    );
+    if (config.upstream.kind === 'embedded') process.stdout.write(`Notebooks: ${config.home.notebooks}\n`);
+    return warnOfAbsentJupyter(config, log);
+  }
+  screen.progress('waiting for Jupyter');
+  await Promise.all([gateway.ready, warnOfAbsentJupyter(config, log)]);
+  const warnings = screen.settle();
+  const summary = {
+    // Made now: its ten minutes begin when somebody can read it.
+    link: await loginUrl(gateway.url, config.token),
+    notebooks: config.upstream.kind === 'embedded' ? config.home.notebooks : undefined,
+    connections: { names: gateway.connections(), file: config.connections.file },
+    warnings,
+  };
+  const looks = { coloured: isColoured(process.env), columns: process.stdout.columns };
+  process.stdout.write(printSummary(summary, looks));
 }
 
 /** A terminal that is closed sends SIGHUP, and takes along what was started in it; a service reloads. */

@@ -73,11 +73,15 @@ export async function checkIsolation(home: Home, environment: string, user: User
       `User ${user.uid}, which Jupyter gets because the gateway runs as root, cannot run /bin/sh (${lastLine(stderr)}).`,
     );
   const wrong = lines.flatMap((line) => tried[Number(/^(?:read|write|own) (\d+)$/.exec(line)?.[1])] ?? []);
-  if (wrong.length > 0) throw new JupyterSetupError(sentenceOf(wrong, user));
+  if (wrong.length > 0) throw new JupyterSetupError(sentenceOf(wrong, user, home));
   if (existsSync(python)) await checkPython(python, environment, user);
 }
 
-function sentenceOf(wrong: readonly { kind: Kind; path: string }[], { uid, gid }: UserId): string {
+function sentenceOf(
+  wrong: readonly { kind: Kind; path: string }[],
+  { uid, gid }: UserId,
+  { notebooks }: Home,
+): string {
   const list = (kind: Kind) =>
     wrong
       .filter((each) => each.kind === kind)
@@ -89,7 +93,9 @@ function sentenceOf(wrong: readonly { kind: Kind; path: string }[], { uid, gid }
     list('own') &&
       `cannot write into ${list('own')}: hand it over with chown -R ${uid}:${gid}, ` +
         'and let it pass through the folders above with chmod o+x',
-  ].filter((sentence) => sentence !== '');
+    wrong.some(({ kind, path }) => kind === 'own' && path === notebooks) &&
+      `can also be given ${notebooks} beside its owner: setfacl -R -m u:${uid}:rwX -m d:u:${uid}:rwX ${notebooks}`,
+  ].filter((sentence) => typeof sentence === 'string' && sentence !== '');
   return `Notebook code runs as user ${uid}. It ${sentences.join('. It ')}.`;
 }
 

@@ -52,11 +52,11 @@ export function realPath(root: string): string {
 }
 
 const advice =
-  'Notebook code can read the credentials of the gateway (SPIN_TOKEN, connections, everything under ' +
-  'SPIN_HOME/var), because both run as the same user';
+  'Notebook code can read the credentials of the gateway (SPIN_TOKEN, connections, SPIN_HOME/var), because both run as ' +
+  'the same user';
 const remedy =
-  'For anything shared run Jupyter in a container of its own and set SPIN_UPSTREAM (docker/compose.front.yml); ' +
-  'outside of containers it is enough to start the gateway as root.';
+  'For anything shared start the gateway as root, or run Jupyter in a container of its own and set SPIN_UPSTREAM ' +
+  '(docker/compose.front.yml).';
 
 /** Finds out, by trying, whether Jupyter can get a user of its own. */
 export async function findIsolation(home: Home = homeAt(USUAL_HOME)): Promise<Isolation> {

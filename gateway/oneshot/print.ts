@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { printableOutput } from '../printable.js';
 import type { CellResult } from './cells.js';
 import type { Output } from './notebook.js';
 import { textOf } from './outputs.js';
@@ -34,7 +35,7 @@ export function createPrinter(format: Format, write: (text: string) => void, col
     case 'text':
       return {
         ...nothing,
-        shown: (output) => write(coloured ? textOf(output) : stripVTControlCharacters(textOf(output))),
+        shown: (output) => write(printableOutput(textOf(output), coloured)),
       };
     case 'json':
       return { ...nothing, ended: (result) => write(`${JSON.stringify(lineOf(result))}\n`) };
@@ -48,7 +49,14 @@ export function createPrinter(format: Format, write: (text: string) => void, col
   }
 }
 
-function lineOf({ index, cell, status, seconds }: CellResult) {
+function lineOf({ index, cell, status, seconds, isLossy }: CellResult) {
   const output = (cell.outputs ?? []).map(textOf).join('');
-  return { index, id: cell.id ?? null, status, duration: seconds, output: stripVTControlCharacters(output) };
+  return {
+    index,
+    id: cell.id ?? null,
+    status,
+    duration: seconds,
+    ...(isLossy && { incomplete: true }),
+    output: stripVTControlCharacters(output),
+  };
 }
