@@ -27,6 +27,8 @@ export interface Request<Settings> {
 export interface BrokeredDefinition<Settings> {
   readonly name: string;
   readonly summary: string;
+  /** See {@link Processor.example}. */
+  readonly example?: string;
   /** With {@link OUT} and {@link TIMEOUT}, which need no more than to be named here. */
   readonly options: Readonly<Record<string, Option>>;
   readonly connection: ConnectionKind<Settings>;
@@ -38,10 +40,11 @@ export interface BrokeredDefinition<Settings> {
 
 /** A processor whose requests the gateway makes, with the credentials of a connection that the kernel never sees. */
 export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Processor {
-  const { name, summary, options, connection, complete } = definition;
+  const { name, summary, example, options, connection, complete } = definition;
   return {
     name,
     summary,
+    ...(example !== undefined && { example }),
     options,
     connection,
     // As below: the catalogue has checked the settings.

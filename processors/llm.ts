@@ -31,6 +31,7 @@ const SHOW_EVERY_MS = 250;
 export const llm = brokered<Settings>({
   name: 'llm',
   summary: 'asks a language model (any service with OpenAI’s chat completions)',
+  example: '%%llm --out answer\nSay in one sentence what this error means: {{error}}',
   options: {
     model: { type: 'string', help: 'in place of the connection’s model' },
     timeout: TIMEOUT,

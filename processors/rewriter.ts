@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { helpOf } from './completion/help.js';
+import { helpOf, overviewOf } from './completion/help.js';
 import { headName, isObject, readHead, readMetadata } from './header.js';
 import { pythonLiteral } from './literal.js';
 import { checkCell, suggestion } from './options.js';
@@ -13,7 +13,7 @@ import {
 } from './processor.js';
 import { python } from './python.js';
 import { mentionsProvided } from './references.js';
-import { presentable, quoted, raising } from './refusal.js';
+import { presentable, printing, quoted, raising } from './refusal.js';
 import type { Secret } from './secret.js';
 
 /** What the kernel gets in place of a SPIN cell. */
@@ -28,7 +28,7 @@ export interface Rewrite {
   readonly delivered: readonly Secret[];
   /** Set when the cell asks the gateway for its result. */
   readonly broker?: Offer;
-  /** The sentence that `code` raises when the cell is refused: such a cell needs no helper. */
+  /** The sentence that `code` raises when the cell is refused, or the help that it prints: such a cell needs no helper. */
   readonly refused?: string;
   /** What went wrong inside when that sentence doesn't say: its kind may be logged, its text may hold values. */
   readonly fault?: unknown;
@@ -72,9 +72,9 @@ export class Rewriter {
     let name = 'spin';
     try {
       const draft = this.#draft(code, metadata);
+      if (draft?.help) return this.#help(draft.processor);
       const processor = draft === undefined ? python : this.#find(draft.processor);
       name = processor.name;
-      if (draft?.help) return raised(helpOf(processor, this.#context.connections.names(name)), name);
       const plain = { processor: name, connection: undefined, options: {}, body: code };
       const cell = draft === undefined ? plain : checkCell(draft, processor);
       const compiled = await bounded(processor.compile(cell, this.#context), this.#limitMs);
@@ -97,6 +97,16 @@ export class Rewriter {
     const processor = this.#processors.get(name);
     if (processor === undefined || IPYTHON_MAGICS.has(name)) return false;
     return !needsConnection(processor) || this.#context.connections.types().has(name);
+  }
+
+  /** What a cell takes, also while the catalogue has no connection for it. @throws {CellError} for an unknown name */
+  #help(name: string): Rewrite {
+    const processor = this.#processors.get(name);
+    const text =
+      name === ''
+        ? overviewOf([...this.#processors.values()])
+        : helpOf(processor ?? this.#find(name), this.#context.connections.names(name));
+    return { ...raised(text, name === '' ? 'spin' : name), code: printing(text) };
   }
 
   #find(name: string): Processor {

@@ -1,3 +1,4 @@
+import { ownCommand } from '../own-command.js';
 import { printable } from '../printable.js';
 
 /** What whoever starts a gateway wants to know when it is there. */
@@ -28,7 +29,7 @@ export function printSummary(
   return [
     '\n',
     `${'open'.padEnd(INDENT)}${bold(link)}\n`,
-    row('', 'logs in once, within ten minutes'),
+    row('', `logs in once, within ten minutes; another: ${ownCommand()} login-url`),
     notebooks === undefined ? '' : row('notebooks', notebooks),
     row(
       'connections',
