@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type Home, homeAt } from '../../gateway/home.js';
@@ -126,6 +126,32 @@ if ((await jupyterUser()) !== undefined) {
       message: `can read ${home.tokenFile}: take that away with chmod go-rwx`,
     });
   });
+
+  t.test(
+    'A2: a folder of notebooks that is somebody else’s keeps its owner, and has to be open',
+    async (t) => {
+      const home = await homeWithSecrets();
+      const notebooks = join(home.root, '..', `${basename(home.root)}-notebooks`);
+      await mkdir(notebooks, { mode: 0o755 });
+      await writeFile(join(notebooks, 'mine.ipynb'), '{}');
+      t.teardown(() =>
+        Promise.all([home.root, notebooks].map((path) => rm(path, { recursive: true, force: true }))),
+      );
+      const { uid } = jupyterUserOf(home);
+      await t.rejects(startEmbedded({}, home.root, notebooks), {
+        name: 'JupyterSetupError',
+        message: `cannot write into ${notebooks}: hand it over with chown -R ${uid}:${uid}`,
+      });
+      await t.rejects(startEmbedded({}, home.root, notebooks), { message: `setfacl -R -m u:${uid}:rwX` });
+      await chmod(notebooks, 0o777);
+      const embedded = await startEmbedded({}, home.root, notebooks);
+      t.teardown(() => embedded.close());
+      const kernel = await startKernel(embedded.jupyter.source().socketPath ?? '');
+      t.teardown(() => kernel.close());
+      t.match(await kernel.run('import os; print(os.getcwd(), os.listdir())'), `${notebooks} ['mine.ipynb'`);
+      t.equal((await stat(join(notebooks, 'mine.ipynb'))).uid, 0);
+    },
+  );
 
   t.test('S18: code of the gateway that notebook code could change stops the start', async (t) => {
     const home = await homeWithSecrets();
