@@ -1,5 +1,6 @@
 import t from 'tap';
 import { createLog } from '../gateway/log.js';
+import { createPrinter } from '../gateway/oneshot/print.js';
 import { forPeople } from '../gateway/people-log.js';
 import { printable, printableLines, printableOutput } from '../gateway/printable.js';
 
@@ -36,4 +37,15 @@ t.test('X15: no line of the log commands, for people or as JSON', async (t) => {
   const log = createLog('info', (line) => void chunks.push(line));
   log.warn({ says: HOSTILE }, HOSTILE);
   t.equal(JSON.parse(chunks.join('')).says, HOSTILE, 'nothing of it is lost');
+});
+
+t.test('X15: a colour that a kernel cuts in two is one, and the rest of a cell is not lost', async (t) => {
+  const printed: string[] = [];
+  const printer = createPrinter('text', (text) => void printed.push(text), true);
+  const stream = (text: string) => ({ output_type: 'stream', name: 'stdout', text });
+  for (const part of ['a\x1b', '[3', '1mred\x1b[0', 'm b\x1b[2', 'J c\x1b']) printer.shown(stream(part));
+  t.equal(printed.join(''), 'a\x1b[31mred\x1b[0m b c');
+  const cell = { cell_type: 'code' as const, metadata: {}, source: '' };
+  printer.ended({ index: 0, cell, status: 'ok', seconds: 0, isLossy: false });
+  t.equal(printed.join(''), 'a\x1b[31mred\x1b[0m b c\\x1b');
 });

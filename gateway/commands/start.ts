@@ -39,20 +39,29 @@ export async function start(): Promise<void> {
     }
   } finally {
     // What was kept for a summary that never came.
-    for (const warning of screen.settle()) process.stderr.write(`warning: ${warning}\n`);
+    tellKept(screen);
   }
+}
+
+/** The line of progress ends, and warnings that were kept are lines. */
+function tellKept(screen: Screen): void {
+  for (const warning of screen.settle()) process.stderr.write(`warning: ${warning}\n`);
 }
 
 /** At a terminal, where the last lines are what is seen, when Jupyter answers; else as soon as there is something to open. */
 async function tellWhere(gateway: Gateway, config: Config, screen: Screen, log: Log): Promise<void> {
   const atTerminal = process.stdout.isTTY && screen.log !== undefined;
   if (!atTerminal) {
+    // Nothing is written that would push them out of sight.
+    tellKept(screen);
     const link = await loginUrl(gateway.url, config.token);
     process.stdout.write(
       `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
     );
     if (config.upstream.kind === 'embedded') process.stdout.write(`Notebooks: ${config.home.notebooks}\n`);
-    return warnOfAbsentJupyter(config, log);
+    await Promise.all([gateway.ready, warnOfAbsentJupyter(config, log)]);
+    tellKept(screen);
+    return;
   }
   screen.progress('waiting for Jupyter');
   await Promise.all([gateway.ready, warnOfAbsentJupyter(config, log)]);

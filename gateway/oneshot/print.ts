@@ -25,6 +25,9 @@ export interface Printer {
   written(results: Written): void;
 }
 
+/** The beginning of a control sequence whose end is still to come. */
+const BEGUN = /\x1b(?:\[[\d;:]{0,30})?$/;
+
 /**
  * @param write takes text for stdout
  * @param coloured false takes colours out of `text`
@@ -32,11 +35,23 @@ export interface Printer {
 export function createPrinter(format: Format, write: (text: string) => void, coloured: boolean): Printer {
   const nothing = { shown: () => {}, ended: () => {}, written: () => {} };
   switch (format) {
-    case 'text':
+    case 'text': {
+      let held = '';
+      const show = (text: string) => write(printableOutput(text, coloured));
       return {
         ...nothing,
-        shown: (output) => write(printableOutput(textOf(output), coloured)),
+        shown(output) {
+          const text = held + textOf(output);
+          // A kernel may cut its output anywhere, also in the middle of a colour.
+          held = BEGUN.exec(text)?.[0] ?? '';
+          show(text.slice(0, text.length - held.length));
+        },
+        ended() {
+          show(held);
+          held = '';
+        },
       };
+    }
     case 'json':
       return { ...nothing, ended: (result) => write(`${JSON.stringify(lineOf(result))}\n`) };
     case 'urls':
