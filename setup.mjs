@@ -25,13 +25,32 @@ if (!existsSync(installed) || readFileSync(installed, 'utf8') !== lock) {
   });
 }
 
-step('compiling', () => {
-  // Incremental, and never by clearing the folder: a gateway may be running from it.
-  run(process.execPath, ['node_modules/typescript/bin/tsc']);
-  removeOrphans();
-  // npm makes the program of a package executable once, and a compiler's new file isn't.
-  chmodSync('dist/gateway/cli.js', 0o755);
-});
+// Compiling takes long even where nothing has changed, so what it was made of and what came of it are remembered.
+const compiled = 'dist/.compiled';
+const sources = () => [
+  ...['package.json', 'package-lock.json', 'tsconfig.json', 'setup.mjs'],
+  ...['gateway', 'processors', 'test'].flatMap((folder) => filesIn(folder, /\.[cm]?ts$/)),
+];
+const results = () => filesIn('dist', /\.js$/);
+if (!existsSync(compiled) || readFileSync(compiled, 'utf8') !== digest([...sources(), ...results()])) {
+  step('compiling', () => {
+    rmSync(compiled, { force: true });
+    // The compiler trusts its notes: of a result that was lost or changed meanwhile it knows nothing.
+    if (!resultsAreWhole()) rmSync('dist/.tsbuildinfo', { force: true });
+    // Incremental, and never by clearing the folder: a gateway may be running from it.
+    run(process.execPath, ['node_modules/typescript/bin/tsc']);
+    removeOrphans();
+    // npm makes the program of a package executable once, and a compiler's new file isn't.
+    chmodSync('dist/gateway/cli.js', 0o755);
+    writeFileSync('dist/.results', digest(results()));
+    writeFileSync(compiled, digest([...sources(), ...results()]));
+  });
+}
+
+/** False when somebody else has changed what the last compilation made. */
+function resultsAreWhole() {
+  return existsSync('dist/.results') && readFileSync('dist/.results', 'utf8') === digest(results());
+}
 
 /** Whatever has no source any more must not stay behind as a test or module. */
 function removeOrphans() {
@@ -39,6 +58,26 @@ function removeOrphans() {
     const source = /^(.*)\.js(?:\.map)?$/.exec(file)?.[1];
     if (source !== undefined && !existsSync(`${source}.ts`)) rmSync(join('dist', file));
   }
+}
+
+/** @param {string} folder @param {RegExp} name @returns {string[]} paths in a fixed order; none without the folder */
+function filesIn(folder, name) {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((file) => name.test(file))
+    .sort()
+    .map((file) => join(folder, file));
+}
+
+/** Of names and contents, never of times: a checkout changes those. @param {string[]} files */
+function digest(files) {
+  const hash = createHash('sha256');
+  for (const file of files) {
+    const content = readFileSync(file);
+    hash.update(`${file}\0${content.length}\0`).update(content);
+  }
+  return hash.digest('hex');
 }
 
 /** @param {string} what @param {() => void} work */

@@ -2,13 +2,22 @@ import { destination, type Logger, pino } from 'pino';
 
 export type Log = Logger;
 
+/** Of what JSON leaves as it is, this commands some terminals: C1 controls and DEL. */
+const COMMANDING = /[\u007F-\u009F]/g;
+
 /**
  * The gateway's log: JSON lines on stderr (stdout is for data). One line per login, refusal and executed
  * cell; never a token, a cell's source, or a value.
  *
  * @param level pino's level name, or `silent`
+ * @param write takes each line in the place of stderr
  */
-export function createLog(level = 'info'): Log {
+export function createLog(level = 'info', write?: (line: string) => void): Log {
+  const stderr = destination({ dest: 2, sync: true });
+  const toStderr = (line: string) =>
+    void stderr.write(
+      line.replace(COMMANDING, (character) => `\\u00${character.charCodeAt(0).toString(16)}`),
+    );
   return pino(
     {
       level,
@@ -16,7 +25,7 @@ export function createLog(level = 'info'): Log {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination({ dest: 2, sync: true }),
+    { write: write ?? toStderr },
   );
 }
 

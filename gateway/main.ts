@@ -24,7 +24,7 @@ import { openIdentity } from './edge/identity.js';
 import { listen } from './edge/listener.js';
 import { expiryOf } from './edge/tls.js';
 import { createEmbeddedJupyter } from './jupyter/embedded.js';
-import { JUPYTER_USER } from './jupyter/user.js';
+import { jupyterUserOf } from './jupyter/user.js';
 import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
 import { remarksOn } from './proxy/extensions.js';
@@ -48,6 +48,8 @@ const GOODBYE_MS = 500;
 export interface Gateway {
   /** Where browsers find it, e.g. `https://localhost:8888/`. */
   readonly url: URL;
+  /** The names of the connections that cells may use now. */
+  connections(): readonly string[];
   /** Resolves when its own Jupyter answers for the first time, or at once in front of another one's. */
   readonly ready: Promise<void>;
   /** Rejects when it can't go on: the embedded Jupyter can't be had. */
@@ -69,6 +71,10 @@ export interface Gateway {
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
   await stampLayout(config.home);
+  const jupyter = openUpstream(config, log, tell);
+  const upstream = jupyter.source;
+  // What stops a start is said before anything else is, and before a login link is printed.
+  await jupyter.checked;
   const metrics = new Metrics(version());
   // The SDK is loaded only where it is used.
   const tracing = config.tracing
@@ -86,8 +92,6 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const acme = config.acme && (await openAcmeCertificates(config, config.acme, log));
   const certificates = acme ?? (await openCertificates(config, log));
   const addOns = await openAddOns(config);
-  const jupyter = openUpstream(config, log, tell);
-  const upstream = jupyter.source;
 
   const kinds = kindsOf([...builtIn, ...addOns]);
   const { environment } = config;
@@ -156,6 +160,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const url = browserUrl(config, listener.address);
   return {
     url,
+    connections: () => catalogue.all().map(({ name }) => name),
     ready: jupyter.ready,
     failed: jupyter.failed,
     remarks: () => remarksOn(upstream()),
@@ -177,7 +182,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
 
 /** A user's own processors. @throws {ConfigError} naming the file that can't be one */
 export async function openAddOns({ home }: Config): Promise<readonly Processor[]> {
-  return loadAddOns(home.processors, JUPYTER_USER.uid).catch((error: Error) => {
+  return loadAddOns(home.processors, jupyterUserOf(home).uid).catch((error: Error) => {
     throw new ConfigError([
       { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
     ]);
@@ -186,6 +191,8 @@ export async function openAddOns({ home }: Config): Promise<readonly Processor[]
 
 interface OpenUpstream {
   readonly source: UpstreamSource;
+  /** Rejects for what is known to be wrong before it is started. */
+  readonly checked: Promise<void>;
   readonly ready: Promise<void>;
   readonly failed: Promise<never>;
   /** How often it was started again. */
@@ -198,12 +205,15 @@ function openUpstream({ upstream, home }: Config, log: Log, progress: (line: str
     const fixed = fixedUpstream(upstream);
     const ready = Promise.resolve();
     const failed = new Promise<never>(() => {});
-    return { source: () => fixed, ready, failed, restarts: () => 0, close: async () => {} };
+    return { source: () => fixed, checked: ready, ready, failed, restarts: () => 0, close: async () => {} };
   }
   const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
+  // Nobody waits for it where the start itself has failed.
+  failed.catch(() => {});
   return {
     source: jupyter.source,
+    checked: jupyter.checked,
     ready: jupyter.ready,
     failed,
     restarts: () => jupyter.restarts,

@@ -8,6 +8,7 @@ import { printLoginUrl } from './commands/login-url.js';
 import { type RunFlags, run } from './commands/run.js';
 import { start } from './commands/start.js';
 import { FORMATS } from './oneshot/print.js';
+import { printableLines } from './printable.js';
 import { version } from './version.js';
 
 const program = new Command('spin-runtime')
@@ -32,6 +33,10 @@ program
     'set a parameter; JSON, or else a string; may be repeated',
     (each: string, all: readonly string[]) => [...all, each],
     [],
+  )
+  .option(
+    '-k, --kernel <name>',
+    "the kernel, by its kernelspec's name; default: the notebook's, else Jupyter's",
   )
   .option('-o, --output <file>', 'the executed notebook; default: NAME.executed.ipynb beside the source')
   .addOption(new Option('--format <format>', 'what stands on stdout').choices(FORMATS).default('text'))
@@ -71,6 +76,6 @@ try {
   // commander has printed its own message, or the help that was asked for.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EX_USAGE);
   const [message, status] = explain(error);
-  process.stderr.write(`${message}\n`);
+  process.stderr.write(`${printableLines(message)}\n`);
   process.exit(status);
 }

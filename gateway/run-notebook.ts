@@ -14,7 +14,9 @@ import { RunProblem } from './oneshot/problem.js';
 import { refuseDevice } from './oneshot/result-file.js';
 import { orStopped, type RunEnd, runOnce, type Stop } from './oneshot/run.js';
 import { outputFor, readNotebook } from './oneshot/source.js';
+import { printable } from './printable.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
+import { createScreen } from './screen.js';
 
 /** What a run that is told to end at once has left to end its kernel and to write the notebook, in milliseconds. */
 const QUIT_MS = 500;
@@ -25,6 +27,8 @@ export interface RunRequest {
   readonly notebook: string | undefined;
   /** `name=value` each. */
   readonly parameters: readonly string[];
+  /** The kernel's name; undefined: as the notebook says. */
+  readonly kernel?: string | undefined;
   /** The executed notebook's file; undefined: beside its source. */
   readonly output: string | undefined;
   readonly format: Format;
@@ -97,17 +101,21 @@ async function runBehindGateway(
     return signal.reason as Stop;
   }
   const notebook = parseNotebook(text);
-  const log = createLog('warn');
-  const gateway = await startGateway(config, log, tell);
+  const screen = createScreen(process.stderr, process.env);
+  const log = createLog('warn', screen.log);
+  const gateway = await startGateway(config, log, screen.progress);
+  // Its cells tell how far it is from here on.
+  const ready = readiness(gateway, config).finally(() => screen.settle().forEach(tell));
   const basePath = upstream.kind === 'embedded' ? '' : fixedUpstream(upstream).basePath;
   // A reader that has seen enough (`| head`) ends no run.
   process.stdout.on('error', () => {});
   try {
     return await runOnce({
       client: new GatewayClient({ socket: listen.path, token, basePath }),
-      ready: readiness(gateway, config),
+      ready,
       notebook,
       parameters,
+      kernel: request.kernel,
       output,
       folder: kernelFolder(place, config),
       endsKernel: upstream.kind !== 'embedded',
@@ -159,5 +167,5 @@ function checkWritable(folder: string): void {
 }
 
 function tell(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${printable(line)}\n`);
 }

@@ -21,7 +21,9 @@ c.IdentityProvider.token = ""
 
 c.ServerApp.root_dir = os.getcwd()
 c.ServerApp.default_url = "/lab"
-c.ServerApp.quit_button = False
+# For its Log Out, which is the gateway's. The other entry that comes with it ends a server that is started again at
+# once, with every kernel lost: labconfig/ takes it out of JupyterLab's menu.
+c.ServerApp.quit_button = True
 # Not a login shell: /etc/profile would set PATH anew and hide the user's own commands.
 c.ServerApp.terminado_settings = {"shell_command": [os.environ.get("SHELL") or shutil.which("bash") or "/bin/sh"]}
 

@@ -15,6 +15,7 @@ export class AddOnError extends Error {
 const shape = z.object({
   name: z.string().regex(/^[a-z][a-z0-9_-]{0,30}$/, 'lower-case letters, digits, - and _'),
   summary: z.string().min(1).max(200),
+  example: z.string().max(2_000).optional(),
   connection: z
     .object({
       settings: z.custom<ConnectionKind['settings']>((value) => value instanceof z.ZodType, 'a zod schema'),

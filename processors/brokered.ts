@@ -28,6 +28,8 @@ export interface Request<Settings> {
 export interface BrokeredDefinition<Settings> {
   readonly name: string;
   readonly summary: string;
+  /** See {@link Processor.example}. */
+  readonly example?: string;
   /** With {@link OUT} and {@link TIMEOUT}, which need no more than to be named here. */
   readonly options: Readonly<Record<string, Option>>;
   readonly connection: ConnectionKind<Settings>;
@@ -41,11 +43,12 @@ export interface BrokeredDefinition<Settings> {
 
 /** A processor whose requests the gateway makes, with the credentials of a connection that the kernel never sees. */
 export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Processor {
-  const { name, summary, connection, complete, hasNoTables = false } = definition;
+  const { name, summary, example, connection, complete, hasNoTables = false } = definition;
   const options = hasNoTables ? definition.options : { rows: ROWS, ...definition.options };
   return {
     name,
     summary,
+    ...(example !== undefined && { example }),
     options,
     connection,
     // As below: the catalogue has checked the settings.

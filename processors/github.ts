@@ -33,6 +33,7 @@ const settings = z
 export const github = brokered<GithubSettings>({
   name: 'github',
   summary: 'asks GitHub: GET /repos/OWNER/NAME/issues, or a GraphQL query',
+  example: '%%github --paginate --out issues\nGET /repos/OWNER/NAME/issues?state=open',
   options: {
     paginate: PAGINATE,
     variables: { type: 'string', help: 'the dict of the kernel that holds a GraphQL query’s variables' },

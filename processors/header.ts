@@ -37,6 +37,7 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
       help = true;
       return '';
     });
+    if (name === '--help') [name, help] = ['', true];
   }
   const options: [string, Json | undefined][] = [];
   const plain: string[] = [];

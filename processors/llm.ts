@@ -32,6 +32,7 @@ export const llm = brokered<Settings>({
   name: 'llm',
   hasNoTables: true,
   summary: 'asks a language model (any service with OpenAI’s chat completions)',
+  example: '%%llm --out answer\nSay in one sentence what this error means: {{error}}',
   options: {
     model: { type: 'string', help: 'in place of the connection’s model' },
     timeout: TIMEOUT,

@@ -93,6 +93,8 @@ export interface Processor {
   readonly name: string;
   /** One line for completion and help. */
   readonly summary: string;
+  /** A whole cell that shows how it is used, for its help. */
+  readonly example?: string;
   /** Set for a processor whose cells use connections: then `%%name` is taken only if the catalogue has one. */
   readonly connection?: ConnectionKind;
   readonly options: Readonly<Record<string, Option>>;

@@ -49,6 +49,7 @@ const NICE_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_20
 export const prometheus = brokered<Settings>({
   name: 'prometheus',
   summary: 'asks Prometheus in PromQL',
+  example: '%%prometheus prod --range 6h\nsum by (job) (rate(http_requests_total[5m]))',
   options: {
     range: { type: 'string', help: 'values over the last 15m, 6h, 7d …' },
     step: { type: 'string', help: 'distance of these values, e.g. 30s; default auto', values: ['auto'] },

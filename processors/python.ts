@@ -8,6 +8,7 @@ import { isProvided, referencesIn, secretCalls } from './references.js';
 export const python: Processor = {
   name: 'python',
   summary: 'runs Python in which strings may hold {{runtime_env:NAME}}',
+  example: 'requests.get(url, headers={"Authorization": "Bearer {{runtime_env:API_KEY}}"})',
   options: {},
 
   compile(cell, context) {

@@ -15,6 +15,11 @@ export function raising(sentence: string): string {
   );
 }
 
+/** Python that does nothing but print a text: a question about a cell is no error. It needs no helper either. */
+export function printing(text: string): string {
+  return `__import__("builtins").print(${pythonString(text, true)})`;
+}
+
 /** A sentence fit to be shown: no control characters, bounded. */
 export function presentable(sentence: string): string {
   const clean = sentence.replace(/[\p{Cc}\p{Cf}\p{Cs}]+/gu, ' ').trim();

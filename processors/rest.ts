@@ -16,6 +16,7 @@ const NEEDS_CONNECTION = ['paginate', 'next', 'cursor', 'page', 'graphql', 'vari
 export const rest: Processor = {
   name: 'rest',
   summary: restOverConnection.summary,
+  example: '%%rest --out items\nGET https://api.example.com/items?state={{state}}\nAccept: application/json',
   options: REST_OPTIONS,
   ...(restOverConnection.connection && { connection: restOverConnection.connection }),
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closest, distance } from 'fastest-levenshtein';
-import { helpOf } from './completion/help.js';
+import { helpOf, overviewOf } from './completion/help.js';
 import { headName, isObject, readHead, readMetadata } from './header.js';
 import { pythonLiteral } from './literal.js';
 import { checkCell, suggestion } from './options.js';
@@ -16,7 +16,7 @@ import {
 } from './processor.js';
 import { python } from './python.js';
 import { mentionsProvided } from './references.js';
-import { presentable, quoted, raising } from './refusal.js';
+import { presentable, printing, quoted, raising } from './refusal.js';
 import type { Secret } from './secret.js';
 
 /** What the kernel gets in place of a SPIN cell. */
@@ -31,7 +31,7 @@ export interface Rewrite {
   readonly delivered: readonly Secret[];
   /** Set when the cell asks the gateway for its result. */
   readonly broker?: Offer;
-  /** The sentence that `code` raises when the cell is refused: such a cell needs no helper. */
+  /** The sentence that `code` raises when the cell is refused, or the help that it prints: such a cell needs no helper. */
   readonly refused?: string;
   /** The kernel's own cell magic of this name goes first, if it has one: the cell then goes there as it was typed. */
   readonly magic?: string;
@@ -102,10 +102,9 @@ export class Rewriter {
       const draft = this.#draft(code, metadata);
       if (draft === undefined) return await this.asPython(code);
       word = draft.connection;
+      if (draft.help) return { ...this.#help(draft.processor), ...own() };
       const processor = this.#find(draft.processor);
       name = processor.name;
-      if (draft.help)
-        return { ...raised(helpOf(processor, this.#context.connections.names(name)), name), ...own() };
       return {
         ...(await this.#compile(processor, () => checkCell(draft, processor), magic && word)),
         ...own(),
@@ -163,6 +162,16 @@ export class Rewriter {
     const processor = this.#processors.get(name);
     if (processor === undefined || IPYTHON_MAGICS.has(name)) return false;
     return !needsConnection(processor) || this.#context.connections.types().has(name);
+  }
+
+  /** What a cell takes, also while the catalogue has no connection for it. @throws {CellError} for an unknown name */
+  #help(name: string): Rewrite {
+    const processor = this.#processors.get(name);
+    const text =
+      name === ''
+        ? overviewOf([...this.#processors.values()])
+        : helpOf(processor ?? this.#find(name), this.#context.connections.names(name));
+    return { ...raised(text, name === '' ? 'spin' : name), code: printing(text) };
   }
 
   #find(name: string): Processor {

@@ -10,6 +10,7 @@ import { bindReferences } from './shell/lexer.js';
 export const shell: Processor = {
   name: 'shell',
   summary: 'runs a bash script',
+  example: '%%shell --out files\nls -l {{folder}} | head -5',
   options: { timeout: TIMEOUT, out: OUT, raw: RAW },
 
   compile({ body, options: { raw, timeout, out } }, context) {

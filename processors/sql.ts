@@ -19,6 +19,7 @@ const LARGEST_LIMIT = 100_000_000;
 export const sql = brokered<SqlSettings>({
   name: 'sql',
   summary: 'asks PostgreSQL, MySQL or MariaDB',
+  example: '%%sql shop --out orders\nselect id, total from orders where day >= {{since}} limit 10',
   options: {
     limit: { type: 'number', help: `at most so many rows; default ${DEFAULT_LIMIT.toLocaleString('en')}` },
     timeout: TIMEOUT,

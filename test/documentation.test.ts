@@ -124,3 +124,12 @@ for (const [page, accounts] of Object.entries(pages)) {
     }
   });
 }
+
+t.test('A4: no document has anybody ask a registry for a name that nobody owns', async (t) => {
+  for (const page of Object.keys(pages))
+    t.notMatch(read(page), /\b(?:npx|npm exec|npm x|yarn dlx|pnpm dlx|bunx)\b[^\n`]*spin-runtime/, page);
+  for (const page of Object.keys(pages).filter((each) => each !== 'docker/README.md'))
+    for (const line of read(page).split('\n'))
+      if (/^(?:[A-Z_]+=\S+ )*spin-runtime (?:start|run|login-url|cert|doctor|connections)\b/.test(line))
+        t.fail(`${page} has a command that a checkout doesn't have: ${line}`);
+});

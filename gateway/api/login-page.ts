@@ -1,3 +1,4 @@
+import { ownCommand } from '../own-command.js';
 import { escapeHtml, renderPage } from '../page.js';
 
 /** What the login page says beside its form. */
@@ -26,7 +27,7 @@ ${alert}<form method="post" action="/spin/login">
  autocapitalize="none" spellcheck="false" ${described}>
 <p class="quiet" id="hint">The value of <code>SPIN_TOKEN</code>, or of the file <code>var/token</code>
 below <code>SPIN_HOME</code> where none was set. For a link that logs in by itself, run
-<code>spin-runtime login-url</code> where the runtime runs.</p>
+<code>${ownCommand()} login-url</code> where the runtime runs.</p>
 <button type="submit">Log in</button>
 </form>`,
   });

@@ -3,6 +3,7 @@ import { CatalogueError } from '../connections/problem.js';
 import { CertificateError } from '../edge/certificate-files.js';
 import { JupyterSetupError } from '../jupyter/setup-error.js';
 import { RunProblem } from '../oneshot/problem.js';
+import { ownCommand } from '../own-command.js';
 import { EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE } from './exit-status.js';
 
 /** Files that are somebody else's, and no room for more. */
@@ -26,7 +27,7 @@ export function explain(error: unknown): [message: string, status: number] {
   }
   if (error instanceof Error && 'code' in error && HOUSEKEEPING.has(String(error.code)))
     return [
-      `spin-runtime: ${error.message}. “spin-runtime doctor” says what to do about it.`,
+      `spin-runtime: ${error.message}. “${ownCommand()} doctor” says what to do about it.`,
       EX_UNAVAILABLE,
     ];
   return [

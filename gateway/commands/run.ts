@@ -6,14 +6,15 @@ import { CELL_FAILED, TIMED_OUT } from './exit-status.js';
 
 export interface RunFlags {
   readonly parameter: readonly string[];
+  readonly kernel?: string;
   readonly output?: string;
   readonly format: Format;
   readonly continue?: true;
 }
 
 export async function run(notebook: string | undefined, flags: RunFlags): Promise<void> {
-  const { parameter: parameters, output, format, continue: keepGoing = false } = flags;
-  const request: RunRequest = { notebook, parameters, output, format, keepGoing };
+  const { parameter: parameters, kernel, output, format, continue: keepGoing = false } = flags;
+  const request: RunRequest = { notebook, parameters, kernel, output, format, keepGoing };
   const status = statusOf(await runNotebook(request, process.env));
   if (status !== 0) process.exit(status);
 }

@@ -8,6 +8,7 @@ import { type Env, optional } from './env.js';
 import { checkLayout } from './layout.js';
 import { readListen, refuseUnresolvable } from './listen.js';
 import { refuseUnknownNames } from './names.js';
+import { readNotebooks } from './notebooks.js';
 import { Problems } from './problems.js';
 import { checkMode, readRun } from './run.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
@@ -74,7 +75,9 @@ async function load(environment: NodeJS.ProcessEnv, problems: Problems, looksOnl
   checkMode(env.RUNTIME_MODE, problems);
 
   const home = problems.try('SPIN_HOME', () => chooseHome(env, looksOnly));
-  const paths = homeAt(home?.path ?? '/');
+  const usual = homeAt(home?.path ?? '/');
+  const notebooks = problems.try('SPIN_NOTEBOOKS', () => readNotebooks(env, usual));
+  const paths = { ...usual, notebooks: notebooks ?? usual.notebooks };
   if (home) problems.try('SPIN_HOME', () => checkLayout(paths));
   const { listen, loopback } = readListen(env, problems);
   await refuseUnresolvable(listen, problems);

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Connection, ConnectionKind, Connections } from '../../processors/connection.js';
@@ -70,11 +71,13 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   let seen: string | undefined = version.content;
   let problems: readonly CatalogueProblem[] = [];
   let loadedAt = Date.now();
+  let lookedAt = loadedAt;
 
   const look = async () => {
     try {
       const before = seen;
       seen = undefined;
+      lookedAt = Date.now();
       seen = await contentOf(options);
       if (seen === before) return;
       version = read(seen, options);
@@ -98,6 +101,15 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     log.error({ file, fault: faultOf(error) }, 'the connection catalogue could not be looked at');
   const timer = setInterval(() => lookNext().catch(unforeseen), lookEveryMs).unref();
 
+  /** For whoever looks for what a changed file may have: why it isn't here. */
+  const unused = (): string => {
+    const [first] = problems;
+    if (first !== undefined) {
+      const place = first.line === undefined ? '' : `line ${first.line}: `;
+      return ` The changed catalogue is not in use: ${place}${first.sentence}`;
+    }
+    return isNewer(file, lookedAt) ? ' The catalogue has just changed: run the cell again.' : '';
+  };
   const connectionOf = (draft: Draft) => ({
     name: draft.name,
     type: draft.type,
@@ -109,7 +121,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     types: () => new Set(version.document.connections.map(({ type }) => type)),
     names: (type) =>
       version.document.connections.filter((draft) => draft.type === type).map(({ name }) => name),
-    find: (type, name) => connectionOf(choose(version.document.connections, type, name)),
+    find: (type, name) => connectionOf(choose(version.document.connections, type, name, unused)),
     stores: () => version.stores,
     reserves(reference) {
       const { connections } = version.document;
@@ -139,21 +151,37 @@ async function contentOf({ file, required }: CatalogueOptions): Promise<string> 
 
 function read(content: string, { file, kinds, environment }: CatalogueOptions): Version {
   const document = readDocument(file, content);
-  const problems = checkConnections(document, kinds);
-  if (problems.length > 0) throw new CatalogueError(file, problems);
+  const problems = [...document.problems, ...checkConnections(document, kinds)];
+  if (problems.length > 0) throw new CatalogueError(file, inOrder(problems));
   return { content, document, stores: createStores(environment, document.secretsFolder) };
 }
 
-function choose(connections: readonly Draft[], type: string, name: string | undefined): Draft {
+/** As somebody who mends the file goes through it. */
+function inOrder(problems: readonly CatalogueProblem[]): CatalogueProblem[] {
+  return [...problems].sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
+}
+
+/** A file that has gone was changed too, and is told of as that when it is looked at. */
+function isNewer(file: string, time: number): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > time;
+}
+
+/** @param why what else there is to say of one that isn't there */
+function choose(
+  connections: readonly Draft[],
+  type: string,
+  name: string | undefined,
+  why: () => string,
+): Draft {
   const ofType = connections.filter((draft) => draft.type === type);
   const known = ofType.map((draft) => draft.name).join(', ');
   if (ofType.length === 0) {
-    throw new CellError(`There is no connection of type ${type}. Add one to SPIN_CONNECTIONS.`);
+    throw new CellError(`There is no connection of type ${type}. Add one to SPIN_CONNECTIONS.${why()}`);
   }
   if (name !== undefined) {
     const found = ofType.find((draft) => draft.name === name);
     if (found === undefined)
-      throw new CellError(`There is no ${type} connection of that name. Known: ${known}.`);
+      throw new CellError(`There is no ${type} connection of that name. Known: ${known}.${why()}`);
     return found;
   }
   const [only] = ofType;

@@ -4,6 +4,7 @@ import { CatalogueError, type CatalogueProblem } from './problem.js';
 /** A connection as the file has it, with the lines that messages name. */
 export interface Draft {
   readonly name: string;
+  /** Empty: it isn't said, which is one of the {@link CatalogueDocument.problems}. */
   readonly type: string;
   readonly isDefault: boolean;
   /** Everything but `type` and `default`. */
@@ -17,6 +18,8 @@ export interface CatalogueDocument {
   readonly connections: readonly Draft[];
   /** `secrets.folder`: where secrets are mounted, one file each. */
   readonly secretsFolder: string | undefined;
+  /** What is wrong with the file's form, as far as its connections can be read all the same. */
+  readonly problems: readonly CatalogueProblem[];
 }
 
 /** A name that can stand in a cell's first line. */
@@ -26,21 +29,26 @@ const NAME = /^[A-Za-z_][\w.-]*$/;
  * Reads the YAML of the catalogue; what the fields of a connection may be is its processor's business.
  *
  * @param file path, for messages
- * @throws {CatalogueError} with every mistake of the file's form
+ * @throws {CatalogueError} when it is no YAML, or nothing of a catalogue
  */
 export function readDocument(file: string, content: string): CatalogueDocument {
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
   const problems: CatalogueProblem[] = document.errors.map(({ pos, code, message }) => ({
     line: lines.linePos(pos[0]).line,
-    sentence: code === 'TAG_RESOLVE_FAILED' ? TAG : withoutSource(message),
+    sentence:
+      code === 'TAG_RESOLVE_FAILED'
+        ? TAG
+        : isUnquoted(content, lines.linePos(pos[0]).line)
+          ? QUOTES
+          : withoutSource(message),
   }));
   const lineAt = (path: readonly string[]): number => {
     const node = document.getIn(path, true);
     const range = typeof node === 'object' && node !== null && 'range' in node ? node.range : undefined;
     return Array.isArray(range) ? lines.linePos(Number(range[0])).line : 1;
   };
-  if (problems.length > 0) throw new CatalogueError(file, problems);
+  if (problems.length > 0) throw new CatalogueError(file, withoutRepetition(problems));
 
   visit(document, {
     Alias(_key, { range }) {
@@ -62,11 +70,14 @@ export function readDocument(file: string, content: string): CatalogueDocument {
     const complain = (sentence: string, field?: string) =>
       problems.push({ line: field === undefined ? begins : lineAt(['connections', name, field]), sentence });
     if (!NAME.test(name)) complain(`“${name}” can't be typed in a cell: letters, digits, _, . and - only.`);
-    if (!isObject(value) || typeof value.type !== 'string') {
+    if (!isObject(value)) {
       complain(`${name} needs a type, e.g. type: prometheus.`);
       continue;
     }
-    const { type, default: isDefault = false, ...settings } = value;
+    const { type: written, default: isDefault = false, ...settings } = value;
+    const type = typeof written === 'string' ? written : '';
+    if (type === '')
+      complain(`${name} needs a type, e.g. type: prometheus.`, 'type' in value ? 'type' : undefined);
     if (typeof isDefault !== 'boolean') complain(`${name}.default is true or false.`, 'default');
     connections.push({
       name,
@@ -84,11 +95,18 @@ export function readDocument(file: string, content: string): CatalogueDocument {
   if (top.secrets !== undefined && (typeof secretsFolder !== 'string' || !secretsFolder.startsWith('/'))) {
     problems.push({ line: lineAt(['secrets']), sentence: 'secrets takes folder: and an absolute path.' });
   }
-  if (problems.length > 0) throw new CatalogueError(file, problems);
-  return { connections, secretsFolder: typeof secretsFolder === 'string' ? secretsFolder : undefined };
+  return {
+    connections,
+    secretsFolder: typeof secretsFolder === 'string' ? secretsFolder : undefined,
+    problems,
+  };
 }
 
 const SHAPE = 'The file holds “connections:” with a name and its settings each, and “secrets:” at most.';
+
+/** Without quotes YAML takes braces for a map in a map. */
+export const QUOTES =
+  'A reference stands in quotes: "{{runtime_env:NAME}}" or "{{secret:NAME}}". Without them YAML takes {{ for something else.';
 
 const ALIAS = 'A value that begins with * is an alias in YAML: put it in quotes.';
 const TAG = 'A value that begins with ! is a tag in YAML: put it in quotes.';
@@ -96,6 +114,19 @@ const TAG = 'A value that begins with ! is a tag in YAML: put it in quotes.';
 /** Some of YAML's own messages quote what stands there, which may be a credential. */
 function withoutSource(message: string): string {
   return message.replace(/(?<=\S): .*$|(?<=escape sequence) .*$/s, '');
+}
+
+/** Whether a value of that line begins with a reference, and with no quote before it. */
+function isUnquoted(content: string, line: number): boolean {
+  return /(?:^|[:,[-])\s*\{\{/.test(content.split('\n')[line - 1] ?? '');
+}
+
+/** YAML stumbles over one mistake in several places of a line. */
+function withoutRepetition(problems: readonly CatalogueProblem[]): CatalogueProblem[] {
+  return problems.filter(
+    ({ line, sentence }, at) =>
+      problems.findIndex((other) => other.line === line && other.sentence === sentence) === at,
+  );
 }
 
 function keyLine(map: unknown, key: string, lines: LineCounter): number {

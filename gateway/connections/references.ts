@@ -14,6 +14,29 @@ export function isMixed(text: string): boolean {
   );
 }
 
+/** What people write who know references from elsewhere: other names of a store, blanks, a shell's or an action's form. */
+const LOOKALIKE =
+  /^(?:\$?\{\{\s*([\w.-]*?)\s*(?:[:.]\s*)?([A-Za-z_][\w-]*)\s*\}\}|\{\s*(runtime_env|secret|secret_var)\s*:\s*([A-Za-z_][\w-]*)\s*\}|\$\{([A-Z_][A-Z0-9_]*)\}|\$([A-Z_][A-Z0-9_]+))$/;
+
+/** @returns what to write, for a text that is meant as a reference and is none; it holds no more of it than a name */
+export function misspelt(text: string): string | undefined {
+  if (wholeReference(text) !== undefined) return undefined;
+  const [, store = '', name, inner, innerName, braced, bare] = LOOKALIKE.exec(text.trim()) ?? [];
+  const wanted = name ?? innerName ?? braced ?? bare;
+  if (wanted === undefined) return undefined;
+  const isSecret = /secret/i.test(store || (inner ?? ''));
+  const [first, second] = isSecret ? ['secret', 'runtime_env'] : ['runtime_env', 'secret'];
+  return `this is no reference. Write "{{${first}:${wanted}}}", without blanks, or "{{${second}:${wanted}}}".`;
+}
+
+/** True for what YAML makes of `{{…}}` without quotes: a map whose only key is a map. */
+export function isUnquoted(setting: unknown): boolean {
+  if (Array.isArray(setting)) return setting.some(isUnquoted);
+  if (typeof setting !== 'object' || setting === null) return false;
+  const entries = Object.entries(setting);
+  return entries.length === 1 && entries.every(([key, value]) => key.startsWith('{') && value === null);
+}
+
 /** Every text of a setting, however deep. */
 export function textsOf(setting: unknown): string[] {
   if (typeof setting === 'string') return [setting];

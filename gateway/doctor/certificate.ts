@@ -8,6 +8,7 @@ import { openStore } from '../acme/store.js';
 import type { AcmeSetting, Config } from '../config.js';
 import { CertificateError, readCertificateFiles } from '../edge/certificate-files.js';
 import { isLoopbackName } from '../edge/hosts.js';
+import { ownCommand } from '../own-command.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -39,7 +40,7 @@ export async function checkCertificate(config: Config, now = Date.now()): Promis
       warning(
         'TLS',
         `A local certificate authority signed for ${leaf.subjectAltName}: browsers warn until they trust it.`,
-        'Trust it (spin-runtime cert ca), or bring a certificate with SPIN_TLS_CERT and SPIN_TLS_KEY.',
+        `Trust it (${ownCommand()} cert ca), or bring a certificate with SPIN_TLS_CERT and SPIN_TLS_KEY.`,
       ),
     ];
   const time = checkTime(leaf, now);

@@ -56,14 +56,3 @@ async function* checkConnections(openDesk: Patient['openDesk']): AsyncGenerator<
       );
   }
 }
-
-/** Widths of the columns that are read first. */
-const STATE = 8;
-const SUBJECT = 12;
-
-/** A finding as a person reads it; a remedy has a line of its own. */
-export function show(finding: Finding): string {
-  const { state, subject, says } = finding;
-  const line = `${state.padEnd(STATE)} ${subject.padEnd(SUBJECT)} ${says}\n`;
-  return finding.state === 'ok' ? line : `${line}${' '.repeat(STATE + SUBJECT + 2)}→ ${finding.remedy}\n`;
-}

@@ -26,7 +26,7 @@ export function checkNode(version = process.versions.node): Finding {
 /** The Python, environment and user of the embedded Jupyter. */
 export async function checkJupyter({ upstream, home }: Config): Promise<Finding[]> {
   if (upstream.kind !== 'embedded') return [];
-  const isolation = await findIsolation();
+  const isolation = await findIsolation(home);
   const user = isolation.kind === 'own-user' ? isolation.user : undefined;
   const { environment } = upstream;
   const isThere = await stat(join(environment, 'bin', 'jupyter')).then(

@@ -39,6 +39,7 @@ export function cleanEnvironment(
     VIRTUAL_ENV: home.python,
     // Widgets and kernels that a user installs. Server extensions aren't loaded from there.
     JUPYTER_PATH: join(home.python, 'share', 'jupyter'),
+    JUPYTER_CONFIG_PATH: folder.settings,
     JUPYTER_RUNTIME_DIR: join(folder.scratch, 'runtime'),
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
   };

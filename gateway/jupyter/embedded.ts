@@ -4,6 +4,7 @@ import { faultOf } from '../fault.js';
 import type { Home } from '../home.js';
 import type { Log } from '../log.js';
 import type { UpstreamSource } from '../proxy/upstream.js';
+import { type Claim, claimUser } from './claim.js';
 import { checkEnvironment, ensureEnvironment } from './environment.js';
 import { prepareFolders } from './folders.js';
 import { checkIsolation } from './isolation.js';
@@ -57,6 +58,11 @@ export interface EmbeddedJupyter {
   readonly isolation: Isolation | undefined;
   readonly source: UpstreamSource;
   /**
+   * Resolves when all that can be known before an installation or a start is known to be right. Rejects with a
+   * {@link JupyterSetupError} as `ready` does.
+   */
+  readonly checked: Promise<void>;
+  /**
    * Resolves when it answers for the first time, or is stopped before.
    * Rejects with a {@link JupyterSetupError} when it can't be had here at all; then it is stopped.
    */
@@ -72,6 +78,7 @@ export function createEmbeddedJupyter(options: EmbeddedOptions): EmbeddedJupyter
 
 class Supervisor implements EmbeddedJupyter {
   readonly ready: Promise<void>;
+  readonly checked: Promise<void>;
   readonly #options: EmbeddedOptions;
   readonly #timing: Timing;
   readonly #stopping = new AbortController();
@@ -83,6 +90,8 @@ class Supervisor implements EmbeddedJupyter {
   #installing = '';
   #restarts = 0;
   #wasReady = () => {};
+  #wasChecked = () => {};
+  #claim: Claim | undefined;
 
   constructor(options: EmbeddedOptions) {
     this.#options = options;
@@ -90,10 +99,15 @@ class Supervisor implements EmbeddedJupyter {
     const firstTime = new Promise<void>((resolve) => {
       this.#wasReady = resolve;
     });
+    const isRight = new Promise<void>((resolve) => {
+      this.#wasChecked = resolve;
+    });
     this.#life = this.#live();
     this.ready = Promise.race([firstTime, this.#life]);
-    // Whoever awaits it gets the failure; nobody has to.
+    this.checked = Promise.race([isRight, this.#life]);
+    // Whoever awaits them gets the failure; nobody has to.
     this.ready.catch(() => {});
+    this.checked.catch(() => {});
   }
 
   get state(): JupyterState {
@@ -147,11 +161,15 @@ class Supervisor implements EmbeddedJupyter {
     const { home, environment, log, progress } = this.#options;
     const { signal } = this.#stopping;
     try {
-      this.#isolation = await findIsolation();
+      this.#isolation = await findIsolation(home);
       const user = this.#isolation.kind === 'own-user' ? this.#isolation.user : undefined;
       if (this.#isolation.kind === 'same-user') log.warn(this.#isolation.warning);
+      if (user !== undefined) this.#claim = await claimUser(home, user);
       await prepareFolders(home, user);
+      if (user !== undefined) await checkIsolation(home, environment, user);
       const report: Progress = (line) => {
+        // From here on it takes minutes, and whoever waits can watch.
+        this.#wasChecked();
         if (this.#installing === '') progress(INSTALLING);
         this.#installing = line;
         progress(line);
@@ -159,12 +177,14 @@ class Supervisor implements EmbeddedJupyter {
       await (environment === home.jupyter
         ? ensureEnvironment(environment, { progress: report, user, signal })
         : checkEnvironment(environment, user));
+      this.#wasChecked();
       await removeStaleFolders(user);
       this.#state = 'starting';
       await this.#runAgainAndAgain(user);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
+      this.#claim?.release();
       this.#state = 'stopped';
     }
   }
@@ -200,7 +220,7 @@ class Supervisor implements EmbeddedJupyter {
     const { home, environment, log } = this.#options;
     const folder = await makeRunFolder(user);
     try {
-      if (user !== undefined) await checkIsolation(home, environment, folder.path, user);
+      if (user !== undefined) await checkIsolation(home, environment, user);
       await prepareUserPython(home, environment, folder.path, user, log);
       if (this.#stopping.signal.aborted) return false;
       const server = startServer({ home, environment, folder, user, log });

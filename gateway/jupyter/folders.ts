@@ -1,9 +1,10 @@
 import { chmod, chown, lstat, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Home } from '../home.js';
 import { JupyterSetupError } from './setup-error.js';
 import type { UserId } from './user.js';
 
-/** The folders below `var/` that are Jupyter's own. */
+/** The folders that Jupyter works in: its own below `var/`, or the notebooks of SPIN_NOTEBOOKS. */
 export function jupyterFolders(home: Home): readonly string[] {
   return [home.notebooks, home.jupyterHome, home.python];
 }
@@ -24,6 +25,8 @@ export async function prepareFolders(home: Home, user: UserId | undefined): Prom
     await chmod(home.var, 0o710);
   }
   for (const folder of jupyterFolders(home)) {
+    // Somebody's own folder of notebooks keeps its owner.
+    if (!folder.startsWith(join(home.var, '/'))) continue;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     if (user !== undefined) await handOver(folder, user);
   }

@@ -1,4 +1,4 @@
-import { chmod, chown, copyFile, lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
+import { chmod, chown, copyFile, cp, lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,10 @@ import type { UserId } from './user.js';
 const PREFIX = 'spin-jupyter-';
 const SCRATCH = 'run';
 const SOCKET = 'jupyter.sock';
-const SCRIPTS = ['keeper.py', 'isolation.py', 'user_python.py', 'jupyter_server_config.py'];
+const SCRIPTS = ['keeper.py', 'user_python.py', 'jupyter_server_config.py'];
+/** Jupyter's default settings, in a place of Jupyter's search path (`JUPYTER_CONFIG_PATH`). */
+const SETTINGS = 'config';
+const LAB_SETTINGS = 'labconfig';
 /** `sun_path` of unix(7) has 108 bytes with the closing NUL. */
 const LONGEST_SOCKET_PATH = 107;
 
@@ -20,6 +23,8 @@ export interface RunFolder {
   /** Jupyter's: its socket and connection files. Mode 700. */
   readonly scratch: string;
   readonly socket: string;
+  /** Default settings for `JUPYTER_CONFIG_PATH`, which Jupyter reads and can't change. */
+  readonly settings: string;
 }
 
 /**
@@ -30,7 +35,8 @@ export async function makeRunFolder(user: UserId | undefined): Promise<RunFolder
   const path = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const scratch = join(path, SCRATCH);
   const socket = join(scratch, SOCKET);
-  const folder = { path, scratch, socket };
+  const settings = join(path, SETTINGS);
+  const folder = { path, scratch, socket, settings };
   if (Buffer.byteLength(socket) > LONGEST_SOCKET_PATH) {
     await removeRunFolder(path, user);
     throw new JupyterSetupError(
@@ -38,6 +44,7 @@ export async function makeRunFolder(user: UserId | undefined): Promise<RunFolder
     );
   }
   await Promise.all(SCRIPTS.map((name) => copyFile(join(CONFIGURATION, name), join(path, name))));
+  await cp(join(CONFIGURATION, LAB_SETTINGS), join(settings, LAB_SETTINGS), { recursive: true });
   await mkdir(scratch, { mode: 0o700 });
   if (user !== undefined) {
     await share(folder, user);
@@ -46,8 +53,12 @@ export async function makeRunFolder(user: UserId | undefined): Promise<RunFolder
 }
 
 /** Lets Jupyter's user pass into the folder and read the scripts, and gives it the scratch folder. */
-async function share({ path, scratch }: RunFolder, user: UserId): Promise<void> {
+async function share({ path, scratch, settings }: RunFolder, user: UserId): Promise<void> {
   const { uid } = await lstat(path);
+  for (const name of ['.', ...(await readdir(settings, { recursive: true }))]) {
+    const place = join(settings, name);
+    await chmod(place, (await lstat(place)).isDirectory() ? 0o755 : 0o644);
+  }
   await Promise.all(
     SCRIPTS.map(async (name) => {
       await chown(join(path, name), uid, user.gid);
@@ -65,6 +76,7 @@ export async function removeRunFolder(path: string, user: UserId | undefined): P
     await run('/bin/sh', ['-c', 'rm -rf -- "$1"/* "$1"/.[!.]*', 'sh', join(path, SCRATCH)], { user });
     await rmdir(join(path, SCRATCH)).catch(() => {});
     await Promise.all(SCRIPTS.map((name) => rm(join(path, name), { force: true })));
+    await rm(join(path, SETTINGS), { recursive: true, force: true });
     await rmdir(path).catch(() => {});
     return;
   }

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { lstatSync, realpathSync } from 'node:fs';
+import { existingPart, type Home, homeAt } from '../home.js';
 
 /** A numeric user and group to run a process as. */
 export interface UserId {
@@ -16,25 +19,51 @@ export type Isolation =
       readonly warning: string;
     };
 
+/** Numbers that no distribution, container runtime or systemd hands out (systemd.io/UIDS-GIDS). */
+const FIRST = 60_578;
+const LAST = 61_183;
+
+/** The one of the home that the documentation names. */
+const USUAL_HOME = '/opt/spin';
+const USUAL = 60_888;
+
 /**
- * The embedded Jupyter's user and group where the gateway is started as root. The number lies in the range
- * that no distribution, container runtime or systemd hands out (60578 to 61183, systemd.io/UIDS-GIDS); it
- * needs no line in /etc/passwd.
+ * The embedded Jupyter's user and group where the gateway is started as root; it needs no line in /etc/passwd. Each
+ * SPIN_HOME has one of its own, so that two gateways of one machine keep their notebooks from each other: the user that
+ * Jupyter's folder belongs to already, else a number that comes from the path.
  */
-export const JUPYTER_USER: UserId = { uid: 60888, gid: 60888 };
+export function jupyterUserOf(home: Home): UserId {
+  const owner = lstatSync(home.jupyterHome, { throwIfNoEntry: false })?.uid ?? 0;
+  const uid = owner >= FIRST && owner <= LAST ? owner : numberFor(realPath(home.root));
+  return { uid, gid: uid };
+}
+
+function numberFor(root: string): number {
+  if (root === USUAL_HOME) return USUAL;
+  const number = FIRST + (createHash('sha256').update(root).digest().readUInt32BE() % (LAST - FIRST));
+  // One number less than there are: what is left is for the usual home.
+  return number >= USUAL ? number + 1 : number;
+}
+
+/** A home that isn't there yet has the path that it will have. */
+export function realPath(root: string): string {
+  const there = existingPart(root);
+  return realpathSync(there) + root.slice(there.length);
+}
 
 const advice =
-  'Notebook code can read the credentials of the gateway (SPIN_TOKEN, connections, everything under ' +
-  'SPIN_HOME/var), because both run as the same user';
+  'Notebook code can read the credentials of the gateway (SPIN_TOKEN, connections, SPIN_HOME/var), because both run as ' +
+  'the same user';
 const remedy =
-  'For anything shared run Jupyter in a container of its own and set SPIN_UPSTREAM (docker/compose.front.yml); ' +
-  'outside of containers it is enough to start the gateway as root.';
+  'For anything shared start the gateway as root, or run Jupyter in a container of its own and set SPIN_UPSTREAM ' +
+  '(docker/compose.front.yml).';
 
 /** Finds out, by trying, whether Jupyter can get a user of its own. */
-export async function findIsolation(): Promise<Isolation> {
+export async function findIsolation(home: Home = homeAt(USUAL_HOME)): Promise<Isolation> {
   if (process.geteuid?.() !== 0) return { kind: 'same-user', warning: `${advice}. ${remedy}` };
-  const failure = await tryAs(JUPYTER_USER);
-  if (failure === undefined) return { kind: 'own-user', user: JUPYTER_USER };
+  const user = jupyterUserOf(home);
+  const failure = await tryAs(user);
+  if (failure === undefined) return { kind: 'own-user', user };
   return {
     kind: 'same-user',
     warning: `${advice}: this root user may not become another one (${failure}). ${remedy}`,

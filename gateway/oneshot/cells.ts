@@ -1,5 +1,6 @@
 import { type Kernel, KernelLost, type KernelMessage } from './kernel.js';
 import { type Cell, isTagged, type Notebook, type Output } from './notebook.js';
+import type { Outcome } from './outcome.js';
 import { CellOutputs, Shown } from './outputs.js';
 
 /** How long an interrupted cell may take to end, in milliseconds: an engine that stops a container kills after ten seconds. */
@@ -14,6 +15,8 @@ export interface CellResult {
   readonly cell: Cell;
   readonly status: CellStatus;
   readonly seconds: number;
+  /** True when Jupyter has dropped some of its output. */
+  readonly isLossy: boolean;
 }
 
 /** Told what happens, as it happens. */
@@ -50,31 +53,49 @@ export function clearOutputs({ cells }: Notebook): void {
 
 /**
  * Runs a notebook's cells in order, and puts what they show into it. Tags are nbclient's: `skip-execution` leaves a
- * cell as it is, one with `raises-exception` may fail.
- *
- * @returns whether every cell that ran did what it should
+ * cell as it is, one with `raises-exception` may fail. A cell that calls `exit()` is the last.
  */
-export async function runCells(notebook: Notebook, kernel: Kernel, options: RunOptions): Promise<boolean> {
+export async function runCells(notebook: Notebook, kernel: Kernel, options: RunOptions): Promise<Outcome> {
   const { keepGoing, signal, watcher } = options;
   const shown = new Shown();
-  let good = true;
-  for (const { cell, index } of cellsToRun(notebook)) {
-    if (signal.aborted) return good;
+  const cells = cellsToRun(notebook);
+  const failed: number[] = [];
+  const lossy: number[] = [];
+  let [done, skipped] = [0, 0];
+  let exitedIn: number | undefined;
+  let stoppedIn: number | undefined;
+  for (const { cell, index } of cells) {
+    if (signal.aborted) break;
+    done++;
     if (isTagged(cell, 'skip-execution')) {
-      await watcher.ended({ index, cell, status: 'skipped', seconds: 0 });
+      skipped++;
+      await watcher.ended({ index, cell, status: 'skipped', seconds: 0, isLossy: false });
       continue;
     }
     watcher.started(index);
     const begun = performance.now();
     const mayFail = keepGoing || isTagged(cell, 'raises-exception');
-    const { status, lost } = await runCell(cell, kernel, shown, mayFail, options);
+    const { status, after, isLossy } = await runCell(cell, kernel, shown, mayFail, options);
     const seconds = Math.round(performance.now() - begun) / 1000;
-    await watcher.ended({ index, cell, status, seconds });
-    if (status === 'error' && !isTagged(cell, 'raises-exception')) good = false;
-    if (lost) return false;
-    if (status === 'error' && !mayFail) return false;
+    if (isLossy) lossy.push(done);
+    if (status === 'interrupted') stoppedIn = done;
+    if (status === 'error' && !isTagged(cell, 'raises-exception')) failed.push(done);
+    await watcher.ended({ index, cell, status, seconds, isLossy });
+    if (after === 'exited') exitedIn = done;
+    if (after !== 'alive' || (status === 'error' && !mayFail)) {
+      // A cell that may fail may not take the kernel along.
+      if (after === 'lost' && status === 'error' && failed.at(-1) !== done) failed.push(done);
+      break;
+    }
   }
-  return good;
+  return { cells: cells.length, done, skipped, failed, lossy, exitedIn, stoppedIn };
+}
+
+interface CellRun {
+  readonly status: CellStatus;
+  /** What the kernel is after it. */
+  readonly after: 'alive' | 'exited' | 'lost';
+  readonly isLossy: boolean;
 }
 
 async function runCell(
@@ -83,13 +104,15 @@ async function runCell(
   shown: Shown,
   mayFail: boolean,
   { signal, watcher }: RunOptions,
-): Promise<{ readonly status: CellStatus; readonly lost: boolean }> {
+): Promise<CellRun> {
   const outputs = new CellOutputs(cell, shown);
+  let isLossy = false;
   const show = (type: string, content: KernelMessage['content'], size = 0) => {
     for (const output of outputs.add(type, content, size)) watcher.shown(output);
   };
   const hear = (message: KernelMessage) => {
     const { channel, type, content, size } = message;
+    isLossy ||= isDropNotice(message);
     noteTime(cell, message);
     if (channel === 'iopub') show(type, content, size);
     if (typeof content.execution_count === 'number' && type !== 'execute_result')
@@ -103,15 +126,34 @@ async function runCell(
       show('error', { ename: 'Interrupted', evalue, traceback: [`Interrupted: ${evalue}`] });
     }
     const failed = reply?.status !== 'ok';
-    return { status: failed && signal.aborted ? 'interrupted' : failed ? 'error' : 'ok', lost: false };
+    const status = failed && signal.aborted ? 'interrupted' : failed ? 'error' : 'ok';
+    return { status, after: asksToExit(reply) ? 'exited' : 'alive', isLossy };
   } catch (error) {
     if (!(error instanceof KernelLost)) throw error;
     const { name: ename, message: evalue } = error;
     show('error', { ename, evalue, traceback: [`${ename}: ${evalue}`] });
-    return { status: signal.aborted ? 'interrupted' : 'error', lost: true };
+    return { status: signal.aborted ? 'interrupted' : 'error', after: 'lost', isLossy };
   } finally {
     outputs.finish();
   }
+}
+
+/**
+ * Jupyter drops what a kernel shows faster than its limits allow, and says so in a stream of the cell. A cell that prints
+ * the same words does it in the kernel's name.
+ * Source: jupyter_server/services/kernels/connection/channels.py, `_limit_rate`.
+ */
+function isDropNotice({ type, content, isServers }: KernelMessage): boolean {
+  return isServers && type === 'stream' && /^IOPub \w+ rate exceeded/.test(String(content.text));
+}
+
+/**
+ * `exit()`, `quit` and the like: the kernel asks its client to end, and itself ends when the cell has.
+ * Source: https://jupyter-client.readthedocs.io/en/latest/messaging.html#payloads-deprecated (`ask_exit`)
+ */
+function asksToExit(reply: KernelMessage['content'] | undefined): boolean {
+  const payload: unknown = reply?.payload;
+  return Array.isArray(payload) && payload.some((each) => each?.source === 'ask_exit');
 }
 
 /** @returns the cell's reply; undefined when an interrupt didn't end it */

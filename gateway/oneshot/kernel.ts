@@ -23,6 +23,8 @@ export interface KernelMessage {
   readonly content: Readonly<Record<string, unknown>>;
   /** In bytes, as it came. */
   readonly size: number;
+  /** The server's own words in the kernel's place: Jupyter writes there what it has dropped. */
+  readonly isServers: boolean;
 }
 
 /** The kernel died, or the way to it was lost. */
@@ -54,9 +56,14 @@ const specifications = z.object({
 
 /**
  * @param wanted the name that a notebook has; undefined: Jupyter's default
+ * @param who asks for it
  * @throws {RunProblem} naming the kernels that there are, when this one isn't
  */
-export async function findKernel(client: GatewayClient, wanted: string | undefined): Promise<Specification> {
+export async function findKernel(
+  client: GatewayClient,
+  wanted: string | undefined,
+  who: 'The notebook' | '-k',
+): Promise<Specification> {
   const answer = await client.askJson('GET', '/api/kernelspecs', { limit: START_LIMIT });
   const { default: usual, kernelspecs } = specifications.parse(answer);
   const name = wanted ?? usual;
@@ -64,8 +71,8 @@ export async function findKernel(client: GatewayClient, wanted: string | undefin
   if (found !== undefined) return { name: found.name, ...found.spec };
   throw new RunProblem(
     'settings',
-    `The notebook asks for the kernel ${JSON.stringify(name)}, which this Jupyter doesn't have. ` +
-      `It has: ${Object.keys(kernelspecs).sort().join(', ')}. Install it, or save the notebook with one of these.`,
+    `${who} asks for the kernel ${JSON.stringify(name)}, which this Jupyter doesn't have. ` +
+      `It has: ${Object.keys(kernelspecs).sort().join(', ')}. Choose one of these with -k, or install it.`,
   );
 }
 
@@ -77,6 +84,8 @@ export class Kernel {
   readonly #session = randomUUID();
   readonly #asked = new Map<string, Asked>();
   #lost: KernelLost | undefined;
+  /** The kernel's own, which all its messages carry. */
+  #kernelSession: string | undefined;
 
   private constructor(client: GatewayClient, id: string) {
     this.#client = client;
@@ -208,10 +217,13 @@ export class Kernel {
     if (life === 'restarting' || life === 'dead') this.#lose('The kernel died.');
     const asked = this.#asked.get(parentId(frame));
     if (asked === undefined) return;
-    const type = readHeader(frame).msg_type;
+    const { msg_type: type, session } = readHeader(frame);
+    // Nobody but a kernel replies.
+    if (frame.channel === 'shell') this.#kernelSession ??= session;
+    const isServers = this.#kernelSession !== undefined && session !== this.#kernelSession;
     const { date } = parseExact(frame.text('header')) as { readonly date?: unknown };
     const content = parseExact(frame.text('content')) as KernelMessage['content'];
-    asked.hear({ channel: frame.channel, type, date: String(date), content, size: data.length });
+    asked.hear({ channel: frame.channel, type, date: String(date), content, size: data.length, isServers });
     if (frame.channel === 'shell') asked.reply = content;
     if (type === 'status' && content.execution_state === 'idle') asked.idle = true;
     if (!asked.reply || !asked.idle) return;

@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
+import { printableOutput } from '../printable.js';
 import type { CellResult } from './cells.js';
 import type { Output } from './notebook.js';
 import { textOf } from './outputs.js';
@@ -24,6 +25,9 @@ export interface Printer {
   written(results: Written): void;
 }
 
+/** The beginning of a control sequence whose end is still to come. */
+const BEGUN = /\x1b(?:\[[\d;:]{0,30})?$/;
+
 /**
  * @param write takes text for stdout
  * @param coloured false takes colours out of `text`
@@ -31,11 +35,23 @@ export interface Printer {
 export function createPrinter(format: Format, write: (text: string) => void, coloured: boolean): Printer {
   const nothing = { shown: () => {}, ended: () => {}, written: () => {} };
   switch (format) {
-    case 'text':
+    case 'text': {
+      let held = '';
+      const show = (text: string) => write(printableOutput(text, coloured));
       return {
         ...nothing,
-        shown: (output) => write(coloured ? textOf(output) : stripVTControlCharacters(textOf(output))),
+        shown(output) {
+          const text = held + textOf(output);
+          // A kernel may cut its output anywhere, also in the middle of a colour.
+          held = BEGUN.exec(text)?.[0] ?? '';
+          show(text.slice(0, text.length - held.length));
+        },
+        ended() {
+          show(held);
+          held = '';
+        },
       };
+    }
     case 'json':
       return { ...nothing, ended: (result) => write(`${JSON.stringify(lineOf(result))}\n`) };
     case 'urls':
@@ -48,7 +64,14 @@ export function createPrinter(format: Format, write: (text: string) => void, col
   }
 }
 
-function lineOf({ index, cell, status, seconds }: CellResult) {
+function lineOf({ index, cell, status, seconds, isLossy }: CellResult) {
   const output = (cell.outputs ?? []).map(textOf).join('');
-  return { index, id: cell.id ?? null, status, duration: seconds, output: stripVTControlCharacters(output) };
+  return {
+    index,
+    id: cell.id ?? null,
+    status,
+    duration: seconds,
+    ...(isLossy && { incomplete: true }),
+    output: stripVTControlCharacters(output),
+  };
 }

@@ -2,6 +2,7 @@ import type { GatewayClient } from './client.js';
 import { sentenceOf } from './client.js';
 import type { Notebook } from './notebook.js';
 import { RunProblem } from './problem.js';
+import { printHead, type ReportHead } from './report-head.js';
 import { stillOf } from './still.js';
 
 /**
@@ -15,24 +16,31 @@ const POLICY =
  * The notebook as one HTML page, made by Jupyter's own nbconvert. It takes the notebook in the request, so any Jupyter
  * can do it, wherever it runs: no file is needed there.
  *
- * @param title the page's
+ * @param head what the page says of the run, before the notebook
  * @param limit milliseconds, at most half of them for its charts
  * @throws {RunProblem} when this Jupyter can't
  */
 export async function renderReport(
   client: GatewayClient,
   notebook: Notebook,
-  title: string,
+  head: ReportHead,
   limit: number,
 ): Promise<string> {
   const begun = performance.now();
   const content = await stillOf(notebook, limit / 2);
-  const body = { type: 'notebook', name: `${title}.ipynb`, content };
+  const asked = { type: 'notebook', name: `${head.title}.ipynb`, content };
   const left = Math.max(1, Math.round(limit - (performance.now() - begun)));
-  const { status, body: html } = await client.ask('POST', '/nbconvert/html', { body, limit: left });
-  const head = /<head(?:\s[^>]*)?>/i.exec(html);
-  if (status !== 200 || head === null)
+  const { status, body: html } = await client.ask('POST', '/nbconvert/html', { body: asked, limit: left });
+  const policy = /<head(?:\s[^>]*)?>/i.exec(html);
+  if (status !== 200 || policy === null)
     throw new RunProblem('jupyter', `Jupyter's nbconvert answered ${status}: ${sentenceOf(html)}`);
-  const end = head.index + head[0].length;
-  return `${html.slice(0, end)}\n<meta http-equiv="Content-Security-Policy" content="${POLICY}">${html.slice(end)}`;
+  const meta = `\n<meta http-equiv="Content-Security-Policy" content="${POLICY}">`;
+  const guarded = behind(html, policy, meta);
+  const body = /<body(?:\s[^>]*)?>/i.exec(guarded);
+  return body === null ? guarded : behind(guarded, body, printHead(head));
+}
+
+function behind(html: string, { index, 0: tag }: RegExpExecArray, addition: string): string {
+  const end = index + tag.length;
+  return html.slice(0, end) + addition + html.slice(end);
 }

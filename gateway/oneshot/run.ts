@@ -3,10 +3,12 @@ import { cellsToRun, clearOutputs, runCells, type Watcher } from './cells.js';
 import type { GatewayClient } from './client.js';
 import { findKernel, Kernel } from './kernel.js';
 import { type Notebook, printNotebook } from './notebook.js';
+import { isGood, type Outcome, sentenceOf } from './outcome.js';
 import { injectParameters, type Parameter } from './parameters.js';
 import type { Printer } from './print.js';
 import { RunProblem } from './problem.js';
 import { renderReport } from './report.js';
+import type { ReportHead } from './report-head.js';
 import { writeResult } from './result-file.js';
 import { reportFor } from './source.js';
 
@@ -14,6 +16,10 @@ import { reportFor } from './source.js';
 const REPORT_MS = 60_000;
 /** The same when a signal ended the run: an engine that stops a container kills after ten seconds. */
 const LAST_REPORT_MS = 3_000;
+
+const DROPPED =
+  "Jupyter dropped some of its output, because it came faster than Jupyter's limits allow. Print less at a time, or raise them: " +
+  'ServerApp.iopub_msg_rate_limit, ServerApp.iopub_data_rate_limit.';
 
 /** Why a run ended before its notebook did: MAX_DURATION, or a signal. */
 export type Stop = 'time' | 'SIGTERM' | 'SIGINT' | 'SIGHUP';
@@ -26,6 +32,8 @@ export interface Run {
   /** Changed in place: it becomes the executed one. */
   readonly notebook: Notebook;
   readonly parameters: readonly Parameter[];
+  /** The kernel's name; undefined: the notebook's, else Jupyter's default. */
+  readonly kernel: string | undefined;
   /** The executed notebook's file, absolute. */
   readonly output: string;
   /** Where the kernel works, from the folder that Jupyter serves; undefined: there. */
@@ -50,6 +58,7 @@ export interface Run {
  */
 export async function runOnce(run: Run): Promise<RunEnd> {
   const { notebook, output, signal, quit, printer, tell } = run;
+  const begun = new Date();
   clearOutputs(notebook);
   tell('waiting for Jupyter');
   await orStopped(run.ready, signal);
@@ -61,14 +70,26 @@ export async function runOnce(run: Run): Promise<RunEnd> {
   };
   quit.addEventListener('abort', leaveNow);
   try {
-    const good = kernel !== undefined && (await execute(run, kernel));
+    const outcome = (kernel && (await execute(run, kernel))) ?? nothingRun(notebook);
     await save(run);
+    const stop = signal.aborted ? (signal.reason as Stop) : undefined;
+    const said = sentenceOf(outcome, stop === 'time' ? 'MAX_DURATION' : stop);
+    tell(said);
     tell(`notebook: ${output}`);
-    const end: RunEnd = signal.aborted ? (signal.reason as Stop) : good ? 'ok' : 'failed';
+    const end: RunEnd = stop ?? (isGood(outcome) ? 'ok' : 'failed');
     const limit = end.startsWith('SIG') ? LAST_REPORT_MS : REPORT_MS;
+    const head = {
+      title: basename(output, extname(output)),
+      begun,
+      ended: new Date(),
+      kernel: String(notebook.metadata.kernelspec?.display_name ?? ''),
+      parameters: run.parameters,
+      outcome: said,
+      isGood: end === 'ok',
+    };
     // Without a kernel there may be no Jupyter to make one.
     const hasReport = kernel !== undefined && !quit.aborted;
-    printer.written({ notebook: output, report: hasReport ? await report(run, limit) : undefined });
+    printer.written({ notebook: output, report: hasReport ? await report(run, head, limit) : undefined });
     return end;
   } finally {
     await leave();
@@ -76,21 +97,27 @@ export async function runOnce(run: Run): Promise<RunEnd> {
 }
 
 /** The notebook gets its parameters, when it is known what language they have to be in. */
-async function startKernel({ client, notebook, parameters, folder }: Run): Promise<Kernel> {
-  const found = await findKernel(client, notebook.metadata.kernelspec?.name);
+async function startKernel({ client, notebook, parameters, folder, kernel: chosen }: Run): Promise<Kernel> {
+  const wanted = chosen ?? notebook.metadata.kernelspec?.name;
+  const found = await findKernel(client, wanted, chosen === undefined ? 'The notebook' : '-k');
   injectParameters(notebook, parameters, found.language);
   const kernel = await Kernel.start(client, found, folder);
   notebook.metadata.kernelspec = { ...notebook.metadata.kernelspec, ...found };
   return kernel;
 }
 
-/** @returns whether every cell that ran did what it should */
-async function execute(run: Run, kernel: Kernel): Promise<boolean> {
+/** @returns undefined when the run is stopped before the kernel answers */
+async function execute(run: Run, kernel: Kernel): Promise<Outcome | undefined> {
   const { notebook, signal } = run;
   const languageInfo = await orStopped(kernel.languageInfo(), signal);
-  if (languageInfo === undefined) return false;
+  if (languageInfo === undefined) return undefined;
   notebook.metadata.language_info = languageInfo;
   return runCells(notebook, kernel, { ...run, watcher: createWatcher(run) });
+}
+
+function nothingRun(notebook: Notebook): Outcome {
+  const cells = cellsToRun(notebook).length;
+  return { cells, done: 0, skipped: 0, failed: [], lossy: [], exitedIn: undefined, stoppedIn: undefined };
 }
 
 /** @returns undefined when the run is stopped first */
@@ -115,6 +142,7 @@ function createWatcher(run: Run): Watcher {
     async ended(result) {
       printer.ended(result);
       tell(`${name(result.index)}: ${result.status}, ${result.seconds.toFixed(2)} s`);
+      if (result.isLossy) tell(`${name(result.index)}: ${DROPPED}`);
       await save(run);
     },
   };
@@ -126,10 +154,14 @@ async function save({ notebook, output }: Run): Promise<void> {
 }
 
 /** @returns its file; undefined when there is none, which loses no notebook */
-async function report({ client, notebook, output, tell }: Run, limit: number): Promise<string | undefined> {
+async function report(
+  { client, notebook, output, tell }: Run,
+  head: ReportHead,
+  limit: number,
+): Promise<string | undefined> {
   const path = reportFor(output);
   try {
-    await write(path, await renderReport(client, notebook, basename(output, extname(output)), limit));
+    await write(path, await renderReport(client, notebook, head, limit));
     tell(`report: ${path}`);
     return path;
   } catch (error) {

@@ -10,6 +10,7 @@ from IPython import get_ipython
 from IPython.display import display
 
 _PROMPT = "spin-broker:"
+_LATER = "If this still stands here after the page was loaded again, the result went to the --out variable only"
 # What the gateway reads of one question (gateway/channel/broker.ts), with room for the message around it.
 _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
@@ -129,7 +130,9 @@ class _Result:
         elif kind == "content":
             self._content(page)
         elif kind == "progress" and not self._text:
-            self._update({"text/plain": page["text"]})
+            # A page that is reloaded meanwhile never gets the end: what it was saved with has to stay true.
+            at = time.strftime("%H:%M:%S", time.gmtime())
+            self._update({"text/plain": "%s (at %s UTC. %s)" % (page["text"], at, _LATER)})
 
     def _content(self, page):
         content = base64.b64decode(page["data"])

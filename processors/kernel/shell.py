@@ -12,7 +12,6 @@ import threading
 import time
 
 from IPython import get_ipython
-from IPython.display import display
 
 # The script comes by standard input: nothing of it is an argument, which every process could read. It is read
 # to its end before any of it runs, and then finds nothing on its own standard input.
@@ -69,8 +68,6 @@ def run_shell(binding, script, variables, timeout, out):
     status = process.returncode
     if status != 0:
         raise SpinError("The script ended with %s." % _describe(status))
-    elapsed = time.monotonic() - started
-    display({"text/plain": "exit status 0 (%.2f s)" % elapsed}, raw=True)
 
 
 class _Output:

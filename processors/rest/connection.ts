@@ -13,6 +13,7 @@ import {
   paginationOf,
   pathToItems,
 } from '../http/pagination.js';
+import { placeBelow } from '../http/place.js';
 import { sendPatiently } from '../http/retry.js';
 import { contentTypeOf, type HttpAnswer, type HttpRequest, send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
@@ -22,9 +23,10 @@ import type { Page } from '../pages.js';
 import { CellError } from '../processor.js';
 import { httpUrl, tlsFields } from '../settings.js';
 import { readRequest, renderRequest, shown } from './request.js';
+import { testPath, trialOf } from './trial.js';
 
 const settings = z
-  .strictObject({ url: httpUrl(), ...authenticationFields, ...tlsFields })
+  .strictObject({ url: httpUrl(), test_path: testPath(), ...authenticationFields, ...tlsFields })
   .superRefine((values, context) => {
     const problem = authenticationProblem(values);
     if (problem !== undefined) context.addIssue({ code: 'custom', path: [problem[0]], message: problem[1] });
@@ -59,11 +61,14 @@ export const restOverConnection = brokered<Settings>({
     async test(job) {
       const { settings, signal } = job;
       const proof = await prove(settings, signal, job);
-      const url = withQuery(new URL(settings.url), proof.query);
+      const { test_path: path } = settings;
+      const place = path === undefined ? new URL(settings.url) : placeBelow(settings.url, path);
+      const url = withQuery(place, proof.query);
       const { status } = await send(settings, { method: 'GET', url, headers: proof.headers, signal });
       const refusal = credentialRefusal(url.host, status);
       if (refusal !== undefined) throw refusal;
-      return statusLine(status);
+      const proves = Object.keys(proof.headers).length + proof.query.length > 0;
+      return trialOf({ status, host: url.host, path, proves });
     },
   },
 

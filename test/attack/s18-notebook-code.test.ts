@@ -1,10 +1,10 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { homeAt } from '../../gateway/home.js';
-import { JUPYTER_USER } from '../../gateway/jupyter/user.js';
+import { type Home, homeAt } from '../../gateway/home.js';
+import { jupyterUserOf } from '../../gateway/jupyter/user.js';
 import { writeState } from '../../gateway/state.js';
 import { jupyterUser, processesWith, startEmbedded, startKernel } from '../support/embedded.js';
 import { jupyterEnvironment } from '../support/jupyter.js';
@@ -46,14 +46,18 @@ if ((await jupyterUser()) !== undefined) {
     });
     const { jupyter } = embedded;
     const { socketPath = '' } = jupyter.source();
-    t.strictSame(jupyter.isolation, { kind: 'own-user', user: JUPYTER_USER });
+    t.strictSame(jupyter.isolation, { kind: 'own-user', user: jupyterUserOf(home) });
     const kernel = await startKernel(socketPath);
     t.teardown(() => kernel.close());
 
     t.test('S18: kernel, server and keeper run as that user, without groups of root', async (t) => {
-      t.equal(await kernel.run('import os; print(os.getresuid(), os.getresgid(), os.getgroups())'), ids());
+      t.equal(
+        await kernel.run('import os; print(os.getresuid(), os.getresgid(), os.getgroups())'),
+        ids(home),
+      );
       for (const pid of await processesWith(dirname(socketPath))) {
-        t.match(await readFile(`/proc/${pid}/status`, 'utf8'), /^Uid:\t60888\t60888\t60888\t60888$/m);
+        const { uid } = jupyterUserOf(home);
+        t.match(await readFile(`/proc/${pid}/status`, 'utf8'), `\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\n`);
       }
     });
 
@@ -123,6 +127,32 @@ if ((await jupyterUser()) !== undefined) {
     });
   });
 
+  t.test(
+    'A2: a folder of notebooks that is somebody else’s keeps its owner, and has to be open',
+    async (t) => {
+      const home = await homeWithSecrets();
+      const notebooks = join(home.root, '..', `${basename(home.root)}-notebooks`);
+      await mkdir(notebooks, { mode: 0o755 });
+      await writeFile(join(notebooks, 'mine.ipynb'), '{}');
+      t.teardown(() =>
+        Promise.all([home.root, notebooks].map((path) => rm(path, { recursive: true, force: true }))),
+      );
+      const { uid } = jupyterUserOf(home);
+      await t.rejects(startEmbedded({}, home.root, notebooks), {
+        name: 'JupyterSetupError',
+        message: `cannot write into ${notebooks}: hand it over with chown -R ${uid}:${uid}`,
+      });
+      await t.rejects(startEmbedded({}, home.root, notebooks), { message: `setfacl -R -m u:${uid}:rwX` });
+      await chmod(notebooks, 0o777);
+      const embedded = await startEmbedded({}, home.root, notebooks);
+      t.teardown(() => embedded.close());
+      const kernel = await startKernel(embedded.jupyter.source().socketPath ?? '');
+      t.teardown(() => kernel.close());
+      t.match(await kernel.run('import os; print(os.getcwd(), os.listdir())'), `${notebooks} ['mine.ipynb'`);
+      t.equal((await stat(join(notebooks, 'mine.ipynb'))).uid, 0);
+    },
+  );
+
   t.test('S18: code of the gateway that notebook code could change stops the start', async (t) => {
     const home = await homeWithSecrets();
     t.teardown(() => rm(home.root, { recursive: true, force: true }));
@@ -131,13 +161,49 @@ if ((await jupyterUser()) !== undefined) {
     await t.rejects(startEmbedded({}, home.root), { message: `can change ${home.processors}` });
   });
 
+  t.test('X12: each SPIN_HOME has a user of its own, and keeps it when it is moved', async (t) => {
+    const [one, other] = [await homeWithSecrets(), await homeWithSecrets()];
+    t.teardown(() => Promise.all([one, other].map(({ root }) => rm(root, { recursive: true, force: true }))));
+    const users = [one, other, homeAt('/opt/spin')].map((home) => jupyterUserOf(home).uid);
+    t.equal(new Set(users).size, 3);
+    t.ok(users.every((uid) => uid >= 60_578 && uid <= 61_183));
+    t.equal(jupyterUserOf(homeAt('/opt/spin')).uid, 60_888);
+    await mkdir(one.jupyterHome);
+    await chown(one.jupyterHome, 60_999, 60_999);
+    t.equal(jupyterUserOf(one).uid, 60_999, 'the owner of the folders decides');
+  });
+
+  t.test('X12: a second gateway is refused a user that runs the Jupyter of another home', async (t) => {
+    const [one, other] = [await homeWithSecrets(), await homeWithSecrets()];
+    for (const home of [one, other]) {
+      await mkdir(home.jupyterHome);
+      await chown(home.jupyterHome, 60_990, 60_990);
+    }
+    const first = await startEmbedded({}, one.root);
+    t.teardown(async () => {
+      await first.close();
+      for (const { root } of [one, other]) await rm(root, { recursive: true, force: true });
+    });
+    await t.rejects(startEmbedded({}, other.root), {
+      name: 'JupyterSetupError',
+      message: /Another gateway .* \(60990\): .*chown -R \$N:\$N /,
+    });
+    const same = await startEmbedded({}, one.root);
+    t.equal(same.jupyter.state, 'ready', 'of the same home there may be two: a run beside a gateway');
+    await same.close();
+    await first.close();
+    const second = await startEmbedded({}, other.root);
+    t.equal(second.jupyter.state, 'ready', 'it is free when the first has ended');
+    await second.close();
+  });
+
   t.test("S18: a folder with somebody else's files is not taken over", async (t) => {
     const home = await homeWithSecrets();
     t.teardown(() => rm(home.root, { recursive: true, force: true }));
     await mkdir(home.notebooks);
     await writeFile(join(home.notebooks, 'mine.ipynb'), '{}');
     await t.rejects(startEmbedded({}, home.root), {
-      message: /notebooks belongs to user 0.*chown -R 60888:60888/,
+      message: /notebooks belongs to user 0.*chown -R 6\d{4}:6\d{4} /,
     });
   });
 } else {
@@ -161,7 +227,7 @@ if ((await jupyterUser()) !== undefined) {
   );
 }
 
-const ids = () => {
-  const { uid, gid } = JUPYTER_USER;
+const ids = (home: Home) => {
+  const { uid, gid } = jupyterUserOf(home);
   return `(${uid}, ${uid}, ${uid}) (${gid}, ${gid}, ${gid}) []`;
 };

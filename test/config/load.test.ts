@@ -372,3 +372,35 @@ t.test('traces are sent where OpenTelemetry’s own variables name a collector, 
       { variable: 'OTEL_TRACES_SAMPLER_ARG' },
     ]);
 });
+
+t.test(
+  'A2: SPIN_NOTEBOOKS is a folder that is there, and not where the gateway keeps its state',
+  async (t) => {
+    const root = t.testdir({ home: { var: { notebooks: {} } }, mine: {}, file: '' });
+    const env = { SPIN_HOME: `${root}/home`, SPIN_PORT: '0' };
+    const notebooks = async (path: string) =>
+      (await loadConfig({ ...env, SPIN_NOTEBOOKS: path })).config.home.notebooks;
+    t.equal((await loadConfig(env)).config.home.notebooks, `${root}/home/var/notebooks`);
+    t.equal(await notebooks(`${root}/mine`), `${root}/mine`);
+    t.equal(await notebooks(`${root}/home/var/notebooks`), `${root}/home/var/notebooks`);
+    for (const [path, message] of [
+      ['mine', /"mine" is not an absolute path/],
+      [`${root}/gone`, /There is no folder .*gone/],
+      [`${root}/file`, /There is no folder .*file/],
+      [root, /holds the gateway's own state/],
+      [`${root}/home`, /holds the gateway's own state/],
+      [`${root}/home/var`, /holds the gateway's own state/],
+    ] as const)
+      await t.rejects(notebooks(path), { name: 'ConfigError', message }, path);
+    const fronting = { ...env, SPIN_NOTEBOOKS: `${root}/mine`, SPIN_UPSTREAM: 'http://127.0.0.1:9' };
+    await t.rejects(loadConfig(fronting), {
+      message: /SPIN_NOTEBOOKS: .* SPIN_UPSTREAM names one that runs/,
+    });
+    const hidden = { ...env, SPIN_HOME: `${root}/.local/spin`, SPIN_NOTEBOOKS: root };
+    t.equal(
+      (await loadConfig(hidden)).config.home.notebooks,
+      root,
+      'a home folder with the runtime in .local',
+    );
+  },
+);

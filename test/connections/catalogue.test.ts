@@ -176,6 +176,73 @@ for (const [what, [content, line, sentence]] of Object.entries(wrong)) {
   });
 }
 
+const suggested: Readonly<Record<string, readonly [lines: string, ...sentences: RegExp[]]>> = {
+  'a reference without quotes': ['token: {{secret:X}}', /p\.token: A reference stands in quotes/],
+  'one without quotes and with more behind it': [
+    'url: {{runtime_env:X}}/base',
+    /A reference stands in quotes/,
+  ],
+  'another name of the store': ['token: "{{env:KEY}}"', /no reference\. Write "\{\{runtime_env:KEY\}\}"/],
+  'a secret of another tool': [`token: "\${{ secrets.KEY }}"`, /Write "\{\{secret:KEY\}\}"/],
+  'blanks in it': ['token: "{{ secret:KEY }}"', /Write "\{\{secret:KEY\}\}", without blanks/],
+  'one brace': ['token: "{secret:KEY}"', /Write "\{\{secret:KEY\}\}"/],
+  'a variable of a shell': [`token: "\${KEY}"`, /Write "\{\{runtime_env:KEY\}\}"/],
+  'another spelling': ['cafile: /a', /no setting “cafile”\. Did you mean ca_file\?/],
+  'another tool’s word': ['endpoint: http://b', /no setting “endpoint”\./],
+  'a setting without a likeness': ['frobnicate: 1', /no setting “frobnicate”\.$/],
+  'several at once': [
+    'token: canary-literal\n    sit: eu\n    ca_file: relative\n    default: 1',
+    /p\.token is a credential and is written out/,
+    /no setting “sit”\. Did you mean site\?/,
+    /p\.ca_file is not right/,
+    /p\.default is true or false/,
+  ],
+};
+for (const [what, [lines, ...sentences]] of Object.entries(suggested)) {
+  t.test(`C6: says what is meant by ${what}`, async (t) => {
+    const url = lines.startsWith('url:') ? '' : '    url: http://a\n';
+    const { problems, message } = await problemsOf(
+      t,
+      `connections:\n  p:\n    type: service\n${url}    ${lines}\n`,
+    );
+    t.equal(problems.length, sentences.length, message);
+    for (const sentence of sentences) t.match(message, sentence);
+    t.notMatch(message, 'canary-literal');
+  });
+}
+
+t.test('C6: a missing type hides no other mistake, in its connection or another', async (t) => {
+  const { problems } = await problemsOf(
+    t,
+    'connections:\n  a:\n    url: http://a\n    token: {{secret:X}}\n  b: {type: service, url: x}\n  c: 1\nother: 1\n',
+  );
+  t.match(problems, [
+    { line: 2, sentence: /^a needs a type/ },
+    { line: 4, sentence: /^a\.token: A reference stands in quotes/ },
+    { line: 5, sentence: /^b\.url is not right/ },
+    { line: 6, sentence: /^c needs a type/ },
+    { line: 7, sentence: /“connections:”/ },
+  ]);
+});
+
+t.test('C4: a cell that looks for what a bad file adds hears that the file is not in use', async (t) => {
+  const { catalogue, path } = await open(t, GOOD);
+  const added =
+    '  new:\n    type: service\n    url: http://a\n    token: canary-literal\n  more: {type: thrid}\n';
+  writeFileSync(path, readFileSync(path, 'utf8') + added);
+  await until(() => catalogue.problems().length > 0);
+  const line = GOOD.split('\n').length + 3;
+  const sentence = new RegExp(
+    `Known: prod, stage\\. The changed catalogue is not in use: line ${line}: new\\.token is a credential`,
+  );
+  t.throws(() => catalogue.find('service', 'new'), { name: 'CellError', message: sentence });
+  t.throws(() => catalogue.find('thrid', undefined), {
+    message: /type thrid\..* The changed catalogue is not/,
+  });
+  t.throws(() => catalogue.find('service', 'new'), { message: /^(?!.*canary)/ }, 'without the value');
+  t.equal(catalogue.find('service', 'prod').name, 'prod', 'what was there works');
+});
+
 t.test('a reference that is not set is an error where it is used, and names it', async (t) => {
   const { catalogue } = await open(
     t,

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { z } from 'zod';
 import { PageMask } from '../../gateway/channel/broker-mask.js';
-import { listConnections, testConnections } from '../../gateway/connections/command.js';
+import { listConnections, sayNone, testConnections } from '../../gateway/connections/command.js';
 import { createDesk } from '../../gateway/connections/desk.js';
 import { createTrial } from '../../gateway/connections/trial.js';
 import type { ConnectionKind } from '../../processors/connection.js';
@@ -76,19 +76,29 @@ t.test(
 t.test('the command line prints the same as lines', async (t) => {
   const desk = deskOf(async () => 'Service 1', ['a', 'b']);
   t.same(listConnections(desk), ['a\tservice\tdefault', 'b\tservice\t']);
-  t.same(await testConnections(desk, undefined), {
+  t.same(await testConnections(desk, undefined, ''), {
     lines: ['a\tok\tService 1', 'b\tok\tService 1'],
     works: true,
   });
-  t.same(await testConnections(desk, 'c'), {
+  t.same(await testConnections(desk, 'c', ''), {
     lines: ['c\tfailed\tThere is no such connection. Known: a, b.'],
     works: false,
   });
-  t.match(
-    await testConnections(
-      deskOf(async () => '', []),
-      undefined,
-    ),
-    { works: false },
-  );
+});
+
+t.test('A6: without a connection the catalogue’s file is named', async (t) => {
+  const desk = deskOf(async () => '', []);
+  const none = sayNone('/etc/c.yaml', false);
+  t.match(none, 'the catalogue /etc/c.yaml is not there');
+  t.match(sayNone('/etc/c.yaml', true), 'no connection in the catalogue /etc/c.yaml');
+  for (const name of [undefined, 'prod'])
+    t.same(await testConnections(desk, name, none), {
+      lines: [`${name ?? ''}\tfailed\t${none}`],
+      works: false,
+    });
+});
+
+t.test('X15: what a service says is one field of one line', async (t) => {
+  const desk = deskOf(async () => 'v1\tok\tforged', ['a']);
+  t.same((await testConnections(desk, 'a', '')).lines, ['a\tok\tv1 ok forged']);
 });

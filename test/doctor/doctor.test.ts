@@ -16,6 +16,7 @@ import { checkExposure } from '../../gateway/doctor/exposure.js';
 import { checkPermissions } from '../../gateway/doctor/files.js';
 import type { Finding } from '../../gateway/doctor/finding.js';
 import { checkClock, checkDisk, checkNode } from '../../gateway/doctor/machine.js';
+import { printFindingsTable } from '../../gateway/doctor/table.js';
 import { checkUpstream } from '../../gateway/doctor/upstream.js';
 import { homeAt } from '../../gateway/home.js';
 import { writeState } from '../../gateway/state.js';
@@ -33,6 +34,31 @@ async function configOf(t: Test, env: Readonly<Record<string, string>> = {}): Pr
 }
 
 const states = (findings: readonly Finding[]) => findings.map(({ subject, state }) => `${subject}: ${state}`);
+
+t.test('A6: all findings are one table, a hint stands once, and the last line counts', async (t) => {
+  const see = 'See its entry.';
+  const text = printFindingsTable([
+    { state: 'ok', subject: 'Node.js', says: '24.1.0' },
+    { state: 'failed', subject: 'connection a-long-name', says: 'No answer.\nNever.', remedy: see },
+    { state: 'warning', subject: 'isolation', says: 'One user.', remedy: 'Two.' },
+    { state: 'failed', subject: 'connection b', says: 'v\x1b[2J', remedy: see },
+  ]);
+  t.equal(
+    text,
+    [
+      'ok       Node.js                 24.1.0',
+      'failed   connection a-long-name  No answer.',
+      '                                 Never.',
+      'warning  isolation               One user.',
+      '                                 → Two.',
+      'failed   connection b            v\\x1b[2J',
+      '                                 → See its entry.',
+      '',
+      '2 failed, 1 warning, 1 ok.',
+      '',
+    ].join('\n'),
+  );
+});
 
 t.test('the machine', async (t) => {
   t.match(checkNode('20.18.3'), { state: 'failed', remedy: /20\.19/ });

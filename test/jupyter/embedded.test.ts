@@ -88,14 +88,22 @@ t.test('an embedded Jupyter', async (t) => {
     );
   });
 
-  t.test('shows JupyterLab first, without a quit button, news or updates', async (t) => {
+  t.test('shows JupyterLab first, without news or updates', async (t) => {
     const root = await ask(socketPath, 'GET', '/');
     t.match(root.location, /\/lab/);
     const page = (await ask(socketPath, 'GET', '/lab')).body;
     const config = JSON.parse(/<script id="jupyter-config-data"[^>]*>([^<]*)</.exec(page)?.[1] ?? '{}');
-    t.match(config, { news: { disabled: true }, quitButton: false, terminalsAvailable: true, token: '' });
+    t.match(config, { news: { disabled: true }, quitButton: true, terminalsAvailable: true, token: '' });
     t.match(config, { extensionManager: { can_install: false } }, 'asks no registry for extensions');
     t.ok(config.disabledExtensions.includes('@jupyterlab/apputils-extension:announcements'), 'asks nobody');
+  });
+
+  t.test('A3: Log Out is in the menu, and what ends the server is not', async (t) => {
+    const { body } = await ask(socketPath, 'GET', '/lab/api/settings/@jupyterlab/mainmenu-extension:plugin');
+    const { menus } = JSON.parse(body).schema.properties;
+    t.match(menus.default, [
+      { id: 'jp-mainmenu-file', items: [{ command: 'filemenu:shutdown', disabled: true }] },
+    ]);
   });
 
   t.test('serves Notebook 7 too', async (t) => {

@@ -40,3 +40,43 @@ for (const [name, more] of Object.entries(kinds)) {
     await test().catch((error) => t.notMatch(String(error), TOKEN, 'S10'));
   });
 }
+
+t.test('A6: the test of a REST connection says what it has proven', async (t) => {
+  let status = 200;
+  const answer = (...[response]: Parameters<ReturnType<typeof give>>) => {
+    response.writeHead(status, { location: '/elsewhere' }).end();
+  };
+  const server = await startRestServer(t, { '/': answer, '/v1/me': answer });
+  const kind = builtIn.find(({ name }) => name === 'rest')?.connection;
+  const test = async (more: object) => {
+    const settings = kind?.settings.parse({ url: server.origin, ...more });
+    return kind?.test({ settings, signal: AbortSignal.timeout(10_000), hide: () => {} });
+  };
+  const token = new Secret(TOKEN);
+  for (status of [200, 404]) {
+    t.match(
+      await test({ token }),
+      new RegExp(`HTTP ${status} .*whether it takes the credential is not known.*test_path`),
+    );
+    t.match(await test({}), new RegExp(`^it answers \\(HTTP ${status} .*no credential is set`));
+  }
+  status = 200;
+  t.equal(
+    await test({ token, url: `${server.origin}/v1`, test_path: '/me' }),
+    'HTTP 200 OK to GET /me, with the credential',
+  );
+  t.equal(server.last.headers.authorization, `Bearer ${TOKEN}`);
+  for (status of [404, 500])
+    await t.rejects(test({ token, url: `${server.origin}/v1`, test_path: '/me' }), {
+      name: 'CellError',
+      message: new RegExp(`answered HTTP ${status} .* to GET /me \\(test_path\\)`),
+    });
+  status = 302;
+  await t.rejects(test({ url: `${server.origin}/v1`, test_path: '/me' }), {
+    message: /sends on to another address/,
+  });
+  status = 503;
+  await t.rejects(test({ token }), { message: /answered HTTP 503/ });
+  await t.rejects(test({ test_path: '/../other' }), { message: /leaves the connection's url/ });
+  t.throws(() => kind?.settings.parse({ url: server.origin, test_path: 'me' }), /starts with \//);
+});

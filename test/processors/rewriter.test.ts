@@ -171,18 +171,7 @@ const refused: readonly [what: string, cell: string, sentence: RegExp][] = [
   ['an open quote', '%%echo --label "a\nx"', /^A quote in the first line of this cell is not closed\.$/],
   ['a connection of one that takes none', '%%echo prod\nx', /^%%echo takes no connection, but .*“prod”/],
   ['more words', '%%prometheus prod up\nx', /^The first line of %%prometheus takes one connection name/],
-  [
-    '%%NAME?',
-    '%%shell?',
-    /^%%shell \[--OPTION …\]\n {2}runs a bash script\nOptions:\n {2}--timeout NUMBER: give up [^\n]*\n {2}--out /,
-  ],
-  ['%%NAME??', '%%prometheus??\nx', /^%%prometheus \[CONNECTION\] \[--OPTION …\]\n/],
-  ['%%spin NAME?', '%%spin echo?', /^%%echo/],
-  ['%%NAME --help', '%%shell --help\nls', /^%%shell \[--OPTION …\]\n {2}runs a bash script\nOptions:\n/],
-  ['--help among others', '%%spin echo --quiet --label --help', /^%%echo/],
-  ['the longest help', '%%rest?', /\n {2}--variables VALUE: [^\n]*$/],
   ['%%spin alone', '%%spin', /^%%spin needs a processor\. Known: python, shell, rest, prometheus, .*echo/],
-  ['%%spin?', '%%spin?', /^%%spin needs a processor/],
   ['an unknown processor', '%%spin shel\nx', /^There is no processor “shel”\. Did you mean shell\? Known: /],
   ['one of every object', '%%spin __proto__\nx', /^There is no processor “__proto__”/],
   ['a processor without a connection', '%%spin sql\nx', /^There is no connection of type sql\. Add one to/],
@@ -200,6 +189,36 @@ for (const [what, cell, sentence] of refused) {
     t.match(rewrite.refused, sentence);
     t.match(rewrite, { spin: {}, delivered: [], fault: undefined });
     t.match(rewrite.code, /^raise \(lambda python, message: [ -~]*$/, 'one line of ASCII');
+  });
+}
+
+const helped: readonly [what: string, cell: string, text: RegExp][] = [
+  [
+    '%%NAME?',
+    '%%shell?',
+    /^%%shell \[--OPTION …\]\n {2}runs a bash script\nOptions:\n {2}--timeout NUMBER: give up [^\n]*\n {2}--out /,
+  ],
+  ['%%NAME??', '%%prometheus??\nx', /^%%prometheus \[CONNECTION\] \[--OPTION …\]\n/],
+  ['%%spin NAME?', '%%spin echo?', /^%%echo/],
+  ['%%NAME --help', '%%shell --help\nls', /^%%shell \[--OPTION …\]\n {2}runs a bash script\nOptions:\n/],
+  ['--help among others', '%%spin echo --quiet --label --help', /^%%echo/],
+  ['the longest help', '%%rest?', /\n {2}--variables VALUE: [^\n]*\nExample:\n {2}%%rest /],
+  ['an example', '%%shell?', /\nExample:\n {2}%%shell [^\n]*\n {2}[^\n]+$/],
+  [
+    '%%spin?',
+    '%%spin?',
+    /^%%spin NAME … is the same as %%NAME …\n {2}%%python +runs Python [^\n]*\n {2}%%shell +runs a bash/,
+  ],
+  ['%%spin --help', '%%spin --help', /^%%spin NAME … is the same as/],
+  ['one whose connection is still to come', '%%spin sql?', /^%%sql \[CONNECTION\]/],
+];
+for (const [what, cell, text] of helped) {
+  t.test(`C2: ${what} is a text that the kernel prints, and no error`, async (t) => {
+    t.ok(processors.matches(cell, {}));
+    const rewrite = await processors.rewrite(cell, {});
+    t.match(rewrite.refused, text);
+    t.match(rewrite, { spin: {}, delivered: [], fault: undefined });
+    t.match(rewrite.code, /^__import__\("builtins"\)\.print\("[ -~]*"\)$/, 'one line of ASCII');
   });
 }
 
@@ -391,7 +410,8 @@ t.test(
         // A sentence may name the reference that it is about: a name, never a value.
         const sentence = rewrite.refused.replace(/\{\{[^{}]*\}\}/g, '');
         if (sentence.includes(MARK)) throw new Error(`holds the body: ${rewrite.refused}`);
-        if (!/^raise [ -~]*$/.test(rewrite.code)) throw new Error(`not one line of ASCII: ${rewrite.code}`);
+        if (!/^(?:raise|__import__\("builtins"\)\.print) ?[ -~]*$/.test(rewrite.code))
+          throw new Error(`not one line of ASCII: ${rewrite.code}`);
       }),
       { numRuns: 3_000 },
     );

@@ -17,14 +17,23 @@ export async function testShellCells(t: Test, options: StockJupyterOptions = {})
   const areGone = async (command: string) =>
     (await kernel.send(`subprocess.run(["pgrep", "-fx", "${command}"]).returncode`)).shown === '1';
 
-  t.test('runs a script and says its exit status', async (t) => {
+  t.test('C8: runs a script and shows what it says, nothing else', async (t) => {
     const ran = await kernel.run('%%shell\necho ä ✓; echo oops >&2; pwd');
     t.match(ran, {
       status: 'ok',
       stdout: `ä ✓\n${jupyter.rootDir}\n`,
       stderr: 'oops\n',
-      shown: /^exit status 0 /,
+      shown: '',
     });
+  });
+
+  t.test('C2: a question about a cell is answered, and is no error', async (t) => {
+    for (const cell of ['%%shell?', '%%shell --help\nexit 1', '%%spin shell?']) {
+      const ran = await kernel.run(cell);
+      t.match(ran, { status: 'ok', stdout: /^%%shell \[--OPTION …\]\n {2}runs a bash script\nOptions:\n/ });
+      t.match(ran.stdout, /\nExample:\n {2}%%shell /);
+    }
+    t.match(await kernel.run('%%spin?'), { status: 'ok', stdout: /%%prometheus/ });
   });
 
   t.test('fails the cell when the script fails', async (t) => {

@@ -267,7 +267,10 @@ t.test('an answer of a language model is shown while it comes', async (t) => {
 
 t.test('a slow cell tells its progress, and ends by the stop button, in the database too', async (t) => {
   const cell = await notebook.start('%%sql\nselect pg_sleep(600)');
-  const told = cell.locator('.jp-OutputArea-output', { hasText: /waiting for the answer, \d+ s/ });
+  // C5: a page that is loaded again in the middle keeps this, so that it has to say what then holds.
+  const told = cell.locator('.jp-OutputArea-output', {
+    hasText: /waiting for the answer, \d+ s \(at \d\d:\d\d:\d\d UTC\. If this still stands here after/,
+  });
   await told.waitFor({ timeout: PATIENCE });
   const first = (await told.textContent()) ?? '';
   await until(async () => (await told.count()) === 1 && (await told.textContent()) !== first);

@@ -92,7 +92,7 @@ t.test('a certificate from files, by the page’s settings', async (t) => {
   const [settings] = await blocksOf(PAGE, 'From files');
   const text = settings?.text.replace('/tls/tls.crt', made.cert).replace('/tls/tls.key', made.key);
   const port = String(await freePort());
-  await startRuntime(t, `${text}\nexec npx spin-runtime`, {
+  await startRuntime(t, `${text}\nexec node dist/gateway/cli.js`, {
     SPIN_PORT: port,
     SPIN_UPSTREAM: 'http://127.0.0.1:9',
   });

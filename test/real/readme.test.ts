@@ -56,9 +56,9 @@ t.test('Start: npm start, the link that it prints, and another one', async (t) =
   t.match(link, `http://localhost:${port}/`);
   await until(() => said().includes('Jupyter is ready'), 60_000);
   const text = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
-  t.match(text, '`npx spin-runtime login-url` prints another');
+  t.match(text, '`node dist/gateway/cli.js login-url` prints another');
   const printed = await runBlock(
-    { language: 'sh', text: 'npx spin-runtime login-url' },
+    { language: 'sh', text: 'node dist/gateway/cli.js login-url' },
     { ...env, SPIN_HOME: home },
   );
   for (const url of [link, printed.trim()]) {
@@ -162,9 +162,9 @@ t.test('Connections, as they stand there', async (t) => {
   await writeFile(join(folder, 'etc', 'connections.yaml'), block?.text ?? '', { mode: 0o600 });
   const env = { SPIN_HOME: folder, PROM_TOKEN: 'x', SHOP_PASSWORD: 'y', ...fronting };
   const run = (text: string) => runBlock({ language: 'sh', text }, env);
-  t.match(await run('npx spin-runtime connections list'), /^prod\tprometheus\tdefault\nshop\tsql/);
+  t.match(await run('node dist/gateway/cli.js connections list'), /^prod\tprometheus\tdefault\nshop\tsql/);
   // Nothing of example.com is there.
-  await t.rejects(run('npx spin-runtime connections test'), {
+  await t.rejects(run('node dist/gateway/cli.js connections test'), {
     code: 69,
     stdout: /^prod\tfailed\t.*\nshop\tfailed\t/,
   });

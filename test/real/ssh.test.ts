@@ -75,7 +75,7 @@ async function followed(link: string) {
   return ask(link, { headers: NAVIGATION });
 }
 
-const DEFAULT = 'npx spin-runtime';
+const DEFAULT = 'node dist/gateway/cli.js';
 
 t.test('to loopback, straight and behind another machine', async (t) => {
   const port = await freePort();

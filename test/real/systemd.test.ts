@@ -4,6 +4,8 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { homeAt } from '../../gateway/home.js';
+import { jupyterUserOf } from '../../gateway/jupyter/user.js';
 import { connect, execute } from '../support/client.js';
 import { freePort } from '../support/free-port.js';
 import { jupyterEnvironment } from '../support/jupyter.js';
@@ -78,7 +80,9 @@ exec setpriv --bounding-set -all,${capabilities} --inh-caps -all --no-new-privs 
   const client = connect({ origin: `http://localhost:${port}`, token: TOKEN });
   t.teardown(() => client.close());
   const kernel = await client.kernels.startNew({ name: 'python3' });
-  t.match(await execute(kernel, 'import os; print(os.getuid())'), { stdout: '60888\n' });
+  t.match(await execute(kernel, 'import os; print(os.getuid())'), {
+    stdout: `${jupyterUserOf(homeAt(state)).uid}\n`,
+  });
   t.match(await execute(kernel, 'print(open("/proc/self/status").read())'), {
     stdout: /NoNewPrivs:\s+1/,
   });

@@ -19,9 +19,14 @@ export interface TestEmbedded {
   close(): Promise<void>;
 }
 
-export async function startEmbedded(timing: Partial<Timing> = {}, root?: string): Promise<TestEmbedded> {
+export async function startEmbedded(
+  timing: Partial<Timing> = {},
+  root?: string,
+  notebooks?: string,
+): Promise<TestEmbedded> {
   const folder = root ?? (await mkdtemp(join(tmpdir(), 'spin-test-')));
-  const home = homeAt(folder);
+  const usual = homeAt(folder);
+  const home = { ...usual, notebooks: notebooks ?? usual.notebooks };
   const lines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
   const jupyter = createEmbeddedJupyter({

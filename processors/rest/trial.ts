@@ -1,0 +1,36 @@
+import { CellError } from '../cell-error.js';
+import { statusLine } from '../http/status-line.js';
+import { text } from '../settings.js';
+
+/** A path below the connection's url that answers only whoever may ask, e.g. `/me`. */
+export function testPath() {
+  return text((path) => /^\/(?!\/)\S*$/.test(path), 'it has to be a path that starts with /').optional();
+}
+
+/**
+ * What a trial has shown. Any answer shows that the service is there; that it takes the credential is only shown by a path
+ * that asks for one, and which path that is nobody but the catalogue's author knows.
+ *
+ * @param proves whether a credential was sent
+ * @throws {CellError} where the path that should answer doesn't, or the service fails
+ */
+export function trialOf({
+  status,
+  host,
+  path,
+  proves,
+}: {
+  readonly status: number;
+  readonly host: string;
+  readonly path: string | undefined;
+  readonly proves: boolean;
+}): string {
+  const line = statusLine(status);
+  if (path !== undefined) {
+    if (status >= 400) throw new CellError(`${host} answered ${line} to GET ${path} (test_path).`);
+    return `${line} to GET ${path}${proves ? ', with the credential' : ', without a credential'}`;
+  }
+  if (status >= 500) throw new CellError(`${host} answered ${line}.`);
+  if (!proves) return `it answers (${line}); no credential is set`;
+  return `it answers (${line}); whether it takes the credential is not known: name a path that needs it with test_path`;
+}
