@@ -92,6 +92,7 @@ class _Result:
         self._shown = False
         self._table = None
         self._text = []
+        self._pieces = []
         self._parts = []
         self._value = None
 
@@ -110,7 +111,11 @@ class _Result:
             self._update({"text/plain": page["text"]})
 
     def _content(self, page):
-        content = base64.b64decode(page["data"])
+        self._pieces.append(base64.b64decode(page["data"]))
+        if page.get("more"):
+            return
+        content = b"".join(self._pieces)
+        self._pieces.clear()
         self.withdraw()
         if page.get("part"):
             self._parts.append(member(json.loads(content), page.get("at", ())))

@@ -1,5 +1,6 @@
 """Variables of the kernel on their way to the gateway: typed, so that each is placed by its target's rules."""
 
+import base64
 import datetime
 import decimal
 import math
@@ -12,7 +13,7 @@ _LONGEST_SENT = 500
 
 
 def typed(value, reference):
-    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table", "value": …}`."""
+    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table" | "bytes", "value": …}`."""
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         # A scalar of numpy or pandas.
         value = value.item()
@@ -29,6 +30,8 @@ def typed(value, reference):
         return {"type": "number", "value": str(value)}
     if isinstance(value, str):
         return {"type": "text", "value": str(value)}
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"type": "bytes", "value": base64.b64encode(value).decode()}
     if isinstance(value, datetime.datetime):
         return {"type": "time", "value": value.isoformat()}
     if isinstance(value, datetime.date):

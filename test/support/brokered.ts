@@ -69,8 +69,9 @@ export async function performCell(
   if (faults.length > 0) throw new Error(`a fault: ${JSON.stringify(faults)}`);
   const contents = answers
     .filter(({ kind }) => kind === 'content')
-    .map(({ data }) => Buffer.from(String(data), 'base64').toString('latin1'))
-    .join('\n');
+    .map(({ data, more }) => Buffer.from(String(data), 'base64').toString('latin1') + (more ? '' : '\n'))
+    .join('')
+    .slice(0, -1);
   const sentence = answers.at(-1)?.sentence;
   return { answers, text, contents, error: sentence === undefined ? '' : String(sentence) };
 }
