@@ -8,7 +8,8 @@ export class NoAnswer extends CellError {
   /** @param host with its port */
   constructor(host: string, cause: unknown) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    super(`${host} can't be reached: ${reasonOf(code)}.`, { cause });
+    const reason = reasonOf(code);
+    super(`${host} can't be reached: ${reason}${reason.endsWith('?') ? '' : '.'}`, { cause });
     this.passes = PASSING.has(code);
   }
 }

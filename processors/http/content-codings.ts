@@ -8,14 +8,19 @@ type Decoder = (first: Buffer) => Transform;
 /** So many codings on top of each other are taken off. */
 const MOST_CODINGS = 3;
 
+/** Bytes that are decoded in one go: each goes to another thread and back. */
+const CHUNKS = { chunkSize: 256 * 1024 };
+
 /** RFC 9110 section 8.4.1 and https://www.iana.org/assignments/http-parameters (Content Coding Registry). */
 const decoders: Readonly<Record<string, Decoder>> = {
-  gzip: () => createGunzip(),
-  'x-gzip': () => createGunzip(),
+  gzip: () => createGunzip(CHUNKS),
+  'x-gzip': () => createGunzip(CHUNKS),
   // Some servers leave out the zlib header (RFC 9110 section 8.4.1.2), whose form RFC 1950 section 2.2 gives.
   deflate: ([method = 8, flags = 0x1d]) =>
-    (method & 0x0f) === 8 && (method * 256 + flags) % 31 === 0 ? createInflate() : createInflateRaw(),
-  br: () => createBrotliDecompress(),
+    (method & 0x0f) === 8 && (method * 256 + flags) % 31 === 0
+      ? createInflate(CHUNKS)
+      : createInflateRaw(CHUNKS),
+  br: () => createBrotliDecompress(CHUNKS),
   ...zstd(),
 };
 

@@ -12,7 +12,7 @@ const LONGEST = 16 * 1024;
  */
 export function discardContinue(socket: Socket): void {
   let begins = false;
-  let held = Buffer.alloc(0);
+  let held: Buffer = Buffer.alloc(0);
   socket.write = new Proxy(socket.write, {
     apply(write, self, parts) {
       begins = true;

@@ -1,6 +1,6 @@
 import { CellError } from '../processor.js';
 import { bytesOf } from './bytes.js';
-import { type Template, textOf, type Values } from './template.js';
+import { percentEncoded, type Template, textOf, type Values } from './template.js';
 
 const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^\s;"]*))/i;
 
@@ -64,17 +64,21 @@ export function renderMultipart(template: Template, contentType: string, values:
   const delimiter = `--${boundaryOf(contentType) ?? ''}`;
   const result: Uint8Array[] = [];
   let inHeaders = false;
+  let inQuotes = false;
   for (const piece of template) {
     if (typeof piece === 'string') {
       const start = piece.lastIndexOf(`${delimiter}\r\n`);
       const blank = piece.lastIndexOf('\r\n\r\n');
       if (start >= 0 || blank >= 0) inHeaders = start > blank;
+      const line = piece.lastIndexOf('\r\n');
+      const quotes = piece.slice(Math.max(line, 0)).split('"').length - 1;
+      inQuotes = (line < 0 && inQuotes) !== (quotes % 2 === 1);
       result.push(Buffer.from(piece));
       continue;
     }
     const { reference } = piece;
     const data = inHeaders
-      ? Buffer.from(headerValue(textOf(piece, values), reference))
+      ? Buffer.from(headerValue(textOf(piece, values), reference, inQuotes))
       : (bytesOf(piece, values) ?? Buffer.from(textOf(piece, values)));
     if (data.includes(delimiter))
       throw new CellError(`{{${reference}}} holds the boundary of this body. Choose another one.`);
@@ -84,8 +88,11 @@ export function renderMultipart(template: Template, contentType: string, values:
 }
 
 /** Source: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data */
-function headerValue(text: string, reference: string): string {
-  const value = text.replaceAll('"', '%22').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-  if (!/[\x00-\x08\x0b-\x1f\x7f]/.test(value)) return value;
-  throw new CellError(`{{${reference}}} holds a control character, which no header of a part can hold.`);
+function headerValue(text: string, reference: string, inQuotes: boolean): string {
+  if (!inQuotes && !/^[\w.-]*$/.test(text))
+    throw new CellError(`{{${reference}}} has to stand in quotes in the header of a part.`);
+  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text))
+    throw new CellError(`{{${reference}}} holds a control character, which no header of a part can hold.`);
+  // Some take a backslash for the beginning of an escape.
+  return text.replace(/["\\\r\n]/g, (character) => percentEncoded(character, ''));
 }

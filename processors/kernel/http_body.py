@@ -172,17 +172,20 @@ def _render_multipart(binding, template, content_type):
     """Parts as they stand; their headers take a value as forms of browsers write one."""
     boundary = re.search(r";\s*boundary\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]*))", content_type, re.IGNORECASE)
     delimiter = "--" + ((boundary.group(1) or boundary.group(2) or "") if boundary else "")
-    result, in_headers = [], False
+    result, in_headers, in_quotes = [], False, False
     for piece in template:
         if not isinstance(piece, Reference):
             start, blank = piece.rfind(delimiter + "\r\n"), piece.rfind("\r\n\r\n")
             if start >= 0 or blank >= 0:
                 in_headers = start > blank
+            line = piece.rfind("\r\n")
+            quotes = piece.count('"', max(line, 0))
+            in_quotes = (line < 0 and in_quotes) != (quotes % 2 == 1)
             result.append(piece.encode())
             continue
         value = binding.value(piece)
         if in_headers:
-            value = _part_header(binding.text(piece), piece)
+            value = _part_header(binding.text(piece), piece, in_quotes)
         elif not isinstance(value, (bytes, bytearray, memoryview)):
             value = binding.text(piece)
         data = value.encode() if isinstance(value, str) else bytes(value)
@@ -192,12 +195,14 @@ def _render_multipart(binding, template, content_type):
     return b"".join(result)
 
 
-def _part_header(value, reference):
+def _part_header(value, reference, in_quotes):
     # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
-    value = value.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", value):
+    if not in_quotes and not re.fullmatch(r"[A-Za-z0-9_.-]*", value):
+        raise SpinError("{{%s}} has to stand in quotes in the header of a part." % reference)
+    if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", value):
         raise SpinError("{{%s}} holds a control character, which no header of a part can hold." % reference)
-    return value
+    # Some take a backslash for the beginning of an escape.
+    return re.sub(r"[\"\\\r\n]", lambda match: "%%%02X" % ord(match.group()), value)
 
 
 def _render_json(binding, template):

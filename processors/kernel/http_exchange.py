@@ -259,7 +259,8 @@ def _sentence(error, shown, through, seconds):
     tunnel = re.match(r"Tunnel connection failed: (\d{3})", str(error))
     if tunnel:
         return "%s did not let the request through (%s)." % (through or shown, status_line(int(tunnel.group(1))))
-    return "%s can't be reached: %s." % (through or shown, _reason(error))
+    reason = _reason(error)
+    return "%s can't be reached: %s%s" % (through or shown, reason, "" if reason.endswith("?") else ".")
 
 
 def _reason(error):
