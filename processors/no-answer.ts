@@ -5,28 +5,35 @@ export class NoAnswer extends CellError {
   /** True when the same request may well succeed in a moment. */
   readonly passes: boolean;
 
+  /** @param host with its port */
   constructor(host: string, cause: unknown) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    super(`${host} can't be reached: ${reasonOf(code)}.`, { cause });
+    const reason = reasonOf(code);
+    super(`${host} can't be reached: ${reason}${reason.endsWith('?') ? '' : '.'}`, { cause });
     this.passes = PASSING.has(code);
   }
 }
 
+const CLOSED = 'it closed the connection: is the port right, and TLS where it wants TLS?';
+
 /** By the codes of node, undici and OpenSSL. */
 const reasons: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'its name is not known (DNS)',
-  EAI_AGAIN: 'names cannot be looked up right now (DNS)',
-  ECONNREFUSED: 'nothing listens there',
-  ECONNRESET: 'it closed the connection',
-  UND_ERR_SOCKET: 'it closed the connection',
-  EHOSTUNREACH: 'there is no way to that host',
-  ENETUNREACH: 'there is no way to that network',
-  ETIMEDOUT: 'it does not answer (a firewall?)',
-  UND_ERR_CONNECT_TIMEOUT: 'it does not answer (a firewall?)',
+  ENOTFOUND: 'its name is not known (DNS): is it written right?',
+  EAI_AGAIN: 'names cannot be looked up right now (DNS): try again in a moment',
+  ECONNREFUSED: 'nothing listens there: is the port right, and does the service run?',
+  ECONNRESET: CLOSED,
+  UND_ERR_SOCKET: CLOSED,
+  HPE_INVALID_CONSTANT: 'what it sends is not HTTP',
+  UND_ERR_HEADERS_OVERFLOW: 'the head of its answer is too large',
+  EHOSTUNREACH: 'there is no way to that host from here: is it in a network of its own (VPN)?',
+  ENETUNREACH: 'there is no way to that network from here: is a VPN missing?',
+  ETIMEDOUT: 'it does not answer (a firewall?): can it be reached from where the gateway runs?',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer (a firewall?): can it be reached from where the gateway runs?',
   UND_ERR_HEADERS_TIMEOUT: 'it took too long',
   UND_ERR_BODY_TIMEOUT: 'it stopped in the middle of its answer',
   NONSENSE: 'what it sends is not what such a service sends',
-  LINK_LOCAL: 'its name leads to a link-local address, where machines get their own credentials',
+  LINK_LOCAL:
+    'its name leads to a link-local address, or one like it, where machines get their own credentials',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet: is the clock right? (TLS)',
   CERT_HAS_EXPIRED: 'its certificate has expired (TLS)',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name (TLS)',

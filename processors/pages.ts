@@ -63,7 +63,10 @@ export interface Content {
   /** Empty when it isn't known. */
   readonly mediaType: string;
   readonly charset: string;
-  readonly data: Uint8Array;
+  /** Whole, or in the pieces in which it came. */
+  readonly data: Uint8Array | readonly Uint8Array[];
+  /** The next page brings more of this content: the broker cuts a large one. */
+  readonly more?: true;
   /** Path of the member of a JSON content that is shown and kept; default: all of it. */
   readonly at?: readonly string[];
   /** The kernel gets no more bytes than this; the broker cuts, once credentials have been taken out. */

@@ -9,7 +9,9 @@ export type Value =
   | { readonly type: 'null'; readonly value: null }
   | { readonly type: 'list'; readonly value: readonly Value[] }
   | { readonly type: 'object'; readonly value: Readonly<Record<string, Value>> }
-  | { readonly type: 'table'; readonly value: Table };
+  | { readonly type: 'table'; readonly value: Table }
+  /** As base64. */
+  | { readonly type: 'bytes'; readonly value: string };
 
 /** A value that reads the same to everybody. */
 export type Plain =
@@ -27,7 +29,7 @@ export interface Table {
   readonly all_columns: number;
 }
 
-const names = { null: 'None', list: 'a list', object: 'a dict', table: 'a table' } as const;
+const names = { null: 'None', list: 'a list', object: 'a dict', table: 'a table', bytes: 'bytes' } as const;
 
 /** @returns what a value that is not plain is in Python's words; undefined for a plain one */
 export function compoundName({ type }: Value): string | undefined {
@@ -54,6 +56,8 @@ export function jsonOf(value: Value): string {
     }
     case 'table':
       throw new CellError('A DataFrame is no JSON: use a variable with df.to_dict("records").');
+    case 'bytes':
+      throw new CellError('JSON holds no bytes: use a variable with their base64, or .decode().');
     default:
       return JSON.stringify(value.value);
   }

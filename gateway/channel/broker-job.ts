@@ -134,7 +134,8 @@ export class BrokerJob {
       hide: (credential: Secret) => this.#mask.hide(credential),
       endsAt: Date.now() + seconds * 1000,
     };
-    return this.#mask.pages(this.#work.perform(values, this.#cancelled.signal, limits));
+    const { signal } = this.#cancelled;
+    return this.#mask.pages(this.#work.perform(values, signal, limits), signal);
   }
 
   #over(outcome: BrokeredOutcome): void {

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { apart, isSmall, type Pieces, sizeOf } from '../../processors/apart.js';
 import type { Content, Page } from '../../processors/pages.js';
 import type { Json } from '../../processors/processor.js';
-import type { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/secret.js';
 import { Delivered, type OpenEnd } from './delivered.js';
 import { mapStrings } from './json-text.js';
 
@@ -22,13 +23,15 @@ const WORDS = new Set(
  */
 export class PageMask {
   readonly #credentials = new Delivered();
+  readonly #hidden = new Set<string>();
 
   hide(credential: Secret): void {
+    this.#hidden.add(credential.reveal());
     this.#credentials.add([credential]);
   }
 
   /** Hides what a page's JSON doesn't show as it is: a text that goes on in the next page, and bytes. */
-  async *pages(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+  async *pages(pages: AsyncIterable<Page>, signal: AbortSignal): AsyncGenerator<Page> {
     let open: OpenEnd | undefined;
     let bytesColumns: readonly boolean[] = [];
     for await (const page of pages) {
@@ -42,7 +45,7 @@ export class PageMask {
         yield { kind: 'text', text: this.#credentials.close(open) };
       }
       if (page.kind === 'columns') bytesColumns = page.columns.map(({ type }) => type === 'bytes');
-      if (page.kind === 'content') yield { ...page, data: this.#bytes(page.data).subarray(0, page.longest) };
+      if (page.kind === 'content') yield* this.#content(page, signal);
       else if (page.kind === 'rows' && bytesColumns.includes(true)) {
         yield {
           ...page,
@@ -71,6 +74,34 @@ export class PageMask {
       .join('…');
   }
 
+  /** A content without credentials, in pieces that fit a page each; a large one is searched where nobody waits. */
+  async *#content(page: Content, signal: AbortSignal): AsyncGenerator<Page> {
+    const pieces = piecesOf(page);
+    if (isSmall(pieces)) {
+      yield { ...page, data: this.content(joined(pieces)).subarray(0, page.longest) };
+      return;
+    }
+    const argument: MaskedContent = { credentials: [...this.#hidden], longest: page.longest };
+    const masked = this.#credentials.empty
+      ? ofPageSize(pieces, page.longest)
+      : apart<Uint8Array>(
+          pieces,
+          { module: new URL(import.meta.url), name: 'maskedPieces', argument },
+          signal,
+        );
+    let before: Uint8Array | undefined;
+    for await (const piece of masked) {
+      if (before !== undefined) yield { ...page, data: before, more: true };
+      before = piece;
+    }
+    yield { ...page, data: before ?? new Uint8Array() };
+  }
+
+  /** The bytes of a content as the kernel may have them. */
+  content(data: Uint8Array): Uint8Array {
+    return this.#bytes(data);
+  }
+
   /** Text in every form in which a value may stand in it, anything else byte by byte. */
   #bytes(data: Uint8Array): Uint8Array {
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -88,6 +119,53 @@ export class PageMask {
   }
 }
 
+function piecesOf({ data }: Content): Pieces {
+  return data instanceof Uint8Array ? [data] : data;
+}
+
+function joined(pieces: Pieces): Uint8Array {
+  const [first = new Uint8Array()] = pieces;
+  return pieces.length < 2 ? first : Buffer.concat(pieces, sizeOf(pieces));
+}
+
 function encoded({ data, ...rest }: Content): object {
-  return { ...rest, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64') };
+  const piece = data instanceof Uint8Array ? data : joined(data);
+  return { ...rest, data: Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('base64') };
+}
+
+/** Bytes of one page: as base64 they fit one answer. */
+const PIECE_BYTES = 512 * 1024;
+
+interface MaskedContent {
+  readonly credentials: readonly string[];
+  readonly longest: number | undefined;
+}
+
+/** A work for {@link apart}. */
+export function* maskedPieces(pieces: Pieces, argument: unknown): Generator<Uint8Array> {
+  const { credentials, longest } = argument as MaskedContent;
+  const mask = new PageMask();
+  for (const credential of credentials) mask.hide(new Secret(credential));
+  yield* ofPageSize([mask.content(joined(pieces))], longest);
+}
+
+/** Copies: of a view all that it is a view of would go along to another thread. */
+function* ofPageSize(pieces: Pieces, longest = Number.POSITIVE_INFINITY): Generator<Uint8Array> {
+  let group: Uint8Array[] = [];
+  let size = 0;
+  let left = longest;
+  for (const whole of pieces) {
+    for (let at = 0; at < whole.length && left > 0; ) {
+      const piece = whole.subarray(at, at + Math.min(PIECE_BYTES - size, left));
+      group.push(piece);
+      at += piece.length;
+      left -= piece.length;
+      size += piece.length;
+      if (size < PIECE_BYTES) continue;
+      yield new Uint8Array(Buffer.concat(group, size));
+      group = [];
+      size = 0;
+    }
+  }
+  if (size > 0) yield new Uint8Array(Buffer.concat(group, size));
 }

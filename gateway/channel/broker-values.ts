@@ -24,6 +24,7 @@ function isValue(value: unknown, depth = 0): value is Value {
   if (type === 'null') return inner === null;
   if (type === 'bool') return typeof inner === 'boolean';
   if (type === 'number') return typeof inner === 'string' && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(inner);
+  if (type === 'bytes') return typeof inner === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(inner);
   return (type === 'text' || type === 'date' || type === 'time') && typeof inner === 'string';
 }
 

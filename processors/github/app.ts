@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import type { Place } from '../http/dispatcher.js';
 import { send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
-import { forgetToken, type Token, tokenFor } from '../http/tokens.js';
+import { forgetToken, LARGEST_TOKEN, type Token, tokenFor } from '../http/tokens.js';
 import { CellError } from '../processor.js';
 import { Secret } from '../secret.js';
 
@@ -52,6 +52,7 @@ async function fetchToken(app: App, signal: AbortSignal): Promise<Token> {
     url: new URL(`${app.url.replace(/\/$/, '')}${path}`),
     headers: { accept: 'application/vnd.github+json', authorization: `Bearer ${proof}` },
     signal,
+    largest: LARGEST_TOKEN,
   });
   const { token, expires_at } = readAnswer(answer.body);
   const expiresAt = Date.parse(String(expires_at));

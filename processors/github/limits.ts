@@ -1,8 +1,11 @@
 import { type Patience, retryAfter, usualPatience } from '../http/retry.js';
-import type { HttpAnswer } from '../http/send.js';
+import { beginningOf, type HttpAnswer } from '../http/send.js';
 
 /** How long to wait for a secondary limit that doesn't say, in milliseconds. */
 const SECONDARY_MS = 60_000;
+
+/** What GitHub says of a limit stands at the beginning, in bytes. */
+const LONGEST_MESSAGE = 5_000;
 
 /**
  * How long GitHub's limits last.
@@ -10,16 +13,17 @@ const SECONDARY_MS = 60_000;
  *
  * @returns milliseconds; undefined when the answer isn't about a limit
  */
-export function limitOf({ status, headers, body }: HttpAnswer): number | undefined {
+export function limitOf(answer: HttpAnswer): number | undefined {
+  const { status, headers } = answer;
+  const says = beginningOf(answer, LONGEST_MESSAGE);
   // GraphQL says so with a status of 200.
-  const isGraphql = status === 200 && /"type"\s*:\s*"RATE_LIMITED"/.test(body.subarray(0, 5_000).toString());
+  const isGraphql = status === 200 && /"type"\s*:\s*"RATE_LIMITED"/.test(says);
   if (status !== 403 && status !== 429 && !isGraphql) return undefined;
   const asked = retryAfter(headers);
   if (asked !== undefined) return asked;
   if (headers['x-ratelimit-remaining'] === '0') {
     return Math.max(0, Number(headers['x-ratelimit-reset']) * 1000 - Date.now());
   }
-  const says = body.subarray(0, 5_000).toString();
   return status === 429 || /secondary rate limit|abuse/i.test(says) || isGraphql ? SECONDARY_MS : undefined;
 }
 

@@ -1,20 +1,22 @@
+import { apart, oneApart, type Work } from '../apart.js';
 import type { Job } from '../brokered.js';
 import type { TestJob } from '../connection.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
 import type { Place } from '../http/dispatcher.js';
 import { exactJson, parseExactJson } from '../http/exact-json.js';
-import { graphqlProblem, pathToResult } from '../http/graphql.js';
-import { MOST_PAGES, nextLink, nextPage, type Pagination, pathToItems } from '../http/pagination.js';
+import { readJson } from '../http/json.js';
+import { MOST_PAGES, nextLink, nextPage, type Pagination } from '../http/pagination.js';
+import { inCircles, MOST_REDIRECTS, redirected } from '../http/redirects.js';
 import { sendPatiently } from '../http/retry.js';
 import { contentTypeOf, type HttpAnswer, type HttpRequest } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
 import type { Page } from '../pages.js';
 import { CellError } from '../processor.js';
-import { tableOfRecords } from '../records.js';
 import { shortened } from '../refusal.js';
 import type { Secret } from '../secret.js';
 import { type App, forgetInstallationToken, installationToken } from './app.js';
 import { githubPatience, limitOf, limitSentence } from './limits.js';
+import type { Answers, GithubGraphql, GithubList } from './reading.js';
 
 /** Source: https://docs.github.com/en/rest/about-the-rest-api/api-versions */
 const API_VERSION = '2022-11-28';
@@ -26,9 +28,8 @@ export interface GithubSettings extends Place {
   readonly private_key?: Secret | undefined;
 }
 
-/** Links of the API to itself: they come last in a table. */
-const isLink = (column: string) =>
-  /(?:^|[._])url$|node_id$|gravatar_id$/.test(column) && column !== 'html_url';
+/** What GitHub says about itself or about a mistake is small, in bytes. */
+const LARGEST_MESSAGE = 100_000;
 
 /** GitHub's pages follow each other by the Link header alone. */
 const LINKS: Pagination = { next: undefined, cursor: '', page: undefined };
@@ -46,11 +47,23 @@ export async function testGithub(job: TestJob<GithubSettings>): Promise<string> 
   const refused = credentialRefusal('GitHub', answer.status);
   if (refused !== undefined) throw refused;
   if (answer.status >= 400) throw new CellError(`GitHub answered ${statusLine(answer.status)}.`);
-  const { remaining, limit } = Object(Object(Object(jsonOf(answer)).resources).core);
+  const { remaining, limit } = Object(Object(Object(parsed(answer)).resources).core);
   return `GitHub, ${Number(remaining)} of ${Number(limit)} requests left`;
 }
 
-async function* ask(job: Job<GithubSettings>, request: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
+/** One answer, from where GitHub sends on: a repository that was renamed answers so. */
+async function* ask(job: Job<GithubSettings>, first: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
+  let request: HttpRequest = { ...first, takesRedirects: true };
+  for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
+    const answer: HttpAnswer = yield* askOnce(job, request);
+    const next = redirected(job.settings.url, request, answer);
+    if (next === undefined) return answer;
+    request = next;
+  }
+  throw inCircles(request.url);
+}
+
+async function* askOnce(job: Job<GithubSettings>, request: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
   const { settings: connection, signal } = job;
   if ('authorization' in request.headers)
     throw new CellError('Leave out the header authorization: the connection gives it.');
@@ -84,32 +97,36 @@ export async function* fetchRest(
   first: HttpRequest,
   isPaginated: boolean,
 ): AsyncGenerator<Page> {
-  const records: unknown[] = [];
-  let pages = 0;
-  for (let url: URL | undefined = first.url; url !== undefined && pages < MOST_PAGES; ) {
-    pages += 1;
+  const fetched = new Fetched();
+  let url: URL | undefined = first.url;
+  while (url !== undefined && !fetched.isFull) {
     const answer: HttpAnswer = yield* ask(job, { ...first, url });
     if (answer.status >= 400) throw new CellError(refusal(answer));
-    const { mediaType } = contentTypeOf(answer);
-    const json = /[/+]json$/.test(mediaType) ? jsonOf(answer) : undefined;
-    const isList = Array.isArray(json) || Array.isArray(Object(json).items);
-    if (!isPaginated && !isList) {
-      yield { kind: 'content', ...contentTypeOf(answer), data: answer.body };
+    const isJson = /[/+]json$/.test(contentTypeOf(answer).mediaType);
+    const list = isJson
+      ? await oneApart<GithubList | undefined>(
+          answer.pieces,
+          reading('readList', { status: statusLine(answer.status), isPaginated }),
+          job.signal,
+        )
+      : undefined;
+    if (list === undefined) {
+      yield { kind: 'content', ...contentTypeOf(answer), data: answer.pieces };
       yield { kind: 'end', summary: statusLine(answer.status) };
       return;
     }
-    records.push(...listAt(json, pathToItems(json)));
-    yield { kind: 'progress', text: `page ${pages}, ${records.length} rows` };
+    fetched.add(answer, list);
+    yield { kind: 'progress', text: fetched.progress };
     if (!isPaginated) {
-      yield* tableOfRecords(records, isLink);
+      yield* fetched.table(job);
       const goesOn = nextLink(answer.headers.link ?? '') !== undefined;
       yield { kind: 'end', ...(goesOn && { note: 'There are more pages: fetch all with --paginate.' }) };
       return;
     }
-    url = nextPage(LINKS, job.settings.url, url, answer, undefined);
+    url = nextPage(LINKS, job.settings.url, url, answer.headers.link, undefined);
   }
-  yield* tableOfRecords(records, isLink);
-  yield { kind: 'end', ...(pages === MOST_PAGES && { note: `Only the first ${MOST_PAGES} pages.` }) };
+  yield* fetched.table(job);
+  yield { kind: 'end', ...(url !== undefined && { note: fetched.onlySoMany }) };
 }
 
 /** The list that a query asks for becomes a table, anything else a tree. */
@@ -118,28 +135,70 @@ export async function* fetchGraphql(
   first: HttpRequest,
   isPaginated: boolean,
 ): AsyncGenerator<Page> {
-  const records: unknown[] = [];
-  let request = first;
-  for (let pages = 1; pages <= MOST_PAGES; pages++) {
+  const fetched = new Fetched();
+  let request: HttpRequest | undefined = first;
+  while (request !== undefined && !fetched.isFull) {
     const answer: HttpAnswer = yield* ask(job, request);
     if (answer.status >= 400) throw new CellError(refusal(answer));
-    const json = jsonOf(answer);
-    const path = pathToResult(json);
-    const problem = graphqlProblem(json);
+    const graphql = await oneApart<GithubGraphql>(
+      answer.pieces,
+      reading('readGraphql', { status: statusLine(answer.status) }),
+      job.signal,
+    );
+    const { at, rows, problem, cursor } = graphql;
     if (problem !== undefined) throw new CellError(problem);
-    const list = listAt(json, path);
-    if (list.length === 0 && path.length === 1) {
-      yield { kind: 'content', ...contentTypeOf(answer), data: answer.body, at: path };
+    if (rows === 0 && at.length === 1) {
+      yield { kind: 'content', ...contentTypeOf(answer), data: answer.pieces, at };
       return yield { kind: 'end' };
     }
-    records.push(...list);
-    const cursor = isPaginated ? cursorIn(json) : undefined;
-    if (cursor === undefined) break;
-    yield { kind: 'progress', text: `page ${pages}, ${records.length} rows` };
-    request = { ...request, body: withCursor(request.body ?? '', cursor) };
+    fetched.add(answer, graphql);
+    request =
+      isPaginated && cursor !== undefined
+        ? { ...request, body: withCursor(String(request.body ?? ''), cursor) }
+        : undefined;
+    if (request !== undefined) yield { kind: 'progress', text: fetched.progress };
   }
-  yield* tableOfRecords(records, isLink);
-  yield { kind: 'end' };
+  yield* fetched.table(job);
+  yield { kind: 'end', ...(request !== undefined && { note: fetched.onlySoMany }) };
+}
+
+function reading(name: string, argument: unknown): Work {
+  return { module: new URL('./reading.js', import.meta.url), name, argument };
+}
+
+/** So many bytes of answers are kept for one table. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/** The pages of one list, as they came: bytes take less than what can be read of them. */
+class Fetched {
+  readonly #pieces: Buffer[] = [];
+  readonly #parts: { readonly size: number; readonly at: readonly string[] }[] = [];
+  #bytes = 0;
+  #rows = 0;
+
+  add({ pieces, size }: HttpAnswer, { at, rows }: GithubList): void {
+    for (const piece of pieces) this.#pieces.push(piece);
+    this.#parts.push({ size, at });
+    this.#bytes += size;
+    this.#rows += rows;
+  }
+
+  get isFull(): boolean {
+    return this.#parts.length >= MOST_PAGES || this.#bytes >= MOST_BYTES;
+  }
+
+  get progress(): string {
+    return `page ${this.#parts.length}, ${this.#rows} rows`;
+  }
+
+  get onlySoMany(): string {
+    return `Only the first ${this.#parts.length} pages.`;
+  }
+
+  table({ signal }: Job<GithubSettings>): AsyncGenerator<Page> {
+    const answers: Answers = { parts: this.#parts };
+    return apart<Page>(this.#pieces, reading('tableOfAnswers', answers), signal);
+  }
 }
 
 /** As GitHub's own command line does it: the query takes `$endCursor: String`, and asks for `pageInfo`. */
@@ -153,42 +212,16 @@ function withCursor(body: string, endCursor: string): string {
   return exactJson({ query, variables: { ...variables, endCursor } });
 }
 
-function cursorIn(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { hasNextPage, endCursor } = value as { hasNextPage?: unknown; endCursor?: unknown };
-  if (hasNextPage === true && typeof endCursor === 'string') return endCursor;
-  for (const each of Object.values(value)) {
-    const found = Array.isArray(each) ? undefined : cursorIn(each);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-function listAt(json: unknown, path: readonly string[]): readonly unknown[] {
-  const value = path.reduce<unknown>((each, key) => Object(each)[key], json);
-  return Array.isArray(value) ? value : [];
-}
-
 /** GitHub says what is wrong in `message` and `errors`. */
-function refusal({ status, body }: HttpAnswer): string {
-  const { message, errors, documentation_url } = Object(parsed(body)) as Record<string, unknown>;
+function refusal(answer: HttpAnswer): string {
+  const { message, errors, documentation_url } = Object(parsed(answer)) as Record<string, unknown>;
   const details = Array.isArray(errors) ? ` ${shortened(JSON.stringify(errors), 500)}` : '';
   const help = typeof documentation_url === 'string' ? ` See ${shortened(documentation_url, 200)}` : '';
   const said = typeof message === 'string' ? `: ${shortened(message, 500)}` : '';
-  return `GitHub answered ${statusLine(status)}${said}.${details}${help}`;
+  return `GitHub answered ${statusLine(answer.status)}${said}.${details}${help}`;
 }
 
-function jsonOf({ body, status }: HttpAnswer): unknown {
-  const json = parsed(body);
-  if (json === undefined)
-    throw new CellError(`The answer (${statusLine(status)}) is not GitHub's: is the url right?`);
-  return json;
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return parseExactJson(body.toString());
-  } catch {
-    return undefined;
-  }
+/** Of a small answer; undefined for any other. */
+function parsed({ pieces, size }: HttpAnswer): unknown {
+  return size > LARGEST_MESSAGE ? undefined : readJson(pieces);
 }

@@ -7,7 +7,7 @@ import type { Place } from './dispatcher.js';
 import { send } from './send.js';
 import { statusLine } from './status-line.js';
 import { percentEncoded } from './template.js';
-import { forgetToken, type Token, tokenFor } from './tokens.js';
+import { forgetToken, LARGEST_TOKEN, type Token, tokenFor } from './tokens.js';
 
 /** The ways in which a gateway can prove to an HTTP service who it is; a connection has one of them, or none. */
 export const authenticationFields = {
@@ -111,6 +111,7 @@ async function clientCredentials(settings: Authentication & Place, signal: Abort
         ...(scope !== undefined && { scope }),
       }).toString(),
       signal,
+      largest: LARGEST_TOKEN,
     },
   );
   const { access_token, token_type, expires_in, error } = fieldsOf(answer.body);

@@ -1,21 +1,30 @@
 import { CellError } from '../processor.js';
-import { jsonOf } from '../value.js';
-import { percentEncoded, type Reference, type Template, textOf, type Values } from './template.js';
+import { jsonOf, type Value } from '../value.js';
+import { bytesOf } from './bytes.js';
+import { renderForm } from './form.js';
+import { Markup } from './markup.js';
+import { renderMultipart } from './multipart.js';
+import { type Reference, type Template, textOf, type Values } from './template.js';
 
 /** What is only a word in whatever language: the values of a body whose type isn't known here. */
 const PLAIN_WORDS = /^[\w.@/+-]+(?: [\w.@/+-]+)*$/;
-/** Source: XML 1.0, production 2 (Char); with `u` a surrogate is one that stands alone. */
-const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/u;
-const COMPLETE_MARKUP =
-  /<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|<![A-Za-z][^<>]*>|<(?![!?])(?:"[^"]*"|'[^']*'|[^"'<>])*>/gs;
+
+/** One JSON text a line, by all the names that they go by: none is registered. */
+const JSON_LINES = /[/+.-](?:x-)?(?:ndjson|json-?lines?|jsonl|json-stream)$|\/stream\+json$/;
+const JSON_SEQUENCE = /[/+]json-seq$/;
+
+/** What begins a text of a JSON sequence (RFC 7464 section 2.2). */
+const RECORD_SEPARATOR = '\x1e';
 
 /** The media type of a body without a Content-Type header. */
 export function guessType(template: Template, values: Values): string {
   const [first = ''] = template;
-  const isJson =
-    typeof first === 'string'
-      ? /^\s*[{[]/.test(first)
-      : template.length === 1 && values.get(first.reference)?.type !== 'text';
+  if (typeof first !== 'string' && template.length === 1) {
+    const type = values.get(first.reference)?.type;
+    if (type === 'bytes') return 'application/octet-stream';
+    return type === 'text' ? 'text/plain; charset=utf-8' : 'application/json';
+  }
+  const isJson = typeof first === 'string' && /^\s*[{[]/.test(first);
   return isJson ? 'application/json' : 'text/plain; charset=utf-8';
 }
 
@@ -23,22 +32,41 @@ export function guessType(template: Template, values: Values): string {
  * A value is encoded for the place that it stands in; one that is the whole body goes as it is, or as JSON.
  * @throws {CellError} for a value that can't stand where the reference is
  */
-export function renderBody(template: Template, contentType: string, values: Values): string {
+export function renderBody(template: Template, contentType: string, values: Values): string | Buffer {
   const kind = (contentType.split(';')[0] ?? '').trim().toLowerCase();
-  if (/jsonl?$/.test(kind)) return renderJson(template, values);
-  let encode: (value: string, reference: string, before: string) => string = plainWords;
-  let pieces = template;
-  if (kind === '' || kind === 'text/plain' || template.length === 1) encode = (value) => value;
-  else if (kind === 'application/x-www-form-urlencoded') {
-    encode = (value) => percentEncoded(value, '').replaceAll('%20', '+');
-    // Editors let a form go on in a line that starts with &.
-    pieces = template.map((piece) => (typeof piece === 'string' ? piece.replace(/\s*\n\s*&/g, '&') : piece));
-  } else if (/\/xml$|\+xml$|\/html$/.test(kind)) encode = markupText;
-  let result = '';
-  for (const piece of pieces) {
-    result += typeof piece === 'string' ? piece : encode(textOf(piece, values), piece.reference, result);
+  const [whole] = template.length === 1 ? template : [];
+  if (whole !== undefined && typeof whole !== 'string') {
+    const bytes = bytesOf(whole, values);
+    if (bytes !== undefined) return bytes;
+    const value = values.get(whole.reference);
+    if (value?.type === 'text') return ended(value.value, kind);
+    if (value?.type === 'list' && JSON_LINES.test(kind)) return linesOf(value.value);
   }
-  return result;
+  if (JSON_LINES.test(kind) || JSON_SEQUENCE.test(kind)) return ended(renderJson(template, values), kind);
+  if (kind.endsWith('json')) return renderJson(template, values);
+  if (kind === 'application/x-www-form-urlencoded') return renderForm(template, values);
+  if (kind.startsWith('multipart/')) return renderMultipart(template, contentType, values);
+  if (/\/xml$|\+xml$|\/html$/.test(kind) && template.length > 1) return renderMarkup(template, values);
+  const isText = kind === '' || kind === 'text/plain' || template.length === 1;
+  const encode = isText ? (value: string) => value : plainWords;
+  return template
+    .map((piece) => (typeof piece === 'string' ? piece : encode(textOf(piece, values), piece.reference)))
+    .join('');
+}
+
+/** Each line of JSON lines ends; each text of a sequence is begun too. */
+function ended(text: string, kind: string): string {
+  if (text === '') return text;
+  if (JSON_SEQUENCE.test(kind) && !text.includes(RECORD_SEPARATOR)) {
+    const lines = text.split('\n').filter((line) => line.trim() !== '');
+    return lines.map((line) => `${RECORD_SEPARATOR}${line}\n`).join('');
+  }
+  const isLines = JSON_LINES.test(kind) || JSON_SEQUENCE.test(kind);
+  return isLines && !text.endsWith('\n') ? `${text}\n` : text;
+}
+
+function linesOf(items: readonly Value[]): string {
+  return items.map((item) => `${jsonOf(item)}\n`).join('');
 }
 
 function plainWords(value: string, reference: string): string {
@@ -49,31 +77,24 @@ function plainWords(value: string, reference: string): string {
   );
 }
 
-/** Text of an element or of a quoted attribute; anywhere else an encoded value would be none. */
-function markupText(value: string, reference: string, before: string): string {
-  const open = before.replace(COMPLETE_MARKUP, '');
-  const start = open.indexOf('<');
-  if (start >= 0) {
-    const tag = open.slice(start + 1);
-    const unquoted = tag.replace(/"[^"]*"|'[^']*'/g, '');
-    if (/^[!?]/.test(tag) || !/["']/.test(unquoted)) {
-      throw new CellError(
-        `{{${reference}}} can only be the text of an element or stand in a quoted attribute.`,
-      );
-    }
-  }
-  if (NOT_XML.test(value)) throw new CellError(`{{${reference}}} holds characters that XML can't hold.`);
-  // Line ends as numbers: a parser would change them.
-  return value.replace(/[&<>"'\r\n\t]/g, (character) => `&#${character.charCodeAt(0)};`);
+function renderMarkup(template: Template, values: Values): string {
+  const markup = new Markup();
+  return template
+    .map((piece) => {
+      if (typeof piece !== 'string') return markup.encode(textOf(piece, values), piece.reference);
+      markup.read(piece);
+      return piece;
+    })
+    .join('');
 }
 
 function renderJson(template: Template, values: Values): string {
-  let result = '';
+  const result: string[] = [];
   let inString = false;
   let escaped = false;
   for (const piece of template) {
     if (typeof piece !== 'string') {
-      result += inString ? JSON.stringify(textOf(piece, values)).slice(1, -1) : jsonAt(piece, values);
+      result.push(inString ? JSON.stringify(textOf(piece, values)).slice(1, -1) : jsonAt(piece, values));
       escaped = false;
       continue;
     }
@@ -82,9 +103,9 @@ function renderJson(template: Template, values: Values): string {
       else if (character === '\\') escaped = inString;
       else if (character === '"') inString = !inString;
     }
-    result += piece;
+    result.push(piece);
   }
-  return result;
+  return result.join('');
 }
 
 function jsonAt({ reference }: Reference, values: Values): string {

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { refusingLinkLocal } from '../link-local.js';
 import { checkTls, readTlsFiles, type TlsFiles } from '../tls-files.js';
+import { discardContinue } from './continue.js';
 import { proxyOf } from './proxy.js';
 
 /** Where a service is and how its certificate is verified. */
@@ -35,6 +36,8 @@ export function dispatcherFor(place: Place): { dispatcher: Dispatcher; proxy: UR
 }
 
 /**
+ * Connections that know of two things that undici doesn't: 100 (Continue), and late alerts.
+ *
  * In TLS 1.3 a server says what it thinks of a client's certificate after the handshake, and closes. Undici would keep
  * the end of the connection as the reason, and forget the alert before it.
  */
@@ -44,6 +47,7 @@ function connector(options: buildConnector.BuildOptions): buildConnector.connect
     connect(target, (...outcome) => {
       const [, socket] = outcome;
       socket?.once('error', (error) => socket.destroy(error));
+      if (socket) discardContinue(socket);
       callback(...outcome);
     });
 }

@@ -1,7 +1,6 @@
 import { CellError, type Option } from '../processor.js';
 import { ExactNumber } from './exact-json.js';
 import { linkBelow } from './place.js';
-import type { HttpAnswer } from './send.js';
 
 /** How the pages of a service follow each other. */
 export interface Pagination {
@@ -53,6 +52,7 @@ export function pathToItems(answer: unknown): string[] {
 /**
  * @param base of the connection: a link that leads out of it is not asked with its credentials (invariant S12)
  * @param url of the answer
+ * @param links its Link header
  * @returns the URL of the page after this one; undefined when this is the last
  * @throws {CellError} for a link that leads elsewhere
  */
@@ -60,7 +60,7 @@ export function nextPage(
   { next, cursor, page }: Pagination,
   base: string,
   url: URL,
-  answer: HttpAnswer,
+  links: string | undefined,
   json: unknown,
 ): URL | undefined {
   if (page !== undefined) {
@@ -69,7 +69,7 @@ export function nextPage(
     return withParameter(url, page, String(Number(url.searchParams.get(page) ?? 1) + 1));
   }
   if (next === undefined) {
-    const link = nextLink(answer.headers.link ?? '') ?? USUAL.map((path) => at(json, path)).find(isLink);
+    const link = nextLink(links ?? '') ?? USUAL.map((path) => at(json, path)).find(isLink);
     return link === undefined ? undefined : followed(base, String(link), url);
   }
   const value = at(json, next);
@@ -80,12 +80,27 @@ export function nextPage(
   return withParameter(url, cursor, String(value));
 }
 
+/** One link's target, or one of the parameters behind it: each is read once, from where the one before ended. */
+const LINK = /<([^<>]*)>/y;
+const PARAMETER = /\s*;\s*([^\s=;,"<]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?/y;
+
 /** Source: RFC 8288 section 3. @returns the target of rel="next" */
 export function nextLink(header: string): string | undefined {
-  for (const [, target = '', parameters = ''] of header.matchAll(
-    /<([^>]*)>((?:\s*;\s*[^",;]+(?:"[^"]*")?)*)/g,
-  )) {
-    if (/;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i.test(parameters)) return target;
+  for (let at = header.indexOf('<'); at !== -1; at = header.indexOf('<', at)) {
+    LINK.lastIndex = at;
+    const target = LINK.exec(header)?.[1];
+    at += 1;
+    if (target === undefined) continue;
+    PARAMETER.lastIndex = LINK.lastIndex;
+    for (;;) {
+      const parameter = PARAMETER.exec(header);
+      if (parameter === null) break;
+      at = PARAMETER.lastIndex;
+      const [, name = '', quoted, plain = ''] = parameter;
+      if (name.toLowerCase() !== 'rel') continue;
+      if ((quoted ?? plain).toLowerCase().split(/\s+/).includes('next')) return target;
+    }
+    at = Math.max(at, LINK.lastIndex);
   }
   return undefined;
 }

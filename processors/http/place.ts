@@ -23,6 +23,12 @@ export function placeBelow(base: string, target: string): URL {
   return url;
 }
 
+/** `host:port`, the port written out: it is what people mistype. */
+export function placeOf(url: URL): string {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return `${url.hostname}:${port}`;
+}
+
 /**
  * @param link as a service writes it: absolute, or relative to the request's URL
  * @returns undefined when it isn't below the base URL

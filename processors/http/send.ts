@@ -1,22 +1,25 @@
 import type { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { request } from 'undici';
 import { NoAnswer } from '../no-answer.js';
 import { CellError } from '../processor.js';
+import { Collected } from './collected.js';
+import { decoded } from './content-codings.js';
 import { dispatcherFor, type Place } from './dispatcher.js';
+import { placeOf } from './place.js';
 import { failureAt } from './proxy-failures.js';
+import { isRedirect } from './redirects.js';
 
 export interface HttpRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | undefined;
+  readonly body?: string | Uint8Array | undefined;
   readonly signal: AbortSignal;
   /** True for a POST that only asks, and so may be sent again; other methods say it themselves. */
   readonly asks?: boolean;
-  /** The largest answer that is wanted, in bytes; default and at most 256 MiB: as base64 it still is one string of JavaScript's. */
+  /** True where the caller follows redirects; else they fail the request. */
+  readonly takesRedirects?: boolean;
+  /** The largest answer that is wanted, in bytes; default and at most 256 MiB, which the gateway keeps until the kernel has taken them. */
   readonly largest?: number | undefined;
 }
 
@@ -26,8 +29,13 @@ interface Head {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** An answer of any status. */
+/** An answer of any status, decoded. */
 export interface HttpAnswer extends Head {
+  /** As they came: to make one of many takes its time. */
+  readonly pieces: readonly Buffer[];
+  /** Bytes of them all. */
+  readonly size: number;
+  /** One of all: for those that are small, see {@link HttpRequest.largest}. */
   readonly body: Buffer;
 }
 
@@ -39,19 +47,8 @@ export interface OpenAnswer extends Head {
 
 const LARGEST = 256 * 1024 * 1024;
 
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-
-const decoders: Readonly<
-  Record<string, (packed: Buffer, limit: { maxOutputLength: number }) => Promise<Buffer>>
-> = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
-};
-
 /**
- * One request with a connection's credentials. Redirects are not followed: they would carry the credentials
+ * One request with a connection's credentials. Redirects are not followed here: they could carry the credentials
  * elsewhere (invariant S12).
  *
  * @returns any answer, also one that says no
@@ -60,7 +57,7 @@ const decoders: Readonly<
  */
 export async function open(
   place: Place,
-  { method, url, headers, body, signal }: HttpRequest,
+  { method, url, headers, body, signal, takesRedirects }: HttpRequest,
 ): Promise<OpenAnswer> {
   const { dispatcher, proxy } = dispatcherFor(place);
   try {
@@ -76,10 +73,10 @@ export async function open(
     });
     // A body that is given up says so, and nobody may be listening (invariant S14).
     answer.body.on('error', () => {});
-    if (REDIRECTS.has(answer.statusCode)) {
+    if (isRedirect(answer.statusCode) && takesRedirects !== true) {
       answer.body.destroy();
       throw new CellError(
-        `${url.host} sends on to another address (HTTP ${answer.statusCode}), which is not followed with ` +
+        `${placeOf(url)} sends on to another address (HTTP ${answer.statusCode}), which is not followed with ` +
           "credentials: ask for the final one, or put it into the connection's url.",
       );
     }
@@ -92,7 +89,7 @@ export async function open(
     };
   } catch (error) {
     if (error instanceof CellError || signal.aborted) throw error;
-    throw proxy === undefined ? new NoAnswer(url.host, error) : failureAt(proxy, url.host, error);
+    throw proxy === undefined ? new NoAnswer(placeOf(url), error) : failureAt(proxy, placeOf(url), error);
   }
 }
 
@@ -104,14 +101,44 @@ export async function send(place: Place, request: HttpRequest): Promise<HttpAnsw
   const { url, signal, largest = LARGEST } = request;
   const { status, headers, body } = await open(place, request);
   try {
-    if (Number(headers['content-length'] ?? 0) > largest) throw tooLarge(largest);
-    const packed = await buffer(limited(body, largest));
-    return { status, headers, body: await unpacked(packed, headers['content-encoding'], largest) };
+    const announced = request.method === 'HEAD' ? 0 : Number(headers['content-length'] ?? 0);
+    if (announced > largest) throw tooLarge(largest);
+    const collected = new Collected();
+    for await (const piece of decoded(body, headers['content-encoding'])) {
+      collected.add(piece);
+      if (collected.size > largest) throw tooLarge(largest);
+    }
+    return answerOf({ status, headers }, collected.pieces, collected.size);
   } catch (error) {
     body.destroy();
     if (error instanceof CellError || signal.aborted) throw error;
-    throw new NoAnswer(url.host, error);
+    throw new NoAnswer(placeOf(url), error);
   }
+}
+
+function answerOf(head: Head, pieces: readonly Buffer[], size: number): HttpAnswer {
+  let body: Buffer | undefined;
+  return {
+    ...head,
+    pieces,
+    size,
+    get body() {
+      body ??= Buffer.concat(pieces, size);
+      return body;
+    },
+  };
+}
+
+/** The first bytes of an answer, as text. */
+export function beginningOf({ pieces }: HttpAnswer, bytes: number): string {
+  const first: Buffer[] = [];
+  let left = bytes;
+  for (const piece of pieces) {
+    if (left <= 0) break;
+    first.push(piece.subarray(0, left));
+    left -= piece.length;
+  }
+  return Buffer.concat(first).toString();
 }
 
 /** `{ mediaType: 'text/html', charset: 'utf-8' }` of a Content-Type; the type is empty when there is none. */
@@ -121,27 +148,7 @@ export function contentTypeOf({ headers }: HttpAnswer): { mediaType: string; cha
   return { mediaType: mediaType.trim().toLowerCase(), charset: charset ?? 'utf-8' };
 }
 
-async function unpacked(content: Buffer, encoding = '', largest: number): Promise<Buffer> {
-  const decode = decoders[encoding.toLowerCase()];
-  if (decode === undefined || content.length === 0) return content;
-  try {
-    return await decode(content, { maxOutputLength: largest });
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE')
-      throw tooLarge(largest);
-    throw new CellError('The answer is not compressed the way it says.', { cause });
-  }
-}
-
-async function* limited(body: AsyncIterable<Buffer>, largest: number): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > largest) throw tooLarge(largest);
-    yield chunk;
-  }
-}
-
 function tooLarge(bytes: number): CellError {
-  return new CellError(`The answer is larger than ${bytes / 1024 ** 2} MiB. Ask for less.`);
+  const size = bytes < 1e6 ? `${bytes / 1e3} kB` : `${bytes / 1024 ** 2} MiB`;
+  return new CellError(`The answer is larger than ${size}. Ask for less.`);
 }

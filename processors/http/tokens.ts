@@ -11,6 +11,9 @@ export interface Token {
 /** A token that ends sooner than this isn't used any more, in milliseconds: the request takes time too. */
 const MARGIN_MS = 30_000;
 
+/** The largest answer that can hold one, in bytes. */
+export const LARGEST_TOKEN = 100_000;
+
 /** How long a service may take to issue one, in milliseconds. */
 const LIMIT_MS = 30_000;
 

@@ -106,6 +106,7 @@ class _Result:
         self._shown = False
         self._table = None
         self._text = []
+        self._pieces = []
         self._parts = []
         self._value = None
         self._notes = []
@@ -135,7 +136,11 @@ class _Result:
             self._update({"text/plain": "%s (at %s UTC. %s)" % (page["text"], at, _LATER)})
 
     def _content(self, page):
-        content = base64.b64decode(page["data"])
+        self._pieces.append(base64.b64decode(page["data"]))
+        if page.get("more"):
+            return
+        content = b"".join(self._pieces)
+        self._pieces.clear()
         self.withdraw()
         if page.get("part"):
             self._parts.append(ReadJson(content.decode(json.detect_encoding(content), "surrogatepass"), page.get("at", ())))

@@ -1,16 +1,10 @@
 """`%%rest`: one HTTP request from the kernel, and its response as a notebook shows things."""
 
 import base64
-import gzip
 import html
-import http.client
 import json
-import ssl
+import re
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-import zlib
 
 from IPython import get_ipython
 from IPython.display import display
@@ -20,8 +14,6 @@ _TIMEOUT = 60
 _LONGEST_TEXT = 100_000
 _LARGEST_DISPLAY = 2_000_000
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
-# What goes with a redirect to another origin: whatever else a header is called, it may be a credential.
-_PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 
 
 def run_rest(binding, method, url, headers, body, timeout, out, raw, view):
@@ -40,116 +32,25 @@ def run_rest(binding, method, url, headers, body, timeout, out, raw, view):
     data = None if body is None else render_body(binding, template(body), content_type)
     if "user-agent" not in names:
         sent["User-Agent"] = "spin-runtime"
-    request = urllib.request.Request(address, data=data, headers=sent, method=method)
+    asked = Asked(method, address, sent, data, public, _shown(address, template(url)))
     started = time.monotonic()
-    limit = started + (timeout or _TIMEOUT)
-    status, media_type, charset, content = _exchange(request, public, limit)
+    status, headers, content = exchange(asked, timeout or _TIMEOUT)
     elapsed = time.monotonic() - started
-    print("%s, %s, %.2f s" % (_status_line(status), _size(len(content)), elapsed))
-    value = show_content(content, media_type, charset, (), view)
+    print("%s, %s, %.2f s" % (status_line(status), _size(len(content)), elapsed))
+    charset = headers.get_content_charset() or "utf-8"
+    value = show_content(content, headers.get_content_type() if "Content-Type" in headers else "", charset, (), view)
     if out is not None:
         get_ipython().push({out: value})
-    if status >= 400:
-        raise SpinError("The server answered %s." % _status_line(status))
+    if not 200 <= status < 400:
+        raise SpinError("The server answered %s." % status_line(status))
 
 
-def _exchange(request, public, limit):
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(context=ssl.create_default_context()),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        _Redirects(public, limit),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    problem = ""
-    try:
-        try:
-            response = opener.open(request, timeout=max(0.001, limit - time.monotonic()))
-        except urllib.error.HTTPError as refused:
-            response = refused
-        with response:
-            content = _decoded(_read(response, limit), response.headers.get("Content-Encoding", "").lower())
-            status = response.status if response.status is not None else response.code
-            charset = response.headers.get_content_charset() or "utf-8"
-            media_type = response.headers.get_content_type() if "Content-Type" in response.headers else ""
-            return status, media_type, charset, content
-    except urllib.error.URLError as error:
-        problem = _describe_failure(error.reason)
-    except Exception as error:
-        problem = _describe_failure(error)
-    raise SpinError("There was no answer: %s." % problem)
-
-
-def _read(response, limit):
-    chunks = []
-    while True:
-        if time.monotonic() > limit:
-            raise TimeoutError
-        chunk = response.read1(65536) if hasattr(response, "read1") else response.read(65536)
-        if not chunk:
-            break
-        chunks.append(chunk)
-    # read1() takes a connection that ends too early for the end of the body.
-    if getattr(response, "length", None):
-        raise http.client.IncompleteRead(b"")
-    return b"".join(chunks)
-
-
-def _decoded(content, encoding):
-    if not content:
-        return content
-    if encoding in ("gzip", "x-gzip"):
-        return gzip.decompress(content)
-    if encoding == "deflate":
-        # Some servers leave out the zlib header (RFC 9110 section 8.4.1.2).
-        return zlib.decompress(content, 15 if content[0] & 0x0F == 8 else -15)
-    return content
-
-
-def _describe_failure(error):
-    """What went wrong in words that hold nothing of the request."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        # After a comma OpenSSL names the host.
-        return "its certificate is not trusted (%s)" % error.verify_message.partition(",")[0]
-    if isinstance(error, TimeoutError) or "timed out" in str(error):
-        return "it took too long (--timeout)"
-    if isinstance(error, http.client.IncompleteRead):
-        return "the connection ended in the middle of it"
-    if isinstance(error, (zlib.error, gzip.BadGzipFile, EOFError)):
-        return "it is not compressed the way it says"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return type(error).__name__
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects; what may hold a credential only goes to the origin that it was written for."""
-
-    def __init__(self, public, limit):
-        self._public = public
-        self._limit = limit
-
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if urllib.parse.urlsplit(newurl).scheme not in ("http", "https"):
-            raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
-        # The caller takes the time for the next request from here.
-        req.timeout = max(0.001, self._limit - time.monotonic())
-        new = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if new is not None and _origin(new.full_url) != _origin(req.full_url):
-            for name in [name for name in new.headers if name.lower() not in self._public]:
-                new.remove_header(name)
-        return new
-
-    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
-
-
-def _origin(url):
-    parts = urllib.parse.urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _shown(url, template):
+    """The server's name, unless a value that nobody may see is a part of it."""
+    is_value = [isinstance(piece, Reference) and ":" in piece for piece in template]
+    text = "".join("\0" if secret else piece for secret, piece in zip(is_value, template))
+    authority = re.sub(r"^https?://", "", text, flags=re.IGNORECASE)
+    return "the server" if "\0" in re.split(r"[/?#]", authority)[0] else place_of(url)
 
 
 def show_content(content, media_type, charset, at, view):
@@ -201,10 +102,3 @@ def _size(octets):
     if octets < 1000:
         return "%d B" % octets
     return "%.1f kB" % (octets / 1e3) if octets < 1e6 else "%.1f MB" % (octets / 1e6)
-
-
-def _status_line(status):
-    try:
-        return "HTTP %d %s" % (status, http.HTTPStatus(status).phrase)
-    except ValueError:
-        return "HTTP %d" % status

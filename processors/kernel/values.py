@@ -1,5 +1,6 @@
 """Variables of the kernel on their way to the gateway: typed, so that each is placed by its target's rules."""
 
+import base64
 import datetime
 import decimal
 import math
@@ -14,7 +15,7 @@ _MOST_ITEMS = 200_000
 
 
 def typed(value, reference):
-    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table", "value": …}`."""
+    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table" | "bytes", "value": …}`."""
     if getattr(value, "shape", None) == () and _kind(value) == "M":
         value = _moment(value)
     elif hasattr(value, "item") and getattr(value, "shape", None) == () and _kind(value) != "m":
@@ -33,6 +34,8 @@ def typed(value, reference):
         return {"type": "number", "value": str(value)}
     if isinstance(value, str):
         return {"type": "text", "value": str(value)}
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return {"type": "bytes", "value": base64.b64encode(value).decode()}
     if isinstance(value, datetime.datetime):
         return {"type": "time", "value": value.isoformat()}
     if isinstance(value, datetime.date):

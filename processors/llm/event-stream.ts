@@ -1,7 +1,7 @@
 import { CellError } from '../processor.js';
 
-/** A line that goes on beyond this isn't an event, in characters. */
-const LONGEST = 4 * 1024 * 1024;
+/** An event that goes on beyond this is none, in characters. */
+const LONGEST = 1024 * 1024;
 
 /**
  * Reads server-sent events as they come, wherever the bytes are cut.
@@ -11,24 +11,43 @@ const LONGEST = 4 * 1024 * 1024;
  */
 export async function* eventsIn(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  let rest = '';
+  // The beginning of a line in pieces: joined once, when its end has come.
+  let open: string[] = [];
+  let size = 0;
   let data: string[] = [];
+  let endedByReturn = false;
   for await (const chunk of body) {
-    // A carriage return at the end may be half of a line's end.
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?!$)/);
-    rest = lines.pop() ?? '';
-    if (rest.length > LONGEST) throw new CellError('The service sends something else than events.');
-    for (const line of lines) {
-      if (line !== '') data.push(...dataOf(line));
-      else if (data.length > 0) {
-        yield data.join('\n');
+    let text = decoder.decode(chunk, { stream: true });
+    if (text === '') continue;
+    if (endedByReturn && text.startsWith('\n')) text = text.slice(1);
+    endedByReturn = text.endsWith('\r');
+    const lines = text.split(/\r\n|\n|\r/);
+    const rest = lines.pop() ?? '';
+    for (const end of lines) {
+      const line = open.join('') + end;
+      open = [];
+      if (line !== '') {
+        data.push(...dataOf(line));
+        size += end.length;
+      } else {
+        if (data.length > 0) yield data.join('\n');
         data = [];
+        size = 0;
       }
+      if (size > LONGEST) throw somethingElse();
     }
+    if (rest === '') continue;
+    open.push(rest);
+    size += rest.length;
+    if (size > LONGEST) throw somethingElse();
   }
   // Servers leave out the empty line that should end the last event.
-  data.push(...dataOf(rest.replace(/\r$/, '')));
+  data.push(...dataOf(open.join('')));
   if (data.length > 0) yield data.join('\n');
+}
+
+function somethingElse(): CellError {
+  return new CellError('The service sends something else than events.');
 }
 
 function dataOf(line: string): string[] {

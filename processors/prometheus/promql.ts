@@ -46,12 +46,19 @@ export function renderPromql(query: string, values: ReadonlyMap<string, Value>):
     }
     if (quote === '' && /["'`]/.test(character)) {
       quote = character;
-      isRegex = /[=!]~\s*$/.test(result);
+      isRegex = followsRegexMatcher(query, at);
     } else if (character === quote) quote = '';
     result += character;
     at += 1;
   }
   return result;
+}
+
+/** Whether `=~` or `!~` stands before an index. */
+function followsRegexMatcher(query: string, at: number): boolean {
+  let before = at;
+  while (/\s/.test(query[before - 1] ?? '')) before -= 1;
+  return /^[=!]~$/.test(query.slice(Math.max(0, before - 2), before));
 }
 
 function place(reference: string, value: Value | undefined, quote: string, isRegex: boolean): string {

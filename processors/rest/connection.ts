@@ -1,19 +1,13 @@
 import { z } from 'zod';
+import { oneApart } from '../apart.js';
 import { brokered, type Job } from '../brokered.js';
 import { authenticationFields, authenticationProblem, forgetProof, prove } from '../http/authentication.js';
 import { cellValues } from '../http/cell-values.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
-import { parseExactJson } from '../http/exact-json.js';
-import { checkQuery, graphqlProblem, pathToResult } from '../http/graphql.js';
-import {
-  MOST_PAGES,
-  nextPage,
-  PAGE_OPTIONS,
-  type Pagination,
-  paginationOf,
-  pathToItems,
-} from '../http/pagination.js';
+import { checkQuery } from '../http/graphql.js';
+import { MOST_PAGES, PAGE_OPTIONS, type Pagination, paginationOf } from '../http/pagination.js';
 import { placeBelow } from '../http/place.js';
+import { inCircles, MOST_REDIRECTS, redirected } from '../http/redirects.js';
 import { sendPatiently } from '../http/retry.js';
 import { contentTypeOf, type HttpAnswer, type HttpRequest, send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
@@ -22,6 +16,7 @@ import { OUT, RAW, ROWS, TIMEOUT } from '../options.js';
 import type { Page } from '../pages.js';
 import { CellError } from '../processor.js';
 import { httpUrl, tlsFields } from '../settings.js';
+import type { GraphqlAnswer, ListPage } from './reading.js';
 import { readRequest, renderRequest, shown } from './request.js';
 import { testPath, trialOf } from './trial.js';
 
@@ -99,8 +94,21 @@ export const restOverConnection = brokered<Settings>({
   },
 });
 
-/** One answer, by a new token if the service doesn't take the old one any more. */
-async function* ask(job: Job<Settings>, request: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
+/** One answer, from where the service sends on if it does. */
+async function* ask(job: Job<Settings>, first: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
+  let request: HttpRequest = { ...first, takesRedirects: true };
+  for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
+    const answer: HttpAnswer = yield* askOnce(job, request);
+    const next = redirected(job.settings.url, request, answer);
+    if (next === undefined) return answer;
+    withoutKey(job.settings, next.url);
+    request = next;
+  }
+  throw inCircles(request.url);
+}
+
+/** By a new token if the service doesn't take the old one any more. */
+async function* askOnce(job: Job<Settings>, request: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
   for (let isSecond = false; ; isSecond = true) {
     const proof = await prove(job.settings, job.signal, job);
     const [name] = Object.keys(proof.headers).filter((each) => each in request.headers);
@@ -111,7 +119,8 @@ async function* ask(job: Job<Settings>, request: HttpRequest): AsyncGenerator<Pa
     if (parameter !== undefined) throw new CellError(`Leave out ${parameter}: the connection gives it.`);
     const headers = { ...request.headers, ...proof.headers };
     const sent = { ...request, url: withQuery(request.url, proof.query), headers };
-    const answer = yield* sendPatiently(job.settings, sent, job.endsAt);
+    const place = { ...job.settings, url: request.url.origin };
+    const answer = yield* sendPatiently(place, sent, job.endsAt);
     if (answer.status !== 401 || isSecond || !forgetProof(job.settings)) return answer;
   }
 }
@@ -120,16 +129,15 @@ async function* fetchOne(job: Job<Settings>, request: HttpRequest, isGraphql: bo
   const startedAt = performance.now();
   const answer = yield* ask(job, request);
   if (answer.status >= 400) yield* refused(answer);
-  const json = isGraphql ? jsonOf(answer) : undefined;
+  const graphql = isGraphql ? await read<GraphqlAnswer>(job, answer, 'readGraphql') : undefined;
   yield {
     kind: 'content',
     ...contentTypeOf(answer),
-    data: answer.body,
-    ...(isGraphql && { at: pathToResult(json) }),
+    data: answer.pieces,
+    ...(graphql && { at: graphql.at }),
   };
-  const problem = graphqlProblem(json);
-  if (problem !== undefined) throw new CellError(problem);
-  yield { kind: 'end', summary: summary(answer.status, answer.body.length, startedAt) };
+  if (graphql?.problem !== undefined) throw new CellError(graphql.problem);
+  yield { kind: 'end', summary: summary(answer.status, answer.size, startedAt) };
 }
 
 async function* fetchPages(
@@ -148,12 +156,13 @@ async function* fetchPages(
     const answer: HttpAnswer = yield* ask(job, { ...first, url });
     ({ status } = answer);
     if (status >= 400) yield* refused(answer);
-    bytes += answer.body.length;
-    const json = jsonOf(answer);
-    yield { kind: 'content', ...contentTypeOf(answer), data: answer.body, at: pathToItems(json), part: true };
-    url = nextPage(pagination, job.settings.url, url, answer, json);
-    for (const name of job.settings.api_key_query === undefined ? [] : [job.settings.api_key_query])
-      url?.searchParams.delete(name);
+    bytes += answer.size;
+    const { link } = answer.headers;
+    const asked: object = { pagination, base: job.settings.url, url: url.href, link };
+    const { at, next }: ListPage = await read<ListPage>(job, answer, 'readPage', asked);
+    yield { kind: 'content', ...contentTypeOf(answer), data: answer.pieces, at, part: true };
+    url = next === undefined ? undefined : new URL(next);
+    if (url !== undefined) withoutKey(job.settings, url);
   }
   const more = seen.size === MOST_PAGES ? ' (there may be more)' : '';
   yield {
@@ -164,16 +173,28 @@ async function* fetchPages(
 
 /** Shows what the service said, and fails the cell. */
 async function* refused(answer: HttpAnswer): AsyncGenerator<Page, never> {
-  yield { kind: 'content', ...contentTypeOf(answer), data: answer.body, longest: LONGEST_REFUSAL };
+  yield { kind: 'content', ...contentTypeOf(answer), data: answer.pieces, longest: LONGEST_REFUSAL };
   throw new CellError(`The server answered ${statusLine(answer.status)}.`);
 }
 
-function jsonOf({ body, status }: HttpAnswer): unknown {
-  try {
-    return parseExactJson(body.toString());
-  } catch {
-    throw new CellError(`The answer (${statusLine(status)}) is not JSON.`);
-  }
+/** What an answer says of itself: read apart, as only the service knows what is in it. */
+function read<Result>(
+  { signal }: Job<Settings>,
+  { pieces, status }: HttpAnswer,
+  name: 'readGraphql' | 'readPage',
+  asked: object = {},
+): Promise<Result> {
+  const argument = { status: statusLine(status), ...asked };
+  return oneApart<Result>(
+    pieces,
+    { module: new URL('./reading.js', import.meta.url), name, argument },
+    signal,
+  );
+}
+
+/** A service that repeats the address that it was asked repeats the key in it. */
+function withoutKey({ api_key_query }: Settings, url: URL): void {
+  if (api_key_query !== undefined) url.searchParams.delete(api_key_query);
 }
 
 /** Appends; what the cell wrote keeps its spelling. */

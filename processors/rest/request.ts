@@ -52,7 +52,7 @@ export function renderRequest(
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(file.headers))
     headers[name.toLowerCase()] = renderHeader(name, cut(value, raw), values);
-  let body: string | undefined;
+  let body: string | Buffer | undefined;
   if (options.graphql === true) {
     const name = String(options.variables);
     headers['content-type'] = 'application/json';

@@ -197,10 +197,28 @@ t.test('S11: in a REST request', async (t) => {
     }
   });
 
+  t.test('S11: a value ends neither its part of a multipart body nor a header there', async (t) => {
+    const type = 'multipart/form-data; boundary=--separator';
+    const head = 'Content-Disposition: form-data; name';
+    const body = `----separator\n${head}="${REF}"\n\n${REF}\n----separator--`;
+    for (const value of ['"; filename="x', 'a\r\nX: y', '\\', 'a\nb', '', ' a;b', '\u00e9"\'']) {
+      t.match(await run(typed(type, body), value), { status: 'ok' }, shown(value));
+      const [, name, content] =
+        /^----separator\r\n.*; name="([^"\r\n\\]*)"\r\n\r\n(.*)\r\n----separator--\r\n$/s.exec(
+          server.last.body,
+        ) ?? [];
+      t.equal(content, value);
+      t.equal(decodeURIComponent(name ?? ''), value);
+    }
+    const before = server.asked.length;
+    t.match(await run(typed(type, body), '\r\n----separator\r\n'), { error: /holds the boundary/ });
+    const bare = body.replace(`"${REF}"`, REF);
+    t.match(await run(typed(type, bare), 'a; filename=b'), { error: /has to stand in quotes/ });
+    t.equal(server.asked.length, before);
+  });
+
   t.test('S11: in a body of a type that the helper does not know only words are taken', async (t) => {
-    const multipart = `--sep\r\nContent-Disposition: form-data; name="${REF}"\r\n\r\n${REF}\r\n--sep--`;
     for (const [type, body] of [
-      ['multipart/form-data; boundary=sep', multipart],
       ['application/graphql', `{ user(name: "${REF}") { id } }`],
       ['application/yaml', `a: ${REF}`],
     ] as const) {

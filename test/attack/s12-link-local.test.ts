@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import t, { type Test } from 'tap';
+import { isLinkLocal } from '../../processors/link-local.js';
 import { Secret } from '../../processors/secret.js';
 import { startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
@@ -36,6 +37,9 @@ t.test('S12: a name that leads to a link-local or metadata address is refused', 
     ['fd00:ec2::254'],
     ['::ffff:169.254.169.254'],
     ['127.0.0.1', '169.254.169.254'],
+    ['fd20:ce::254'],
+    ['100.100.100.200'],
+    ['64:ff9b::a9fe:a9fe'],
   ]) {
     await t.test(addresses.join(), async (t) => {
       resolving(t, addresses);
@@ -47,6 +51,37 @@ t.test('S12: a name that leads to a link-local or metadata address is refused', 
       }
     });
   }
+});
+
+t.test('X17: the metadata addresses of all large providers, however they are written', async (t) => {
+  const metadata = {
+    'AWS, Azure, Google, OpenStack': ['169.254.169.254', '169.254.170.2', 'fe80::a9fe:a9fe%eth0'],
+    'AWS over IPv6, and its pods': ['fd00:ec2::254', 'fd00:ec2::23', 'fd00:0ec2:0:0:0:0:0:0254'],
+    Google: ['fd20:ce::254'],
+    Azure: ['168.63.129.16'],
+    Alibaba: ['100.100.100.200'],
+    Oracle: ['192.0.0.192', 'fd00:c1::a9fe:a9fe'],
+    'Scaleway and Akamai': ['fd00:42::42', 'fd00:a9fe:a9fe::1'],
+    'mapped, compatible, translated': [
+      '::ffff:a9fe:a9fe',
+      '::ffff:169.254.169.254',
+      '::a9fe:a9fe',
+      '::ffff:0:a9fe:a9fe',
+    ],
+    'mapped of others': ['::ffff:100.100.100.200', '::ffff:c000:c0', '64:ff9b::a83f:8110'],
+    NAT64: ['64:ff9b::a9fe:a9fe', '64:ff9b::169.254.169.254', '64:ff9b:1::a9fe:a9fe'],
+    'NAT64 with a shorter prefix': ['64:ff9b:1:a9fe:a9:fe00::', '64:ff9b:1:fffe:a9:fea9:fe00:0'],
+    '6to4, Teredo, ISATAP': [
+      '2002:a9fe:a9fe::1',
+      '2001:0:1:2:3:4:5601:5601',
+      '2001:db8::5efe:169.254.169.254',
+    ],
+  };
+  for (const [whose, addresses] of Object.entries(metadata))
+    for (const address of addresses) t.ok(isLinkLocal(address), `${whose}: ${address}`);
+  const others =
+    '100.100.100.201 192.0.0.193 168.63.129.17 10.0.0.1 127.0.0.1 ::1 :: fd20:ce::253 fd00::1 2002:a00:1::1 64:ff9b::a00:1 ::ffff:10.0.0.1 2001:db8::a9fe:a9fe 2606:4700::6810:84e5';
+  for (const address of others.split(' ')) t.notOk(isLinkLocal(address), address);
 });
 
 t.test('S12: the same name is asked where it leads elsewhere', async (t) => {

@@ -132,7 +132,7 @@ t.test('S12: neither a redirect nor a link to the next page takes credentials el
   const connections = oneConnection('rest', { url: `${server.origin}/v1`, token: new Secret(TOKEN) });
   for (const path of ['301', '307']) {
     const { error } = await performCell(`%%rest it\nGET /${path}`, connections);
-    t.match(error, /sends on to another address \(HTTP 30[17]\)/, path);
+    t.match(error, /sends on to http:\/\/127\.0\.0\.1:\d+ \(HTTP 30[17] .*\), which is not followed/, path);
   }
   for (const path of ['link', 'json', 'above', 'dots']) {
     const { error } = await performCell(`%%rest it --paginate\nGET /${path}`, connections);
@@ -162,7 +162,7 @@ t.test('S14: an answer that is given up in the middle ends its own cell alone', 
   });
   const connections = oneConnection('rest', { url: server.origin, token: new Secret(TOKEN) });
   const ask = async (path: string) => (await performCell(`%%rest it\nGET ${path}`, connections)).error;
-  t.match(await ask('/redirect'), /sends on to another address/);
+  t.equal(await ask('/redirect'), '', 'a redirect with a body');
   t.match(await ask('/claims'), /larger than 256 MiB/);
   t.match(await ask('/bomb'), /larger than 256 MiB/, 'also once it is unpacked');
   t.equal(await ask('/fine'), '', 'and the next cell works');

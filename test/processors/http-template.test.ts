@@ -22,7 +22,7 @@ const values: Values = new Map<string, Value>([
 ]);
 const target = (template: string) => renderTarget(cut(template), values);
 const header = (name: string, template: string) => renderHeader(name, cut(template), values);
-const body = (type: string, template: string) => renderBody(cut(template), type, values);
+const body = (type: string, template: string) => String(renderBody(cut(template), type, values));
 const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`;
 
 t.test('a value is encoded for where it stands', async (t) => {

@@ -97,7 +97,10 @@ async function testRequests(t: Test, { kernel }: RestKernel, server: RestServer)
     const lines = '{"a": "{{runtime_env:KEY}}"}\n{"a": {{name}}}';
     const { body } = await run(`POST ${origin}/\nContent-Type: application/x-ndjson\n\n${lines}`);
     t.same(
-      body.split('\n').map((line) => JSON.parse(line)),
+      body
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
       [{ a: 'k-1 &"2' }, { a: 'x y' }],
     );
   });

@@ -138,8 +138,10 @@ t.test('answers show as what they are', async (t) => {
   t.match((await run('%%rest\nGET /text')).data[0]?.['text/plain'], 'plain');
   const missing = await run('%%rest\nGET /missing');
   t.match(missing, { status: 'error', error: /The server answered HTTP 404 Not Found\./ });
-  t.match(missing.data[0]?.['text/plain'], /^\{"error": "no such thing/);
-  t.ok(String(missing.data[0]?.['text/plain']).length < 101_000, 'as much as helps');
+  // Before it there may be the progress of a slow machine.
+  const said = missing.data.map((bundle) => String(bundle['text/plain'])).find((text) => text !== '') ?? '';
+  t.match(said, /^\{"error": "no such thing/);
+  t.ok(said.length < 101_000, 'as much as helps');
 });
 
 t.test('all pages become one list', async (t) => {

@@ -48,21 +48,27 @@ export async function testRestRedirects(t: Test, { kernel }: RestKernel): Promis
     });
   }
 
-  t.test('a POST becomes a GET after 303, and is not repeated elsewhere after 307', async (t) => {
+  t.test('R1: a POST becomes a GET after 303, and is repeated after 307', async (t) => {
     t.match(await kernel.run(`%%rest\nPOST ${origin}/see-other\n\nbody`), { status: 'ok' });
     t.match(server.last, { method: 'GET', url: '/end', body: '' });
-    const ran = await kernel.run(`%%rest\nPOST ${origin}/keep\n\nbody`);
-    t.match(ran, { status: 'ok', stdout: /^HTTP 307 Temporary Redirect/ });
-    t.match(server.last, { method: 'POST', url: '/keep' });
+    t.match(await kernel.run(`%%rest\nPOST ${origin}/keep\n${headers}\n\nbody`), { status: 'ok' });
+    t.match(server.last, { method: 'POST', url: '/end', body: 'body', headers: { cookie: 'sid=canary' } });
   });
 
-  t.test('nothing but http and https is followed, and no circle for ever', async (t) => {
+  t.test('R1: a body goes to no other origin', async (t) => {
+    const before = other.asked.length;
+    const ran = await kernel.run(`%%rest\nPOST ${origin}/same-host\n\n${TOKEN}`);
+    t.match(ran, {
+      status: 'error',
+      error: /sends on .* to 127\.0\.0\.1:\d+, where the body .* is not sent/,
+    });
+    t.equal(other.asked.length, before);
+  });
+
+  t.test('R1: nothing but http and https is followed, and no circle for ever', async (t) => {
     for (const path of ['/ftp', '/file', '/round']) {
-      t.match(
-        await kernel.run(`%%rest\nGET ${origin}${path}`),
-        { stdout: /^HTTP 302 Found/, shown: '' },
-        path,
-      );
+      const ran = await kernel.run(`%%rest\nGET ${origin}${path}`);
+      t.match(ran, { status: 'error', error: /sends on/, shown: '' }, path);
     }
   });
 }

@@ -25,6 +25,8 @@ export interface RestServer {
   readonly asked: readonly Asked[];
   /** The last request. */
   readonly last: Asked;
+  /** Its body as it came. */
+  readonly lastBytes: Buffer;
   close(): Promise<void>;
 }
 
@@ -35,12 +37,15 @@ export async function startRestServer(
   pair?: KeyPair & Pick<TlsOptions, 'ca' | 'requestCert' | 'maxVersion'>,
 ): Promise<RestServer> {
   const asked: Asked[] = [];
+  let lastBytes = Buffer.alloc(0);
   const server: Server = pair === undefined ? createServer() : createTlsServer(pair);
   server.on('request', async (req, res) => {
     const chunks: Buffer[] = [];
     for await (const chunk of req) chunks.push(chunk as Buffer);
     const { method = '', url = '', headers } = req;
-    const request = { method, url, headers, body: Buffer.concat(chunks).toString() };
+    const bytes = Buffer.concat(chunks);
+    const request = { method, url, headers, body: bytes.toString() };
+    lastBytes = bytes;
     asked.push(request);
     const answer = answers[url.split('?')[0] ?? ''] ?? echo;
     answer(res, request);
@@ -61,6 +66,9 @@ export async function startRestServer(
     port,
     asked,
     close,
+    get lastBytes() {
+      return lastBytes;
+    },
     get last() {
       const last = asked.at(-1);
       if (last === undefined) throw new Error('nothing was asked');

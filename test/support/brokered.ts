@@ -46,8 +46,9 @@ export async function performCell(
   });
   const contents = answers
     .filter(({ kind }) => kind === 'content')
-    .map(({ data }) => Buffer.from(String(data), 'base64').toString('latin1'))
-    .join('\n');
+    .map(({ data, more }) => Buffer.from(String(data), 'base64').toString('latin1') + (more ? '' : '\n'))
+    .join('')
+    .slice(0, -1);
   const sentence = refused ?? answers.at(-1)?.sentence;
   return { answers, text, contents, error: sentence === undefined ? '' : String(sentence) };
 }
