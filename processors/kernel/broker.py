@@ -12,6 +12,8 @@ from IPython.display import display
 _PROMPT = "spin-broker:"
 # Seconds.
 _CONNECTED_WITHIN = 20
+# A text that comes is shown again after so many times what showing it took.
+_PAUSE = 4
 
 
 def run_brokered(binding, ticket, out):
@@ -92,6 +94,8 @@ class _Result:
         self._shown = False
         self._table = None
         self._text = []
+        self._shown_length = 0
+        self._shown_at = 0
         self._parts = []
         self._value = None
 
@@ -103,11 +107,24 @@ class _Result:
             self._table.add(page["rows"])
         elif kind == "text":
             self._text.append(page["text"])
-            self._update({"text/markdown": "".join(self._text), "text/plain": "".join(self._text)})
+            # A long text takes long to be made harmless and drawn: it is shown less often, the rest of it at the end.
+            if time.monotonic() >= self._shown_at:
+                self._show_text()
         elif kind == "content":
             self._content(page)
         elif kind == "progress" and not self._text:
             self._update({"text/plain": page["text"]})
+
+    def _show_text(self):
+        began = time.monotonic()
+        text = "".join(self._text)
+        self._update({"text/markdown": harmless_markdown(text), "text/plain": text})
+        self._shown_length = len(self._text)
+        self._shown_at = time.monotonic() + _PAUSE * (time.monotonic() - began)
+
+    def _show_rest(self):
+        if self._shown_length < len(self._text):
+            self._show_text()
 
     def _content(self, page):
         content = base64.b64decode(page["data"])
@@ -118,7 +135,8 @@ class _Result:
             self._value = show_content(content, page["mediaType"], page["charset"], page.get("at", ()))
 
     def withdraw(self):
-        """Takes the progress back: the cell's error says the rest."""
+        """Takes the progress back: the cell's error says the rest. A text stays, as far as it has come."""
+        self._show_rest()
         if self._shown and not self._text:
             self._update({"text/plain": ""})
 
@@ -133,6 +151,7 @@ class _Result:
             value = self._table.value()
             bundles.append(self._table.bundle(end.get("note", ""), is_below=bool(bundles)))
         elif self._text:
+            self._show_rest()
             value = "".join(self._text)
         if self._table is None and end.get("note"):
             # Beside the text: in it, an open code block would take it in.

@@ -7,7 +7,7 @@ import { pythonString } from '../literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
 const PARTS =
-  'errors references binding transformer shell http_template http_body rest values shown table broker runtime'.split(
+  'errors references binding transformer shell http_template http_body rest values shown table tex inline markdown broker runtime'.split(
     ' ',
   );
 

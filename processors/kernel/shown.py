@@ -8,6 +8,8 @@ _LONGEST_CELL = 200
 # Characters that stand on one line: longer texts get a column of about that width.
 _LONGEST_LINE = 40
 _NONE = "None"
+# MathJax 3 and 2: what a service says is no formula, whose links and styles a notebook would trust, and costs in dollars are none.
+_NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
 
 
 def _cells(column, values):
@@ -50,8 +52,8 @@ def _html(names, cells, are_numbers, caption):
     )
     # Its own scroll bar: a wide table must not make the whole notebook wide.
     return (
-        '<div style="overflow-x:auto;max-width:100%%"><table><thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
-        "<p>%s</p>" % (head, rows, html.escape(caption))
+        '<div class="%s" style="overflow-x:auto;max-width:100%%"><table><thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
+        '<p class="%s">%s</p>' % (_NO_FORMULAS, head, rows, _NO_FORMULAS, html.escape(caption))
     )
 
 
