@@ -1,7 +1,8 @@
-import { isUtf8 } from 'node:buffer';
 import type { Content, Page } from '../../processors/pages.js';
 import type { Json } from '../../processors/processor.js';
 import type { Secret } from '../../processors/secret.js';
+import { maskAnswer } from './answer-mask.js';
+import { readable } from './charset.js';
 import { Delivered, type OpenEnd } from './delivered.js';
 import { mapStrings } from './json-text.js';
 
@@ -21,7 +22,7 @@ const WORDS = new Set(
  * what they were sent, in an error, an echo, a debug page (invariant S10). The one place for all processors.
  */
 export class PageMask {
-  readonly #credentials = new Delivered();
+  readonly #credentials = new Delivered(true);
 
   hide(credential: Secret): void {
     this.#credentials.add([credential]);
@@ -42,12 +43,14 @@ export class PageMask {
         yield { kind: 'text', text: this.#credentials.close(open) };
       }
       if (page.kind === 'columns') bytesColumns = page.columns.map(({ type }) => type === 'bytes');
-      if (page.kind === 'content') yield { ...page, data: this.#bytes(page.data).subarray(0, page.longest) };
+      if (page.kind === 'content') yield await this.#content(page);
       else if (page.kind === 'rows' && bytesColumns.includes(true)) {
         yield {
           ...page,
-          rows: page.rows.map((values, at) =>
-            bytesColumns[at] ? values.map((each) => this.#base64(each)) : values,
+          rows: await Promise.all(
+            page.rows.map((values, at) =>
+              bytesColumns[at] ? Promise.all(values.map((each) => this.#base64(each))) : values,
+            ),
           ),
         };
       } else yield page;
@@ -71,23 +74,30 @@ export class PageMask {
       .join('…');
   }
 
-  /** Text in every form in which a value may stand in it, anything else byte by byte. */
-  #bytes(data: Uint8Array): Uint8Array {
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    if (this.#credentials.empty || !this.#credentials.mayBeIn(bytes)) return data;
-    return isUtf8(bytes)
-      ? Buffer.from(this.#credentials.hide(bytes.toString()))
-      : this.#credentials.hideBytes(bytes);
+  /** As the kernel is to read it: what an unusual encoding hides from a search is written in UTF-8. */
+  async #content(page: Content): Promise<Content> {
+    if (this.#credentials.empty) return { ...page, data: page.data.subarray(0, page.longest) };
+    const { data, charset } = readable(bufferOf(page.data), page);
+    return { ...page, charset, data: (await this.#bytes(data)).subarray(0, page.longest) };
   }
 
-  #base64(value: Json): Json {
+  async #bytes(data: Buffer): Promise<Buffer> {
+    const masked = await maskAnswer(this.#credentials, data);
+    return this.#credentials.hideWide(masked);
+  }
+
+  async #base64(value: Json): Promise<Json> {
     if (typeof value !== 'string') return value;
     const data = Buffer.from(value, 'base64');
-    const hidden = this.#bytes(data);
-    return hidden === data ? value : Buffer.from(hidden).toString('base64');
+    const hidden = await this.#bytes(data);
+    return hidden === data ? value : hidden.toString('base64');
   }
 }
 
+function bufferOf(data: Uint8Array): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
 function encoded({ data, ...rest }: Content): object {
-  return { ...rest, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64') };
+  return { ...rest, data: bufferOf(data).toString('base64') };
 }
