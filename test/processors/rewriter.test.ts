@@ -84,7 +84,7 @@ const passed: readonly [what: string, cell: string][] = [
   ['a head below code', 'x = 1\n%%echo'],
   ['a line magic', '%echo x'],
   ['another word', '%%echoes\nx'],
-  ['braces of other kinds', 'f"{{x}} {{ runtime_env:KEY }} {{.Names}} {{name}}"'],
+  ['braces of other kinds', 'f"{{x}} {{ x }} {{ x | upper }} {{.Names}} {{name}}"'],
   ['a name in capitals', '%%Echo\nx'],
 ];
 for (const [what, cell] of passed) {

@@ -73,8 +73,8 @@ rows = [{"a": 1, "b": "\`\`\`\`x"}, {"a": None, "c": True}]`);
     return service.asked.at(-1)?.messages.at(-1)?.content;
   };
   t.equal(
-    await asked('{{name}} \\{{name}} {{many}} {{ jinja }}'),
-    'a "b" {{x}} \\ {{name}} [1, "two", null] {{ jinja }}',
+    await asked('{{name}} \\{{name}} {{many}} \\{{ jinja }} {{ a | b }}'),
+    'a "b" {{x}} \\ {{name}} [1, "two", null] {{ jinja }} {{ a | b }}',
   );
   t.match(
     await asked('What is wrong?\n{{df}}'),
