@@ -56,8 +56,8 @@ t.test('X6: a value as CSV, YAML, bash and others write it is hidden', async (t)
     'import json; print(json.dumps({"a": json.dumps([v])}))',
     'import pprint; pprint.pprint([v * 4 + " " + v])',
     'import yaml; print(yaml.dump({"a": v})); print(yaml.dump({"a": v + "\\n" + v}), yaml.dump([v], default_style="\'", allow_unicode=True))',
-    '%%shell\nX={{runtime_env:ODD}}; declare -p X; printf "%q\\n" "$X"; echo "${X@Q}"; set -x; : "$X"',
-    '%%shell\nexport LC_ALL=C; X={{runtime_env:ODD}}; declare -p X; printf "%q\\n" "$X"; echo "${X@Q}"; set | grep ^X=',
+    `%%shell\nX={{runtime_env:ODD}}; declare -p X; printf "%q\\n" "$X"; echo "\${X@Q}"; set -x; : "$X"`,
+    `%%shell\nexport LC_ALL=C; X={{runtime_env:ODD}}; declare -p X; printf "%q\\n" "$X"; echo "\${X@Q}"; set | grep ^X=`,
   ];
   for (const cell of cells) {
     const { frames } = await run(cell);
