@@ -1,6 +1,6 @@
 import { type HttpFile, parseHttpFile } from './http/http-file.js';
 import { type Cell, CellError, type Compiled, type Context, type Processor } from './processor.js';
-import { isProvided, referencesIn } from './references.js';
+import { cellReferencesIn, isProvided } from './references.js';
 import { REST_OPTIONS, restOverConnection } from './rest/connection.js';
 
 const EXAMPLE = 'GET https://example.com/api';
@@ -39,7 +39,7 @@ function fromKernel(
   context: Context,
 ): Compiled {
   const texts = [target, ...Object.values(headers), body ?? ''];
-  const references = raw === true ? [] : [...new Set(texts.flatMap(referencesIn))].filter(isProvided);
+  const references = raw === true ? [] : [...new Set(texts.flatMap(cellReferencesIn))].filter(isProvided);
   return {
     run: {
       kind: 'call',

@@ -1,6 +1,6 @@
 import { OUT, RAW, TIMEOUT } from './options.js';
 import { CellError, type Delivery, type Processor } from './processor.js';
-import { isProvided } from './references.js';
+import { isProvided, refuseSpaced } from './references.js';
 import { bindReferences } from './shell/lexer.js';
 
 /**
@@ -29,6 +29,7 @@ export const shell: Processor = {
       variables.set(reference, name);
       return name;
     };
+    if (raw !== true) refuseSpaced(script);
     const bound = raw === true ? script : bindReferences(script, variable);
     const named = Object.fromEntries([...variables].map(([reference, name]) => [name, reference]));
     return {

@@ -1,8 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import { apart, isSmall, type Pieces, sizeOf } from '../../processors/apart.js';
 import type { Content, Page } from '../../processors/pages.js';
 import type { Json } from '../../processors/processor.js';
 import { Secret } from '../../processors/secret.js';
+import { maskAnswer, maskAtOnce } from './answer-mask.js';
+import { readable } from './charset.js';
 import { Delivered, type OpenEnd } from './delivered.js';
 import { mapStrings } from './json-text.js';
 
@@ -22,7 +23,7 @@ const WORDS = new Set(
  * what they were sent, in an error, an echo, a debug page (invariant S10). The one place for all processors.
  */
 export class PageMask {
-  readonly #credentials = new Delivered();
+  readonly #credentials = new Delivered(true);
   readonly #hidden = new Set<string>();
 
   hide(credential: Secret): void {
@@ -49,8 +50,10 @@ export class PageMask {
       else if (page.kind === 'rows' && bytesColumns.includes(true)) {
         yield {
           ...page,
-          rows: page.rows.map((values, at) =>
-            bytesColumns[at] ? values.map((each) => this.#base64(each)) : values,
+          rows: await Promise.all(
+            page.rows.map((values, at) =>
+              bytesColumns[at] ? Promise.all(values.map((each) => this.#base64(each))) : values,
+            ),
           ),
         };
       } else yield page;
@@ -74,48 +77,53 @@ export class PageMask {
       .join('…');
   }
 
-  /** A content without credentials, in pieces that fit a page each; a large one is searched where nobody waits. */
+  /**
+   * A content without credentials, in pieces that fit a page each; a large one is searched where nobody waits. As the
+   * kernel is to read it: what an unusual encoding hides from a search is written in UTF-8.
+   */
   async *#content(page: Content, signal: AbortSignal): AsyncGenerator<Page> {
     const pieces = piecesOf(page);
-    if (isSmall(pieces)) {
-      yield { ...page, data: this.content(joined(pieces)).subarray(0, page.longest) };
-      return;
-    }
-    const argument: MaskedContent = { credentials: [...this.#hidden], longest: page.longest };
-    const masked = this.#credentials.empty
-      ? ofPageSize(pieces, page.longest)
-      : apart<Uint8Array>(
-          pieces,
-          { module: new URL(import.meta.url), name: 'maskedPieces', argument },
-          signal,
-        );
-    let before: Uint8Array | undefined;
-    for await (const piece of masked) {
-      if (before !== undefined) yield { ...page, data: before, more: true };
+    let before: Masked | undefined;
+    for await (const piece of this.#masked(page, pieces, signal)) {
+      if (before !== undefined) yield { ...page, ...before, more: true };
       before = piece;
     }
-    yield { ...page, data: before ?? new Uint8Array() };
+    yield { ...page, ...(before ?? { data: new Uint8Array() }) };
   }
 
-  /** The bytes of a content as the kernel may have them. */
-  content(data: Uint8Array): Uint8Array {
-    return this.#bytes(data);
+  async *#masked(page: Content, pieces: Pieces, signal: AbortSignal): AsyncGenerator<Masked> {
+    const { charset, mediaType, longest } = page;
+    if (this.#credentials.empty) yield* ofPageSize(pieces, charset, longest);
+    else if (isSmall(pieces)) {
+      const text = readable(joined(pieces), page);
+      yield* ofPageSize([await this.#bytes(text.data)], text.charset, longest);
+    } else {
+      const argument: LargeContent = { credentials: [...this.#hidden], charset, mediaType, longest };
+      yield* apart<Masked>(
+        pieces,
+        { module: new URL(import.meta.url), name: 'maskedPieces', argument },
+        signal,
+      );
+    }
   }
 
-  /** Text in every form in which a value may stand in it, anything else byte by byte. */
-  #bytes(data: Uint8Array): Uint8Array {
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    if (this.#credentials.empty || !this.#credentials.mayBeIn(bytes)) return data;
-    return isUtf8(bytes)
-      ? Buffer.from(this.#credentials.hide(bytes.toString()))
-      : this.#credentials.hideBytes(bytes);
+  /** The same for a thread in which nothing else waits. */
+  *maskedAtOnce(pieces: Pieces, { charset, mediaType, longest }: LargeContent): Generator<Masked> {
+    const text = readable(joined(pieces), { charset, mediaType });
+    const masked = this.#credentials.hideWide(maskAtOnce(this.#credentials, text.data));
+    yield* ofPageSize([masked], text.charset, longest);
   }
 
-  #base64(value: Json): Json {
+  async #bytes(data: Buffer): Promise<Buffer> {
+    const masked = await maskAnswer(this.#credentials, data);
+    return this.#credentials.hideWide(masked);
+  }
+
+  async #base64(value: Json): Promise<Json> {
     if (typeof value !== 'string') return value;
     const data = Buffer.from(value, 'base64');
-    const hidden = this.#bytes(data);
-    return hidden === data ? value : Buffer.from(hidden).toString('base64');
+    const hidden = await this.#bytes(data);
+    return hidden === data ? value : hidden.toString('base64');
   }
 }
 
@@ -123,34 +131,41 @@ function piecesOf({ data }: Content): Pieces {
   return data instanceof Uint8Array ? [data] : data;
 }
 
-function joined(pieces: Pieces): Uint8Array {
+function joined(pieces: Pieces): Buffer {
   const [first = new Uint8Array()] = pieces;
-  return pieces.length < 2 ? first : Buffer.concat(pieces, sizeOf(pieces));
+  return pieces.length < 2
+    ? Buffer.from(first.buffer, first.byteOffset, first.byteLength)
+    : Buffer.concat(pieces, sizeOf(pieces));
 }
 
 function encoded({ data, ...rest }: Content): object {
-  const piece = data instanceof Uint8Array ? data : joined(data);
-  return { ...rest, data: Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).toString('base64') };
+  return { ...rest, data: joined(data instanceof Uint8Array ? [data] : data).toString('base64') };
 }
 
 /** Bytes of one page: as base64 they fit one answer. */
 const PIECE_BYTES = 512 * 1024;
 
-interface MaskedContent {
+/** A part of a content that fits a page, and the encoding that all of it is in. */
+interface Masked {
+  readonly data: Uint8Array;
+  readonly charset: string;
+}
+
+interface LargeContent extends Pick<Content, 'charset' | 'mediaType'> {
   readonly credentials: readonly string[];
   readonly longest: number | undefined;
 }
 
 /** A work for {@link apart}. */
-export function* maskedPieces(pieces: Pieces, argument: unknown): Generator<Uint8Array> {
-  const { credentials, longest } = argument as MaskedContent;
+export function maskedPieces(pieces: Pieces, argument: unknown): Generator<Masked> {
+  const content = argument as LargeContent;
   const mask = new PageMask();
-  for (const credential of credentials) mask.hide(new Secret(credential));
-  yield* ofPageSize([mask.content(joined(pieces))], longest);
+  for (const credential of content.credentials) mask.hide(new Secret(credential));
+  return mask.maskedAtOnce(pieces, content);
 }
 
 /** Copies: of a view all that it is a view of would go along to another thread. */
-function* ofPageSize(pieces: Pieces, longest = Number.POSITIVE_INFINITY): Generator<Uint8Array> {
+function* ofPageSize(pieces: Pieces, charset: string, longest = Number.POSITIVE_INFINITY): Generator<Masked> {
   let group: Uint8Array[] = [];
   let size = 0;
   let left = longest;
@@ -162,10 +177,10 @@ function* ofPageSize(pieces: Pieces, longest = Number.POSITIVE_INFINITY): Genera
       left -= piece.length;
       size += piece.length;
       if (size < PIECE_BYTES) continue;
-      yield new Uint8Array(Buffer.concat(group, size));
+      yield { charset, data: new Uint8Array(Buffer.concat(group, size)) };
       group = [];
       size = 0;
     }
   }
-  if (size > 0) yield new Uint8Array(Buffer.concat(group, size));
+  if (size > 0) yield { charset, data: new Uint8Array(Buffer.concat(group, size)) };
 }

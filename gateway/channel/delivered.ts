@@ -1,7 +1,10 @@
 import type { Secret } from '../../processors/secret.js';
 import { Uncoloured } from './colours.js';
+import { bareOf, ESCAPED_PLAIN, Unescaped } from './escapes.js';
 import { formsOf, PLAIN_RUN } from './forms.js';
 import type { Span } from './json-text.js';
+import { merged, Pattern } from './occurrences.js';
+import { findPieces, mayBeShortened, tracesOfPieces } from './shortened.js';
 
 /** What stands in a frame where a delivered value was. */
 export const MASK = '***';
@@ -21,16 +24,49 @@ const LONG_PIECE = 8;
 /** How ESC begins in JSON, whichever way its last digit is written: colours stand within values and hide their core. */
 const ESCAPE = '\\u001';
 
+/** Up to this size a text is read without its escapes as a whole, in characters. */
+const UNESCAPED_WHOLE = 4 * 1024;
+
 /** Up to this size one pattern for all values costs less than a native search for each; beyond it those are faster. */
 const SMALL_BYTES = 2 * 1024;
 
 /** One delivered value in all the ways in which it may stand in a message's strings. */
-interface Value {
-  readonly forms: readonly string[];
+class Value {
+  readonly forms: readonly Pattern[];
   /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
   readonly core: string;
-  /** The forms as they stand in a binary buffer. */
-  readonly bytes: readonly Buffer[];
+  readonly texts: readonly string[];
+  readonly #value: string;
+  #bytes: readonly Pattern[] | undefined;
+  #bare: string | undefined;
+
+  constructor(value: string) {
+    this.#value = value;
+    this.texts = formsOf(value);
+    this.forms = this.texts.map((form) => new Pattern(form));
+    this.core = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length)[0] ?? '';
+  }
+
+  get length(): number {
+    return this.#value.length;
+  }
+
+  /** The forms as they stand in bytes that are read as Latin-1. */
+  get bytes(): readonly Pattern[] {
+    this.#bytes ??= this.texts.map((form) => new Pattern(Buffer.from(form).toString('latin1')));
+    return this.#bytes;
+  }
+
+  /** As it reads without escapes. */
+  get bare(): string {
+    this.#bare ??= bareOf(this.#value);
+    return this.#bare;
+  }
+
+  /** Whether programs write it as it is, whatever they escape. */
+  get isPlain(): boolean {
+    return this.core === this.#value;
+  }
 }
 
 /** The end of a stream so far, which the next chunk may turn into a value. */
@@ -50,7 +86,15 @@ export class Delivered {
   /** What {@link mayBeIn} looks for: as bytes, and as one pattern for all. */
   #traces: readonly Buffer[] = [];
   #anyTrace = /(?!)/;
+  /** What stands in a piece of a value that a display cut. */
+  #anyPiece = /(?!)/;
+  readonly #ofService: boolean;
   #reach = 0;
+
+  /** @param ofService true for texts of strangers, who may escape even what needs no escape */
+  constructor(ofService = false) {
+    this.#ofService = ofService;
+  }
 
   add(secrets: readonly Secret[]): void {
     for (const value of secrets.map((secret) => secret.reveal())) {
@@ -61,19 +105,18 @@ export class Delivered {
     if (this.empty) return;
     const traces = [...new Set([ESCAPE, ...[...this.#values.values()].map(({ core }) => core)])];
     this.#traces = traces.map((trace) => Buffer.from(trace));
-    this.#anyTrace = new RegExp(traces.map((trace) => trace.replace(/\W/g, '\\$&')).join('|'));
+    this.#anyTrace = anyOf(traces);
+    this.#anyPiece = anyOf(new Set([...this.#values.values()].flatMap(({ texts }) => tracesOfPieces(texts))));
   }
 
   #add(value: string): void {
-    const runs = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length);
-    const forms = formsOf(value);
-    const core = runs[0] ?? '';
-    this.#values.set(value, { forms, core, bytes: forms.map((form) => Buffer.from(form)) });
-    for (const form of forms) {
+    const known = new Value(value);
+    this.#values.set(value, known);
+    for (const form of known.texts) {
       for (let at = 0; at < form.length; at++)
         this.#pairs.add(pair(form.charCodeAt(at - 1), form.charCodeAt(at)));
     }
-    this.#reach = Math.max(this.#reach, ...forms.map((form) => form.length));
+    this.#reach = Math.max(this.#reach, ...known.texts.map((form) => form.length));
   }
 
   get empty(): boolean {
@@ -104,8 +147,12 @@ export class Delivered {
 
   /** A fast test that never misses: false means that no form of any value is in these bytes. */
   mayBeIn(data: Buffer): boolean {
-    if (data.length <= SMALL_BYTES) return this.#anyTrace.test(data.toString('latin1'));
-    return this.#traces.some((trace) => data.includes(trace));
+    if (data.length > SMALL_BYTES) {
+      if (this.#traces.some((trace) => data.includes(trace))) return true;
+      return mayBeShortened(data) && this.#anyPiece.test(data.toString('latin1'));
+    }
+    const text = data.toString('latin1');
+    return this.#anyTrace.test(text) || (mayBeShortened(text) && this.#anyPiece.test(text));
   }
 
   /** {@link mayBeIn} for a text without colours. */
@@ -113,7 +160,12 @@ export class Delivered {
     for (const { core } of this.#values.values()) {
       if (core === '' || text.includes(core)) return true;
     }
-    return false;
+    return this.#isOdd(text) || ((mayBeShortened(text) || text.includes('…')) && this.#anyPiece.test(text));
+  }
+
+  /** Whether a stranger's text escapes characters that nobody has to escape. */
+  #isOdd(text: string): boolean {
+    return this.#ofService && ESCAPED_PLAIN.test(text);
   }
 
   /**
@@ -164,17 +216,43 @@ export class Delivered {
 
   /** @returns the bytes with every value overwritten in place (a binary buffer must keep its length) */
   hideBytes(data: Buffer): Buffer {
-    let copy: Buffer | undefined;
+    const found: Span[] = [];
+    let text: string | undefined;
     for (const { core, bytes } of this.#values.values()) {
       if (core !== '' && !data.includes(core, 0, 'latin1')) continue;
-      for (const form of bytes) {
-        for (let at = data.indexOf(form); at !== -1; at = data.indexOf(form, at + 1)) {
-          copy ??= Buffer.from(data);
-          copy.fill('*', at, at + form.length);
-        }
+      text ??= data.toString('latin1');
+      for (const form of bytes) form.find(text, found);
+    }
+    if (found.length === 0) return data;
+    const copy = Buffer.from(data);
+    for (const { start, end } of found) copy.fill('*', start, end);
+    return copy;
+  }
+
+  /** {@link hideBytes} for texts of two and four bytes a character, which stand in what nobody says is a text. */
+  hideWide(data: Buffer): Buffer {
+    if (!data.includes(0)) return data;
+    const found: Span[] = [];
+    for (const value of this.#values.keys()) {
+      for (const wide of wideForms(value)) {
+        for (let at = data.indexOf(wide); at !== -1; at = data.indexOf(wide, at + wide.length))
+          found.push({ start: at, end: at + wide.length });
       }
     }
-    return copy ?? data;
+    if (found.length === 0) return data;
+    const copy = Buffer.from(data);
+    for (const { start, end } of found) copy.fill('*', start, end);
+    return copy;
+  }
+
+  /** @returns where values stand in bytes that are read as Latin-1, in order; those that overlap are one */
+  findInBytes(latin1: string): readonly Span[] {
+    return this.#spans(latin1, SHORTEST, true);
+  }
+
+  /** The most bytes in which one value may stand in a stranger's text: each of them as an escape of an escape. */
+  get reachInBytes(): number {
+    return 12 * Math.max(0, ...[...this.#values.keys()].map((value) => Buffer.byteLength(value))) + 256;
   }
 
   /**
@@ -182,48 +260,68 @@ export class Delivered {
    * @returns where values stand, in order; those that overlap are one
    */
   #find(text: string, shortest: number, done = 0): readonly Span[] {
-    const found: Span[] = done > 0 ? [{ start: 0, end: done }] : [];
-    for (const { core, forms } of this.#values.values()) {
-      if (core !== '' && !text.includes(core)) continue;
-      for (const form of forms) {
-        if (form.length < shortest) continue;
-        for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + 1))
-          found.push({ start: at, end: at + form.length });
-      }
+    return this.#spans(text, shortest, false, done > 0 ? [{ start: 0, end: done }] : []);
+  }
+
+  /** @param ofBytes whether the text has one character for each byte of UTF-8 */
+  #spans(text: string, shortest: number, ofBytes: boolean, found: Span[] = []): readonly Span[] {
+    const isOdd = this.#isOdd(text);
+    let unescaped: Unescaped | undefined;
+    for (const value of this.#values.values()) {
+      if (value.length < shortest) continue;
+      const isCertain = value.core === '' || text.includes(value.core);
+      if (isCertain) for (const form of ofBytes ? value.bytes : value.forms) form.find(text, found);
+      if (value.bare === '' || !(isOdd || (isCertain && !value.isPlain))) continue;
+      if (isOdd || value.core === '' || text.length <= UNESCAPED_WHOLE) {
+        unescaped ??= new Unescaped(text, ofBytes);
+        unescaped.find(value.bare, found);
+      } else findAround(text, value, ofBytes, found);
     }
-    return found.length < 2 ? found : merged(found);
+    if (mayBeShortened(text) || text.includes('…')) {
+      for (const { texts } of this.#values.values()) findPieces(text, texts, found);
+    }
+    return merged(found);
   }
 
   /** @returns the first index from which the text's end is the beginning of a form; the text's length when none is */
   #openStart(text: string): number {
     let first = text.length;
     for (const { forms } of this.#values.values()) {
-      for (const form of forms) {
-        const from = Math.max(0, text.length - form.length + 1);
-        for (let at = text.indexOf(form.charAt(0), from); at !== -1 && at < first; ) {
-          if (form.startsWith(text.slice(at))) first = at;
-          else at = text.indexOf(form.charAt(0), at + 1);
-        }
-      }
+      for (const form of forms) first = form.openStart(text, first);
     }
     return first;
+  }
+}
+
+/** UTF-16 and UTF-32, in either order of bytes. */
+function wideForms(value: string): Buffer[] {
+  const utf16 = Buffer.from(value, 'utf16le');
+  const points = Array.from(value, (character) => character.codePointAt(0) ?? 0);
+  const utf32 = Buffer.from(Uint32Array.from(points).buffer);
+  return [utf16, Buffer.from(utf16).swap16(), utf32, Buffer.from(utf32).swap32()];
+}
+
+/** An expression without alternatives would fit everything. */
+function anyOf(texts: Iterable<string>): RegExp {
+  const all = [...texts];
+  if (all.length === 0) return /(?!)/;
+  return new RegExp(all.map((text) => text.replace(/\W/g, '\\$&')).join('|'));
+}
+
+/** Reads no more of a long text without its escapes than what stands around the value's core. */
+function findAround(text: string, { core, bare, length }: Value, ofBytes: boolean, found: Span[]): void {
+  const reach = 12 * length + 64;
+  for (let at = text.indexOf(core); at !== -1; ) {
+    const start = Math.max(0, at - reach);
+    const end = at + core.length + reach;
+    new Unescaped(text.slice(start, end), ofBytes).find(bare, found, start);
+    at = text.indexOf(core, Math.max(at + 1, end - reach));
   }
 }
 
 /** @param before UTF-16 unit, NaN for none */
 function pair(before: number, unit: number): number {
   return (before << 16) | unit;
-}
-
-function merged(spans: Span[]): Span[] {
-  spans.sort((a, b) => a.start - b.start || b.end - a.end);
-  const result: { start: number; end: number }[] = [];
-  for (const { start, end } of spans) {
-    const last = result.at(-1);
-    if (last && start < last.end) last.end = Math.max(last.end, end);
-    else result.push({ start, end });
-  }
-  return result;
 }
 
 /** A range of a text with masks for spans; a span that reaches beyond the range's start has its mask already. */

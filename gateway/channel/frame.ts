@@ -27,8 +27,16 @@ export interface Frame {
   readonly objects: Partial<Record<Part, JsonObject>>;
   /** The raw binary buffers that follow the JSON parts. */
   buffers(): readonly Buffer[];
-  /** The same message with some parts, or its buffers, replaced; all other bytes stay as they came. */
-  replace(parts: Partial<Record<Part, string>>, buffers?: readonly Buffer[]): Payload;
+  /**
+   * The same message with some parts, or its buffers, replaced; all other bytes stay as they came.
+   *
+   * @param around changes pieces of JSON beside the parts: a legacy message has members of its own (`msg_id`, `msg_type`)
+   */
+  replace(
+    parts: Partial<Record<Part, string>>,
+    buffers?: readonly Buffer[],
+    around?: (json: string) => string,
+  ): Payload;
 }
 
 /** Widgets send a few; each one takes memory of its own, and a frame has room for millions (invariant S14). */

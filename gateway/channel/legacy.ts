@@ -65,15 +65,22 @@ export class LegacyFrame implements Frame {
     return this.#buffers;
   }
 
-  replace(parts: Partial<Record<Part, string>>, buffers = this.#buffers): Payload {
-    const changes = PARTS.flatMap((part) => {
+  replace(
+    parts: Partial<Record<Part, string>>,
+    buffers = this.#buffers,
+    around = (json: string) => json,
+  ): Payload {
+    const spans = PARTS.flatMap((part) => {
       const span = this.#spans.get(part);
-      const text = parts[part];
-      return span && text !== undefined ? [{ ...span, text }] : [];
-    }).sort((a, b) => b.start - a.start);
-    let json = this.#json;
-    for (const { start, end, text } of changes) json = json.slice(0, start) + text + json.slice(end);
-    return legacyPayload(json, buffers);
+      return span ? [{ ...span, text: parts[part] }] : [];
+    }).sort((a, b) => a.start - b.start);
+    let json = '';
+    let at = 0;
+    for (const { start, end, text } of spans) {
+      json += around(this.#json.slice(at, start)) + (text ?? this.#json.slice(start, end));
+      at = end;
+    }
+    return legacyPayload(json + around(this.#json.slice(at)), buffers);
   }
 
   #member(name: string): string {

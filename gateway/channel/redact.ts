@@ -9,7 +9,7 @@ import { streamEnd } from './stream-end.js';
  * word is a whole string: it would say nothing, and hiding it would break the client.
  */
 const PROTOCOL_WORDS = new Set(
-  `channel header parent_header metadata content buffers msg_id msg_type session username date version
+  `channel shell iopub stdin control header parent_header metadata content buffers msg_id msg_type session username date version
   status execution_state busy idle starting restarting dead ok error aborted abort stream name text stdout stderr
   execute_input execute_result execute_reply display_data update_display_data clear_output input_request input_reply
   data transient display_id execution_count code ename evalue traceback payload user_expressions prompt password value
@@ -162,9 +162,14 @@ export class Redactor {
     }
     const buffers = frame.buffers();
     const hiddenBuffers = buffers.map((buffer) => this.#delivered.hideBytes(buffer));
-    const same = hiddenBuffers.every((buffer, index) => buffer === buffers[index]);
-    if (payload && same && Object.keys(parts).length === 0) return payload;
-    return frame.replace(parts, hiddenBuffers);
+    let same = hiddenBuffers.every((buffer, index) => buffer === buffers[index]);
+    const around = (json: string) => {
+      const hidden = mapStrings(json, (string) => this.#hideString(string, 'content'));
+      same &&= hidden === json;
+      return hidden;
+    };
+    const replaced = frame.replace(parts, hiddenBuffers, around);
+    return payload && same && Object.keys(parts).length === 0 ? payload : replaced;
   }
 
   #hideString(text: string, part: Part): string {

@@ -1,6 +1,6 @@
 import type { Job } from '../brokered.js';
 import type { Context } from '../processor.js';
-import { isProvided, referencesIn } from '../references.js';
+import { cellReferencesIn, isProvided } from '../references.js';
 import type { Values } from './template.js';
 
 /** The values that a cell with a connection refers to. */
@@ -20,7 +20,7 @@ export function cellValues(
   context: Context,
   { raw, dict }: { readonly raw: boolean; readonly dict: string | undefined },
 ): CellValues {
-  const references = raw ? [] : [...new Set(texts.flatMap(referencesIn))];
+  const references = raw ? [] : [...new Set(texts.flatMap(cellReferencesIn))];
   const given = references.filter(isProvided).map((name) => [name, context.resolve(name)] as const);
   return {
     variables: [...references.filter((name) => !isProvided(name)), ...(dict === undefined ? [] : [dict])],

@@ -1,5 +1,5 @@
 import { CellError } from '../processor.js';
-import { referencesIn } from '../references.js';
+import { cellReferencesIn } from '../references.js';
 import { shortened } from '../refusal.js';
 import { jsonOf, type Value } from '../value.js';
 
@@ -12,7 +12,7 @@ const LONGEST_ERROR = 500;
  * @throws {CellError} for a reference in the query
  */
 export function checkQuery(query: string): void {
-  const [reference] = referencesIn(query);
+  const [reference] = cellReferencesIn(query);
   if (reference === undefined) return;
   throw new CellError(
     `{{${reference}}} can't stand in a GraphQL query: declare it as $variable in the query, and name a dict ` +

@@ -15,6 +15,8 @@ _LATER = "If this still stands here after the page was loaded again, the result 
 _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
 _CONNECTED_WITHIN = 20
+# A text that comes is shown again after so many times what showing it took.
+_PAUSE = 4
 
 
 def run_brokered(binding, ticket, out, view):
@@ -107,6 +109,8 @@ class _Result:
         self._table = None
         self._text = []
         self._pieces = []
+        self._shown_length = 0
+        self._shown_at = 0
         self._parts = []
         self._value = None
         self._notes = []
@@ -127,13 +131,26 @@ class _Result:
             self._notices.append(page["text"])
         elif kind == "text":
             self._text.append(page["text"])
-            self._update({"text/markdown": "".join(self._text), "text/plain": "".join(self._text)})
+            # A long text takes long to be made harmless and drawn: it is shown less often, the rest of it at the end.
+            if time.monotonic() >= self._shown_at:
+                self._show_text()
         elif kind == "content":
             self._content(page)
         elif kind == "progress" and not self._text:
             # A page that is reloaded meanwhile never gets the end: what it was saved with has to stay true.
             at = time.strftime("%H:%M:%S", time.gmtime())
             self._update({"text/plain": "%s (at %s UTC. %s)" % (page["text"], at, _LATER)})
+
+    def _show_text(self):
+        began = time.monotonic()
+        text = "".join(self._text)
+        self._update({"text/markdown": harmless_markdown(text), "text/plain": text})
+        self._shown_length = len(self._text)
+        self._shown_at = time.monotonic() + _PAUSE * (time.monotonic() - began)
+
+    def _show_rest(self):
+        if self._shown_length < len(self._text):
+            self._show_text()
 
     def _content(self, page):
         self._pieces.append(base64.b64decode(page["data"]))
@@ -148,7 +165,8 @@ class _Result:
             self._value = show_content(content, page["mediaType"], page["charset"], page.get("at", ()), self._view)
 
     def withdraw(self):
-        """Takes the progress back: the cell's error says the rest."""
+        """Takes the progress back: the cell's error says the rest. A text stays, as far as it has come."""
+        self._show_rest()
         if self._shown and not self._text:
             self._update({"text/plain": ""})
 
@@ -180,6 +198,7 @@ class _Result:
             note = " ".join(filter(None, [*self._notes, end.get("note", ""), hint]))
             bundles.append(self._table.bundle(note, self._view.rows, is_below=bool(bundles)))
         elif self._text:
+            self._show_rest()
             value = "".join(self._text)
         if self._table is None and end.get("note"):
             # Beside the text: in it, an open code block would take it in.

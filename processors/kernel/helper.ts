@@ -7,7 +7,7 @@ import { pythonString } from '../literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
 const PARTS =
-  'errors references binding transformer shell http_template http_body http_exchange rest values shown shown_json table broker history runtime'.split(
+  'errors references binding transformer shell http_template http_body http_exchange rest values shown shown_json table tex inline markdown broker history runtime'.split(
     ' ',
   );
 

@@ -8,9 +8,11 @@ import re
 _PROVIDED = (
     r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
 )
-_IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _PROVIDED)
+# With spaces it is none; it isn't taken for text either, as that would be a wrong result that nobody sees.
+_IN_BRACES = r"%s|[ \t]{1,20}(?:%s)[ \t]{0,20}|(?:%s)[ \t]{1,20}" % (_PROVIDED, _PROVIDED, _PROVIDED)
+_IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
 # In an f-string doubled braces have become single ones; a plain string joined to it keeps its own.
-_IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_PROVIDED, _PROVIDED))
+_IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_IN_BRACES, _IN_BRACES))
 # In cells that aren't Python every {{ can be escaped, and variables of the kernel are references too.
 _IN_CELL = re.compile(
     r"(?<!\\)(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?"
@@ -33,6 +35,11 @@ def split(text, pattern):
             pieces += [text[end : start - 1], text[start : match.end()]]
         else:
             names = [group for group in match.groups()[1:] if group is not None]
+            if names and names[0] != names[0].strip():
+                name = names[0].strip()
+                raise SpinError(
+                    "{{ %s }} has spaces, so it isn't a reference. Write {{%s}}, or \\{{ %s }} for the text." % (name, name, name)
+                )
             pieces += [text[end:start], Reference(names[0]) if names else text[start : match.end()]]
         end = match.end()
     return [piece for piece in pieces + [text[end:]] if piece]

@@ -32,6 +32,8 @@ _MONOSPACE = ";font-family:monospace"
 _PICTURES = {**{code: 0x2400 + code for code in range(32) if code not in (9, 10)}, 127: 0x2421, **dict.fromkeys(range(128, 160), 0xFFFD)}
 _LINE_END = re.compile("\r\n?|\x85|\u2028|\u2029")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+# MathJax 3 and 2: what a service says is no formula, whose links and styles a notebook would trust, and costs in dollars are none.
+_NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
 
 
 def _cells(column, values, longest=_LONGEST_CELL):
@@ -91,8 +93,8 @@ def _html(columns, cells, caption):
     rows = "".join("<tr>%s</tr>" % "".join(row) for row in zip(*(tds for _, tds in drawn)))
     # Its own scroll bar: a wide table must not make the whole notebook wide.
     return (
-        '<div style="overflow-x:auto;max-width:100%%"><table><thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
-        "<p>%s</p>" % (head, rows, html.escape(caption))
+        '<div class="%s" style="overflow-x:auto;max-width:100%%"><table><thead><tr>%s</tr></thead><tbody>%s</tbody></table></div>'
+        '<p class="%s">%s</p>' % (_NO_FORMULAS, head, rows, _NO_FORMULAS, html.escape(caption))
     )
 
 

@@ -30,7 +30,8 @@ const cells: Readonly<Record<string, string>> = {
   'an async cell': `import asyncio\nawait asyncio.sleep(0)\nasync def f():\n    await asyncio.sleep(0)\n    return "${REF}"\nawait f() == V`,
   'a nested function with a docstring, which stays': `def f():\n    "about ${REF}"\n    return lambda: "${REF}"\nf()() == V and "KEY" in f.__doc__`,
   'an escaped reference': `"\\\\{{runtime_env:KEY}}" == "{" + "{runtime_env:KEY}}" and f"\\\\{{runtime_env:KEY}}" == "{" + "runtime_env:KEY}"`,
-  'other braces': `"${REF}" == V and "{{x}} {{ runtime_env:KEY }}" == "{" + "{x}} {{ runtime_env:KEY }}"`,
+  'C1: an escaped one with spaces': `"\\\\{{ runtime_env:KEY }}" == "{" + "{ runtime_env:KEY }}" and "${REF}" == V # {{ runtime_env:KEY }}`,
+  'other braces': `"${REF}" == V and "{{x}} {{ x }}" == "{" + "{x}} {{ x }}"`,
   'a name that is bound to something else': `str, type, exec, __import__ = "${REF}", 1, 2, __import__\nok = str == V\ndel str, type, exec\nok`,
 };
 
@@ -41,6 +42,11 @@ const refused: Readonly<Record<string, readonly [cell: string, sentence: RegExp]
   'a cell magic': [`%%bash\necho ${REF}`, /Use a %%shell cell/],
   'the body of %%time': [`%%time\na = "${REF}"`, /Use a %%shell cell/],
   'code without quotes': [`a = ${REF}`, /in quotes/],
+  'C1: a reference with spaces': [
+    `a = "{{ runtime_env:KEY }}"`,
+    /has spaces, so it isn't a reference\. Write \{\{runtime_env:KEY\}\}/,
+  ],
+  'C1: one in an f-string': [`a = f"{{ runtime_env:KEY}}"`, /has spaces/],
   'a name that is not set': [`a = "{{runtime_env:NOPE}}"`, /^runtime_env:NOPE is not set\.$/],
   'a reference in pieces': [`"${REF}" + "{{runtime_env:" "WIDTH}}"`, /did not come with this cell/],
   'a secret whose name is not literal': [`SpinSecrets.get_secret(name)`, /one name, written out/],

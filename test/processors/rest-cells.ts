@@ -106,10 +106,10 @@ async function testRequests(t: Test, { kernel }: RestKernel, server: RestServer)
   });
 
   t.test('sends a text body as it is', async (t) => {
-    const asked = await run(`POST ${origin}/\n\nline {{name}}\n\n\\{{name}} {{ x }} ✓\n`);
+    const asked = await run(`POST ${origin}/\n\nline {{name}}\n\n\\{{name}} {{ x | y }} ✓\n`);
     t.match(asked, {
       headers: { 'content-type': 'text/plain; charset=utf-8' },
-      body: 'line x y\n\n{{name}} {{ x }} ✓',
+      body: 'line x y\n\n{{name}} {{ x | y }} ✓',
     });
     const whole = await run(`POST ${origin}/\n\n{{text}}`);
     t.match(

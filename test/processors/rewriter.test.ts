@@ -83,7 +83,7 @@ const passed: readonly [what: string, cell: string][] = [
   ['a head below code', 'x = 1\n%%echo'],
   ['a line magic', '%echo x'],
   ['another word', '%%echoes\nx'],
-  ['braces of other kinds', 'f"{{x}} {{ runtime_env:KEY }} {{.Names}} {{name}}"'],
+  ['braces of other kinds', 'f"{{x}} {{ x }} {{ x | upper }} {{.Names}} {{name}}"'],
   ['another magic in capitals', '%%HTML\nx'],
   ['a magic of another language', '%%R\nx'],
 ];

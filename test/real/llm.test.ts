@@ -32,7 +32,11 @@ t.test('an answer is shown as Markdown, kept as text, its tokens told', async (t
   const shown = await run('%%llm --out answer\n# Wörld 😀 “x”\n```python\nopen');
   t.match(shown, { status: 'ok', error: '' });
   const texts = shown.updates.map((bundle) => bundle['text/markdown']).filter(Boolean);
-  t.equal(texts.at(-1), '# Wörld 😀 “x”\n```python\nopen', 'the last one is whole, characters too');
+  t.equal(
+    texts.at(-1),
+    '# Wörld 😀 “x”\n\n```python\nopen\n```\n',
+    'the last one is whole, characters too, its open fence closed',
+  );
   t.match(shown.data.at(-1)?.['text/plain'], 'echo-2026: 1,234 tokens in, 56 out.');
   t.equal((await run('print(answer)')).stdout, '# Wörld 😀 “x”\n```python\nopen\n');
   t.match(service.asked.at(-1), {
@@ -73,8 +77,8 @@ rows = [{"a": 1, "b": "\`\`\`\`x"}, {"a": None, "c": True}]`);
     return service.asked.at(-1)?.messages.at(-1)?.content;
   };
   t.equal(
-    await asked('{{name}} \\{{name}} {{many}} {{ jinja }}'),
-    'a "b" {{x}} \\ {{name}} [1, "two", null] {{ jinja }}',
+    await asked('{{name}} \\{{name}} {{many}} \\{{ jinja }} {{ a | b }}'),
+    'a "b" {{x}} \\ {{name}} [1, "two", null] {{ jinja }} {{ a | b }}',
   );
   t.match(
     await asked('What is wrong?\n{{df}}'),

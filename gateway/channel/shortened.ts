@@ -1,0 +1,113 @@
+import type { Span } from './json-text.js';
+
+/**
+ * A piece of a value that a display cut is hidden from this length on: shorter ones are no secret any more, and stand beside
+ * an ellipsis by chance (`https://…`). Python's reprlib shows 12 characters before its dots.
+ */
+const SHORTEST_PIECE = 12;
+
+/**
+ * What displays write in the place of what they leave out: pandas, reprlib and IPython `...`, `%whos` `<...>`, textwrap
+ * `[...]`, this runtime and many others `…`. In bytes read as Latin-1 the latter is three characters.
+ */
+const ELLIPSIS = /(?:\| __truncated__ ?)?\.{3,}|…|\u00e2\u0080\u00a6|\\u2026|&hellip;/g;
+const HAS_ELLIPSIS = ['...', '\u00e2\u0080\u00a6', '\\u2026', '&hellip;'];
+
+/** What may stand between the piece and the ellipsis: brackets, a bar, a space, a closing quote. */
+const LONGEST_BETWEEN = 4;
+const BETWEEN = /[\s'"`|()[\]<>{}]/;
+
+/** An end of a value is tried at so many places of its form: one that repeats itself has many that fit. */
+const MOST_TRIES = 50;
+
+/** A fast test of a text in UTF-8: bytes, or a text of one character for each. */
+export function mayBeShortened(utf8: Buffer | string): boolean {
+  if (typeof utf8 !== 'string') return HAS_ELLIPSIS.some((mark) => utf8.includes(mark, 0, 'latin1'));
+  for (const mark of HAS_ELLIPSIS) if (utf8.includes(mark)) return true;
+  return false;
+}
+
+/**
+ * Of a message that holds none of these no piece of a value can have been cut off.
+ *
+ * @param forms all ways to write a value, first as it is
+ * @returns texts of which one stands in every piece that is hidden; an empty one where no such text is known
+ */
+export function tracesOfPieces(forms: readonly string[]): readonly string[] {
+  if (forms.every(({ length }) => length <= SHORTEST_PIECE)) return [];
+  const heads = forms.map((form) => form.slice(0, SHORTEST_PIECE));
+  const tails = forms.map((form) => form.slice(-SHORTEST_PIECE));
+  return [commonRun(heads), commonRun(tails)];
+}
+
+function commonRun(texts: readonly string[]): string {
+  const runs = (texts[0]?.match(/[A-Za-z0-9_.-]+/g) ?? []).sort((a, b) => b.length - a.length);
+  for (const run of runs) {
+    // An end that other forms push out of the piece isn't in all of them.
+    for (let length = run.length; length >= 3; length--) {
+      for (const part of [run.slice(0, length), run.slice(-length)]) {
+        if (texts.every((text) => text.includes(part))) return part;
+      }
+    }
+  }
+  return '';
+}
+
+/**
+ * Finds beginnings and ends of a value beside an ellipsis.
+ *
+ * @param found gets where they stand
+ */
+export function findPieces(text: string, forms: readonly string[], found: Span[]): void {
+  for (const { index, 0: mark } of text.matchAll(ELLIPSIS)) {
+    for (const end of borders(text, index, -1)) {
+      const start = beginningBefore(text, end, forms);
+      if (start < end) found.push({ start, end });
+    }
+    for (const start of borders(text, index + mark.length, 1)) {
+      const end = endAfter(text, start, forms);
+      if (end > start) found.push({ start, end });
+    }
+  }
+}
+
+/** Where a piece may end before an ellipsis, or start behind it. */
+function borders(text: string, at: number, step: 1 | -1): readonly number[] {
+  const all = [at];
+  for (let border = at; all.length <= LONGEST_BETWEEN; ) {
+    if (!BETWEEN.test(text.charAt(step > 0 ? border : border - 1))) break;
+    border += step;
+    all.push(border);
+  }
+  return all;
+}
+
+function beginningBefore(text: string, end: number, forms: readonly string[]): number {
+  const key = text.slice(Math.max(0, end - SHORTEST_PIECE), end);
+  let first = end;
+  if (key.length < SHORTEST_PIECE) return first;
+  for (const form of forms) {
+    let tries = 0;
+    for (let at = form.lastIndexOf(key); at !== -1 && tries < MOST_TRIES; tries++) {
+      const start = end - SHORTEST_PIECE - at;
+      if (start >= 0 && start < first && text.startsWith(form.slice(0, at), start)) first = start;
+      at = at === 0 ? -1 : form.lastIndexOf(key, at - 1);
+    }
+  }
+  return first;
+}
+
+function endAfter(text: string, start: number, forms: readonly string[]): number {
+  const key = text.slice(start, start + SHORTEST_PIECE);
+  let last = start;
+  if (key.length < SHORTEST_PIECE) return last;
+  for (const form of forms) {
+    let tries = 0;
+    for (let at = form.indexOf(key); at !== -1 && tries < MOST_TRIES; tries++) {
+      const end = start + form.length - at;
+      if (end > last && text.startsWith(form.slice(at), start)) last = end;
+      at = form.indexOf(key, at + 1);
+    }
+  }
+  return last;
+}
