@@ -3,16 +3,23 @@ import type { Page } from '../pages.js';
 import { readerOf } from './mysql-types.js';
 import { RowPages } from './row-pages.js';
 import { columnOf } from './types.js';
+import type { GuardedSocket } from './wire.js';
 
 /** A packet of the driver's, at its first byte. */
 interface Packet {
+  readonly sequenceId: number;
   readonly buffer: Buffer;
   readonly offset: number;
   readonly end: number;
 }
 
 /** What the driver's connection has besides what its types say. */
-export type Inside = Connection & { handlePacket(packet?: Packet): void };
+export type Inside = Connection & {
+  readonly stream: GuardedSocket;
+  readonly sequenceId: number;
+  readonly _paused: boolean;
+  handlePacket(packet?: Packet): void;
+};
 
 type Field = { readonly name: string; columnType: number; characterSet: number; readonly decimals?: number };
 
