@@ -30,7 +30,7 @@ const LOOKS_BACK = /\b(?:found_rows|row_count|warnings|errors|warning_count|erro
 /** Three bytes of length, whose largest says that the packet goes on, and a number: mysql's page on packets. */
 const FRAMING: Framing = {
   header: 4,
-  length: (bytes, at) => bytes.readUIntLE(at, 3),
+  length: (bytes, at) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16),
   goesOn: (length) => length === 0xff_ff_ff,
 };
 
