@@ -24,7 +24,8 @@ def typed(value, reference):
         return {"type": "null", "value": None}
     if isinstance(value, bool):
         return {"type": "bool", "value": value}
-    if isinstance(value, numbers.Integral):
+    # numpy takes its durations for integers.
+    if isinstance(value, numbers.Integral) and _kind(value) != "m":
         # As text: JavaScript's numbers end at 2**53.
         return {"type": "number", "value": str(int(value))}
     if isinstance(value, (float, decimal.Decimal)):

@@ -55,15 +55,16 @@ t.test('S9: every result of a cell is shown, and the variable holds the last', a
   ]);
   const failed = await run('%%sql\nselect 1 as a; select nope');
   t.match(failed.error, /Statement 2 of 2: ERROR: column "nope"/);
-  const many = await shown(
-    `%%sql my --out r\nbegin not atomic declare i int default 0; while i < 150 do select i; set i = i + 1; end while; end`,
+  await run(
+    '%%sql my\ncreate procedure loops() begin declare i int default 1; while i <= 150 do select i; set i = i + 1; end while; end',
   );
+  const many = await shown('%%sql my --out r\ncall loops()');
   t.equal(many.length, 100, 'and no more than a notebook can show');
   t.match(
     many.at(-1),
     /Result 150\. r holds this one, the last of 150 results\. Of 150 results the first 99 and the last are shown\./,
   );
-  t.equal(await print('r.i[0]'), '149');
+  t.equal(await print('r.i[0]'), '150');
 });
 
 t.test('S8: what a database says beside a result stands below it', async (t) => {
@@ -94,7 +95,7 @@ t.test('S8: what a database says beside a result stands below it', async (t) => 
     "Warning 1264: Out of range value for column 'a' at row 1",
   ]);
   t.match(await shown("%%sql my\nselect cast('12a' as int) a"), [
-    /^a\n/,
+    /\n12\n/,
     /Warning 1292: Truncated incorrect INTEGER value: '12a'/,
   ]);
   t.match(
