@@ -42,7 +42,7 @@ def typed(value, reference):
         return {"type": "text", "value": value.isoformat()}
     if hasattr(value, "columns") and hasattr(value, "iloc"):
         return {"type": "table", "value": _of_frame(value)}
-    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "tolist"):
+    if isinstance(value, (list, tuple, set, frozenset)) or (hasattr(value, "tolist") and getattr(value, "shape", None) != ()):
         if len(value) > _MOST_ITEMS:
             raise SpinError(
                 "{{%s}} holds %s values, and a cell sends at most %s. Put them into a table and join it, or send fewer."
