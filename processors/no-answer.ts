@@ -22,6 +22,7 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'names cannot be looked up right now (DNS): try again in a moment',
   ECONNREFUSED: 'nothing listens there: is the port right, and does the service run?',
   ECONNRESET: CLOSED,
+  PROTOCOL_CONNECTION_LOST: CLOSED,
   UND_ERR_SOCKET: CLOSED,
   HPE_INVALID_CONSTANT: 'what it sends is not HTTP',
   UND_ERR_HEADERS_OVERFLOW: 'the head of its answer is too large',
@@ -31,6 +32,8 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer (a firewall?): can it be reached from where the gateway runs?',
   UND_ERR_HEADERS_TIMEOUT: 'it took too long',
   UND_ERR_BODY_TIMEOUT: 'it stopped in the middle of its answer',
+  PROTOCOL_ERROR: 'what it sends is not what such a service sends',
+  PROTOCOL_UNEXPECTED_PACKET: 'what it sends is not what such a service sends',
   NONSENSE: 'what it sends is not what such a service sends',
   LINK_LOCAL:
     'its name leads to a link-local address, or one like it, where machines get their own credentials',

@@ -25,7 +25,8 @@ def typed(value, reference):
         return {"type": "null", "value": None}
     if isinstance(value, bool):
         return {"type": "bool", "value": value}
-    if isinstance(value, numbers.Integral):
+    # numpy takes its durations for integers.
+    if isinstance(value, numbers.Integral) and _kind(value) != "m":
         # As text: JavaScript's numbers end at 2**53.
         return {"type": "number", "value": str(int(value))}
     if isinstance(value, (float, decimal.Decimal)):
@@ -44,7 +45,7 @@ def typed(value, reference):
         return {"type": "text", "value": value.isoformat()}
     if hasattr(value, "columns") and hasattr(value, "iloc"):
         return {"type": "table", "value": _of_frame(value)}
-    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "tolist"):
+    if isinstance(value, (list, tuple, set, frozenset)) or (hasattr(value, "tolist") and getattr(value, "shape", None) != ()):
         if len(value) > _MOST_ITEMS:
             raise SpinError(
                 "{{%s}} holds %s values, and a cell sends at most %s. Put them into a table and join it, or send fewer."

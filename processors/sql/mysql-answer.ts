@@ -3,16 +3,23 @@ import type { Page } from '../pages.js';
 import { readerOf } from './mysql-types.js';
 import { RowPages } from './row-pages.js';
 import { columnOf } from './types.js';
+import type { GuardedSocket } from './wire.js';
 
 /** A packet of the driver's, at its first byte. */
 interface Packet {
+  readonly sequenceId: number;
   readonly buffer: Buffer;
   readonly offset: number;
   readonly end: number;
 }
 
 /** What the driver's connection has besides what its types say. */
-export type Inside = Connection & { handlePacket(packet?: Packet): void };
+export type Inside = Connection & {
+  readonly stream: GuardedSocket;
+  readonly sequenceId: number;
+  readonly _paused: boolean;
+  handlePacket(packet?: Packet): void;
+};
 
 type Field = { readonly name: string; columnType: number; characterSet: number; readonly decimals?: number };
 
@@ -21,6 +28,8 @@ const BLOB = 252;
 /** Types that the driver would make objects of, where the bytes are meant: VECTOR and GEOMETRY. */
 const AS_BYTES = new Set([242, 255]);
 const BINARY = 63;
+/** The first byte of the packet behind the columns, and behind the rows. */
+const EOF = 0xfe;
 
 /** What comes of one statement, as pages; the database waits while nobody takes them. */
 export class Answer {
@@ -68,7 +77,8 @@ export class Answer {
 
   /** The driver reads over how many warnings there are where a result ends. */
   see({ buffer, offset, end }: Packet): void {
-    if (buffer[offset] !== 0xfe || end - offset >= 9 || end - offset < 5) return;
+    // As the driver knows it, of every packet: a row that begins so is longer.
+    if (buffer[offset] !== EOF || end - offset >= 9 || end - offset < 5) return;
     this.warnings = buffer.readUInt16LE(offset + 1);
     this.status = buffer.readUInt16LE(offset + 3);
   }

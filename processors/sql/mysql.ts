@@ -30,10 +30,8 @@ const LOOKS_BACK = /\b(?:found_rows|row_count|warnings|errors|warning_count|erro
 /** Three bytes of length, whose largest says that the packet goes on, and a number: mysql's page on packets. */
 const FRAMING: Framing = {
   header: 4,
-  read(head) {
-    const length = head.readUIntLE(0, 3);
-    return { length, goesOn: length === 0xff_ff_ff };
-  },
+  length: (bytes, at) => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16),
+  goesOn: (length) => length === 0xff_ff_ff,
 };
 
 /**
@@ -55,7 +53,7 @@ export async function openMysql(endpoint: Endpoint, signal?: AbortSignal): Promi
       connection.connect((error) => (error ? reject(error) : resolve()));
     });
     const session = new MysqlSession(connection, endpoint, check);
-    await session.prepare();
+    await session.begin();
     return session;
   } catch (error) {
     connection.destroy();
@@ -84,6 +82,8 @@ export class MysqlSession implements Session {
   /** Whether nothing has run since the session was set to UTC. */
   #isNew = true;
   #answer: Answer | undefined;
+  /** That which the login gave. */
+  #role = '';
 
   constructor(connection: Connection, endpoint: Endpoint, check: SizeCheck) {
     this.#connection = connection;
@@ -92,7 +92,14 @@ export class MysqlSession implements Session {
     const inner = connection as Inside;
     const { handlePacket } = inner;
     inner.handlePacket = (packet) => {
-      if (packet !== undefined) this.#answer?.see(packet);
+      if (packet !== undefined && this.#answer !== undefined) {
+        // The driver would write a line for each of them, and read on.
+        if (!inner._paused && packet.sequenceId !== inner.sequenceId) {
+          this.#stream.destroy(Object.assign(new Error('out of order'), { code: 'NONSENSE' }));
+          return;
+        }
+        this.#answer.see(packet);
+      }
       handlePacket.call(connection, packet);
     };
     // The driver tells a statement nothing of its connection's end.
@@ -100,7 +107,13 @@ export class MysqlSession implements Session {
     this.#stream.once('close', () => this.#answer?.fail(Object.assign(new Error(), { code: 'ECONNRESET' })));
   }
 
-  async prepare(): Promise<void> {
+  /** After the login. */
+  async begin(): Promise<void> {
+    await this.#prepare();
+    this.#role = await this.#currentRole();
+  }
+
+  async #prepare(): Promise<void> {
     await this.#query("SET NAMES utf8mb4, time_zone = '+00:00'");
     this.#status = 0;
     this.#isNew = true;
@@ -115,7 +128,7 @@ export class MysqlSession implements Session {
   }
 
   get #stream(): GuardedSocket {
-    return (this.#connection as Connection & { stream: GuardedSocket }).stream;
+    return (this.#connection as Inside).stream;
   }
 
   async version(): Promise<string> {
@@ -217,15 +230,24 @@ export class MysqlSession implements Session {
   }
 
   /**
-   * As a login makes it: what only resets a connection leaves the database that a cell chose, and a role.
-   * @throws where the server runs statements of its own at a login, which it doesn't here
+   * As a login makes it, since what only resets a connection leaves the database that a cell chose.
+   * @throws where that isn't the same: MariaDB leaves a role, and runs its init_connect at a real login alone
    */
   async reset(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#connection.changeUser({ charset: 'utf8mb4' }, (error) => (error ? reject(error) : resolve()));
     });
     if ((await this.#ask('SELECT @@global.init_connect')) !== '') throw new Error('init_connect is set');
-    await this.prepare();
+    if ((await this.#currentRole()) !== this.#role) throw new Error('a role is left');
+    await this.#prepare();
+  }
+
+  /** The same text for every role on servers that have none: MySQL before 8.0. */
+  #currentRole(): Promise<string> {
+    return this.#ask('SELECT CURRENT_ROLE()').catch((error: unknown) => {
+      if (error instanceof Error && 'sqlMessage' in error) return '';
+      throw error;
+    });
   }
 
   hold(inUse: boolean): void {

@@ -29,6 +29,8 @@ export class PostgresAnswer implements Submittable {
   readonly #types: readonly number[];
   readonly #most: number;
   readonly #pages: RowPages<string>;
+  /** Whether the database has been told that there is no input. */
+  #isRefused = false;
 
   /**
    * @param types object ids of the parameters' types; 0 where the database infers it
@@ -85,8 +87,10 @@ export class PostgresAnswer implements Submittable {
 
   handleEmptyQuery(): void {}
 
-  /** Reads nothing but what comes: the first Sync got lost in it. */
+  /** The database reads input then, and has passed over the end of the request in it. */
   handleCopyInResponse(connection: Connection): void {
+    if (this.#isRefused) throw new Error('it asks for input again');
+    this.#isRefused = true;
     const wire = connection as unknown as Wire;
     wire.sendCopyFail('a cell has no input to copy from: use COPY with a file of the server, or INSERT');
     wire.sync();

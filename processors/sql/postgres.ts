@@ -24,7 +24,8 @@ const SAVEPOINT = 'spin_parameters';
 /** A type and the length of all that follows: https://www.postgresql.org/docs/current/protocol-overview.html */
 const FRAMING: Framing = {
   header: 5,
-  read: (head) => ({ length: Math.max(0, head.readUInt32BE(1) - 4), goesOn: false }),
+  length: (bytes, at) => Math.max(0, bytes.readUInt32BE(at + 1) - 4),
+  goesOn: () => false,
 };
 
 /** What the driver's objects have besides what its types say. */
@@ -156,7 +157,9 @@ export class PostgresSession implements Session {
     } catch (error) {
       yield* notices.pages();
       if (error instanceof CellError) throw error;
-      throw error instanceof DatabaseError ? failureOf(error) : new NoAnswer(this.#endpoint.host, error);
+      throw error instanceof DatabaseError
+        ? failureOf(error)
+        : new NoAnswer(this.#endpoint.host, withCode(error));
     } finally {
       this.#isBusy = false;
       this.#client.off('notice', note).off('notification', told);
@@ -239,6 +242,12 @@ function inside(client: Client): Inside {
 function tagOf(tag: string): string {
   const [, verb = tag, count] = /^([A-Za-z]+)(?:.* (\d+))?/.exec(tag) ?? [];
   return count === undefined ? verb : `${verb} ${count}`;
+}
+
+/** The driver gives no code where a connection ends that nobody here has ended. */
+function withCode(error: unknown): unknown {
+  const isKnown = error instanceof Error && 'code' in error;
+  return isKnown ? error : Object.assign(new Error('ended', { cause: error }), { code: 'ECONNRESET' });
 }
 
 /** What an error and a notice have in common. */

@@ -18,8 +18,10 @@ export class TooLarge extends CellError {}
 export interface Framing {
   /** In bytes. */
   readonly header: number;
-  /** @returns the bytes behind the header, and whether the message goes on in the next one */
-  read(header: Buffer): { readonly length: number; readonly goesOn: boolean };
+  /** @returns the bytes behind the header that begins there */
+  length(bytes: Buffer, at: number): number;
+  /** Whether the message goes on in the next one. */
+  goesOn(length: number): boolean;
 }
 
 /** Knows from its head that a message is too large, before any of it is kept; and counts what comes. */
@@ -56,22 +58,29 @@ export class SizeCheck {
         const seen = Math.min(this.#left, chunk.length - at);
         this.#left -= seen;
         at += seen;
-        continue;
+      } else if (this.#headLength === 0 && at + header <= chunk.length) {
+        this.#begin(this.#framing.length(chunk, at));
+        at += header;
+      } else {
+        this.#head[this.#headLength++] = chunk[at++] ?? 0;
+        if (this.#headLength < header) continue;
+        this.#headLength = 0;
+        this.#begin(this.#framing.length(this.#head, 0));
       }
-      this.#head[this.#headLength++] = chunk[at++] ?? 0;
-      if (this.#headLength < header) continue;
-      this.#headLength = 0;
-      this.#begin(this.#framing.read(this.#head));
     }
   }
 
-  #begin({ length, goesOn }: ReturnType<Framing['read']>): void {
+  #begin(length: number): void {
+    const goesOn = this.#framing.goesOn(length);
     const size = this.#joined + length;
     if (size > LARGEST) {
-      const found = goesOn ? 'larger' : `${Math.ceil(size / 1024 ** 2).toLocaleString('en')} MiB`;
+      const most = `${LARGEST / 1024 ** 2} MiB`;
+      const found = goesOn
+        ? `larger than ${most}`
+        : `${Math.ceil(size / 1024 ** 2).toLocaleString('en')} MiB`;
       throw new TooLarge(
-        `A row of the result is ${found === 'larger' ? `larger than ${LARGEST / 1024 ** 2} MiB` : found}: ` +
-          `at most ${LARGEST / 1024 ** 2} MiB are taken. Ask for a part of its values, e.g. left(column, 1000).`,
+        `A row of the result is ${found}: at most ${most} are taken. ` +
+          'Ask for a part of its values, e.g. left(column, 1000).',
       );
     }
     this.#left = length;

@@ -73,6 +73,31 @@ export async function startPostgres(options: DatabaseOptions = {}): Promise<Data
   return { port, user: 'gateway', close: () => stop(server, folder, 'SIGINT') };
 }
 
+/** Debian's PgBouncer before a PostgreSQL, which gives a session's server to others after each transaction. */
+export async function startPgBouncer({ port: server, user }: Database): Promise<Database> {
+  const folder = await ownFolder();
+  const port = await freePort();
+  await writeOwn(join(folder, 'users'), `"${user}" "${PASSWORD.replaceAll('"', '""')}"\n`);
+  const settings = {
+    listen_addr: '127.0.0.1',
+    listen_port: port,
+    unix_socket_dir: '',
+    auth_type: 'scram-sha-256',
+    auth_file: join(folder, 'users'),
+    pool_mode: 'transaction',
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  const database = `postgres = host=127.0.0.1 port=${server}`;
+  await writeOwn(join(folder, 'ini'), ['[databases]', database, '[pgbouncer]', ...lines, ''].join('\n'));
+  const pooler = spawn('/usr/sbin/pgbouncer', [join(folder, 'ini')], {
+    ...identity(),
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await untilSays(pooler, 'process up');
+  return { port, user, close: () => stop(pooler, folder, 'SIGINT') };
+}
+
 /** Debian's MariaDB. */
 export async function startMariadb(options: DatabaseOptions = {}): Promise<Database> {
   const folder = await ownFolder();

@@ -1,7 +1,7 @@
 import { Secret } from '../../processors/secret.js';
 import { sql } from '../../processors/sql.js';
 import type { Value } from '../../processors/value.js';
-import { oneConnection, performCell } from './brokered.js';
+import { oneConnection, performCell, weighCell } from './brokered.js';
 import { type Database, PASSWORD } from './databases.js';
 
 /** Runs %%sql cells without a kernel: what it would be given. */
@@ -15,15 +15,20 @@ export function sqlCells(driver: 'postgres' | 'mysql', { port, user }: Database,
     ...more,
   };
   const connections = oneConnection('sql', settings);
+  const perform = (body: string, values: Readonly<Record<string, Value>> = {}, options = '') =>
+    performCell(`%%sql ${options}\n${body}`, connections, values);
   /** Every value of the result, column after column. */
   const run = async (body: string, values: Readonly<Record<string, Value>> = {}): Promise<unknown[]> => {
-    const { answers, error } = await performCell(`%%sql\n${body}`, connections, values);
+    const { answers, error } = await perform(body, values);
     if (error !== '') throw new Error(error);
     return answers.flatMap(({ kind, rows }) => (kind === 'rows' ? (rows as unknown[][]).flat() : []));
   };
   const { connection } = sql;
   return {
     run,
+    /** All that the kernel would be given. */
+    perform,
+    weigh: (body: string, options = '') => weighCell(`%%sql ${options}\n${body}`, connections),
     test: () =>
       connection?.test({
         settings: connection.settings.parse(settings),
