@@ -106,7 +106,7 @@ export class Channel {
     const frame = decodeStrictly(this.#parts.wire, data, binary);
     // It is built anew in every answer of the gateway's own.
     if (data.length > LONGEST_HEADER && frame.text('header').length > LONGEST_HEADER)
-      throw new GatewayError('MESSAGE_TOO_LARGE', `A message’s header has at most ${LONGEST_HEADER} bytes.`);
+      throw tooLarge(this.#parts.maxMessage);
     this.#parts.metrics.traffic.add('to_kernel', frame.channel, data.length);
     const header = readHeader(frame);
     // It is kept until the cell's reply, beyond what is counted of waiting messages (invariant S15).

@@ -27,6 +27,9 @@ const KEPT_MS = 10 * 60_000;
 /** And how long a question waits for it: as long as a login lasts. */
 const LONGEST_KEPT_MS = 12 * 60 * 60_000;
 
+/** A client that was silent for so long before its connection was lost (ms) was behind a frozen link: legs.ts ends it. */
+const FROZEN_MS = 10_000;
+
 /** What is kept of it, in bytes; what a cell that asks shows beyond is lost, as output of a closed page is anywhere. */
 const MISSED_LIMIT = 8 * 1024 * 1024;
 
@@ -188,7 +191,7 @@ export class Conversation implements Work {
 
   #detach(code: number, why: Buffer): void {
     // A client that closes has read all that it wants; one that was found silent hasn't.
-    const isFrozen = code === 1006 && this.#unheard?.answers === false;
+    const isFrozen = code === 1006 && (this.#unheard?.silence ?? 0) >= FROZEN_MS;
     if ((this.#channel.awaits || isFrozen) && !this.#failed) {
       this.#leave();
       return;

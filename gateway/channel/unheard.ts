@@ -51,14 +51,14 @@ export class Unheard {
     return this.#frames.splice(0);
   }
 
-  /** False when frames wait for a client that has been silent for too long already. */
-  get answers(): boolean {
-    return this.#ping === undefined || this.#silence(this.#ping.at) < this.#patience;
+  /** How long the client has said nothing while frames wait for its word, in milliseconds. */
+  get silence(): number {
+    return this.#ping === undefined ? 0 : this.#silence(this.#ping.at);
   }
 
   /** Asks the client whether it is there. @returns false when it does not answer in time */
   async asked(): Promise<boolean> {
-    if (!this.answers) return false;
+    if (this.silence >= this.#patience) return false;
     if (this.#ping === undefined) this.#ask();
     const at = this.#ping?.at ?? 0;
     return new Promise((resolve) => {

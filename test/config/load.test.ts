@@ -35,6 +35,15 @@ t.test('without any setting it is a loopback runtime with a Jupyter and a token 
   t.equal((await load({})).token.reveal(), config.token.reveal(), 'the token is kept');
 });
 
+t.test('J8: the largest message is a setting', async (t) => {
+  t.equal((await load({})).maxMessage, 10 * 1024 * 1024);
+  t.equal((await load({ SPIN_MAX_MESSAGE_MB: '200' })).maxMessage, 200 * 1024 * 1024);
+  for (const wrong of ['0', '257', '1.5', '-1', '10MB', '1e1', ' '])
+    t.match(await mistakes({ SPIN_MAX_MESSAGE_MB: wrong }), [
+      { variable: 'SPIN_MAX_MESSAGE_MB', right: /from 1 to 256/ },
+    ]);
+});
+
 t.test('a kept token that others can read becomes private again', async (t) => {
   const file = join(home, 'var', 'token');
   writeFileSync(file, 'kept-token-0123456789\n', { mode: 0o644 });
