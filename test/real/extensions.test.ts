@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { ask, askUpgrade, NAVIGATION } from '../support/ask.js';
@@ -109,6 +112,15 @@ t.test('J1: cells by POST', async (t) => {
   t.notMatch(after.body, /canary-value/);
   client.close();
   await ask(`${gateway.origin}/api/kernels/${id}`, { method: 'DELETE', headers: { authorization } });
+});
+
+t.test('the command of docs/agents-and-scripts.md, "By hand"', async (t) => {
+  const page = await readFile(new URL('../../../docs/agents-and-scripts.md', import.meta.url), 'utf8');
+  // Its heading there is 'By hand'.
+  const command = /## By hand\n.*?```sh\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const env = { ...process.env, SPIN_URL: gateway.origin, SPIN_TOKEN: gateway.token };
+  const { stdout } = await promisify(execFile)('bash', ['-euc', command], { env });
+  t.same(JSON.parse(stdout), []);
 });
 
 t.test('J1: start-up and doctor say it', async (t) => {
