@@ -100,7 +100,7 @@ export function createRouter(parts: RouterParts): Handlers {
     const { principal, query, setCookie, redirect } = identified;
     if (redirect !== undefined) return sendRedirect(res, redirect, setCookie);
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
-    if (target.path === '/spin' || target.path.startsWith('/spin/')) {
+    if (isOwn(target.path)) {
       return api.handle(req, res, { client, principal });
     }
     const admission: Admission = { client, principal, target: { path: target.path, query } };
@@ -118,6 +118,9 @@ export function createRouter(parts: RouterParts): Handlers {
     const { client, target } = arrival;
     const { principal, query } = await identify(req, arrival);
     const admission: Admission = { client, principal, target: { path: target.path, query } };
+    // Of the gateway's own none is a websocket, and who may read its metrics may open none of Jupyter's.
+    if (isOwn(target.path))
+      throw new GatewayError('PATH_NOT_ALLOWED', 'There is no websocket at that address.');
     const kernelId = kernelOf(belowBase(target.path, channel.upstream().basePath));
     if (kernelId === undefined) await connectTunnel({ ...channel, ...tunnel }, admission, req, socket, head);
     else await connectChannel(channel, kernelId, admission, req, socket, head);
@@ -195,6 +198,11 @@ function endSpan(span: Span, status: number): void {
 function routeOf(url: string): Route {
   if (/^\/(?:healthz|readyz)(?:\?|$)/.test(url)) return 'health';
   return /^\/spin(?:[/?]|$)/.test(url) ? 'spin' : 'jupyter';
+}
+
+/** The gateway's own paths. */
+function isOwn(path: string): boolean {
+  return path === '/spin' || path.startsWith('/spin/');
 }
 
 /** What a program asks that logs in as Jupyter's clients do. People have a page of their own; a token is its own login. */

@@ -102,6 +102,10 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
     'Kernels on other machines': says('browser ─► SPIN Runtime'),
     'Enterprise Gateway': by('support/enterprise-gateway'),
   },
+  'docs/agents-and-scripts.md': { 'By hand': by('real/extensions.test') },
+  'docs/jupyterhub.md': {},
+  'docs/vscode.md': {},
+  'docs/what-passes.md': {},
   'docker/capacity.md': { 'What one gateway carries': says('No test runs this') },
 };
 

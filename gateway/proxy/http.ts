@@ -1,11 +1,12 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { createProxyServer } from 'http-proxy';
 import type { Admission } from '../edge/admission.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { checkRunning, isDoubtful } from './hub.js';
+import { isLarge, offer } from './offer.js';
 import { belowBase, redirectToBase } from './paths.js';
 import { answersAcceptable, mayHoldToken, sendResponse } from './response.js';
 import type { Rules } from './rules.js';
@@ -58,9 +59,12 @@ interface Exchange {
   readonly upstream: Upstream;
   /** True while a failure may be answered by sending the request again. */
   repeatable: boolean;
+  readonly sendsBody: boolean;
   /** What is sent in place of the request's own body. */
   readonly body: Buffer | undefined;
   asked: ClientRequest | undefined;
+  /** Takes a large body, once Jupyter hasn't refused it. */
+  readonly held: PassThrough | undefined;
   /** What had been read from the upstream's connection before this request. */
   readBefore: number;
   answered: boolean;
@@ -86,6 +90,7 @@ export function createHttpProxy({
     exchange.asked = asked;
     exchange.readBefore = asked.socket?.bytesRead ?? 0;
     limit(asked, exchange.upstream, patience);
+    if (exchange.held) offer(asked, req, exchange.held);
     // Nobody asked for another protocol; without a listener node would drop the connection and say nothing.
     asked.once('upgrade', (_response, socket) => {
       socket.destroy();
@@ -122,7 +127,7 @@ export function createHttpProxy({
       send(req, res, exchange, true);
       return;
     }
-    fail(req, res, unreachable(error));
+    fail(req, res, hungUp(exchange, error) ? new GatewayError('UPSTREAM_DOWN', HUNG_UP) : unreachable(error));
   });
 
   function fail(req: IncomingMessage, res: ServerResponse, error: GatewayError): void {
@@ -138,6 +143,7 @@ export function createHttpProxy({
       target: addressOf(exchange.upstream),
       agent: again ? false : agents.for(exchange.upstream),
       ...((again || body) && { buffer: Readable.from(body ? [body] : []) }),
+      ...(exchange.held && { buffer: exchange.held }),
     };
     // What fails comes as an event; the promise only says the same.
     proxy.web(req, res, options).catch((error) => fail(req, res, unreachable(error)));
@@ -159,7 +165,8 @@ export function createHttpProxy({
         if ((treatment === 'posted' || treatment === 'careful') && !cleared)
           throw new GatewayError('PATH_NOT_ALLOWED');
         checkFraming(req);
-        const repeatable = idempotent.has(req.method ?? '') && !hasBody(req);
+        const sendsBody = hasBody(req);
+        const repeatable = idempotent.has(req.method ?? '') && !sendsBody;
         req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
         const { body } = cleared ?? {};
         if (body) setLength(req, body.length);
@@ -170,7 +177,9 @@ export function createHttpProxy({
           admission,
           upstream: to,
           repeatable,
+          sendsBody,
           body,
+          held: body === undefined && isLarge(req) ? new PassThrough() : undefined,
           asked: undefined,
           readBefore: 0,
           answered: false,
@@ -183,6 +192,20 @@ export function createHttpProxy({
     },
     close: () => agents.close(),
   };
+}
+
+const HUNG_UP =
+  'Jupyter hung up in the middle of this upload. It may be larger than Jupyter takes (ServerApp.max_body_size).';
+
+/** Whether the connection stood, and broke while a body was on its way. */
+function hungUp({ asked, sendsBody, answered }: Exchange, error: Error): boolean {
+  const code = 'code' in error ? error.code : undefined;
+  return (
+    sendsBody &&
+    !answered &&
+    (asked?.socket?.bytesWritten ?? 0) > 0 &&
+    (code === 'EPIPE' || code === 'ECONNRESET')
+  );
 }
 
 /** A kept connection may be closed just when it is used again: then the request never reached Jupyter. */

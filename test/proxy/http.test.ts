@@ -106,6 +106,23 @@ t.test('an upload is streamed, byte for byte', async (t) => {
   t.equal(String(await response.toArray()), expected.digest('hex'));
 });
 
+t.test('W15: a large upload passes also where nobody says “continue”', async (t) => {
+  const front = await rawUpstream(t, (socket) => {
+    let bytes = 0;
+    socket.on('data', (data) => {
+      bytes += data.length;
+      if (bytes > 3_000_000) socket.end('HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n');
+    });
+  });
+  t.equal((await ask(`${front.url}/x`, { method: 'PUT', body: 'x'.repeat(3_000_000) })).status, 201);
+});
+
+t.test('W15: an upload in whose middle Jupyter hangs up is told as that', async (t) => {
+  const front = await rawUpstream(t, (socket) => socket.once('data', () => socket.resetAndDestroy()));
+  const { status, body } = await ask(`${front.url}/x`, { method: 'PUT', body: 'x'.repeat(1_000_000) });
+  t.match([status, body], [502, /hung up in the middle of this upload/]);
+});
+
 t.test('server-sent events arrive one by one, the head at once', async (t) => {
   let send: (text: string) => void = () => {};
   const { front } = await through(t, (_req, res) => {

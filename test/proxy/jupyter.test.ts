@@ -11,6 +11,8 @@ import { closed, open } from '../support/sockets.js';
 /** `/`, `+` and `=` have a spelling of their own in JSON, URLs and HTML. */
 const TOKEN = 'upstream/token+0123456789==';
 const BASE = '/user/me';
+/** What this Jupyter takes in one request, in bytes. */
+const LIMIT = 4_000_000;
 
 // A cold start of Jupyter takes most of it on a small machine.
 t.setTimeout(120_000);
@@ -23,7 +25,10 @@ t.before(async () => {
   jupyter = await startStockJupyter({
     token: TOKEN,
     basePath: BASE,
-    args: ['--ServerApp.jpserver_extensions={"jupyterlab": True, "notebook": True}'],
+    args: [
+      '--ServerApp.jpserver_extensions={"jupyterlab": True, "notebook": True}',
+      `--ServerApp.max_body_size=${LIMIT}`,
+    ],
   });
   const token = new Secret(TOKEN);
   upstream = fixedUpstream({ kind: 'http', url: new URL(`${jupyter.url}/`), token, ca: undefined });
@@ -140,6 +145,17 @@ t.test(
     }
   },
 );
+
+t.test('W15: an upload that is larger than Jupyter takes gets Jupyter’s own answer', async (t) => {
+  const upload = (bytes: number) =>
+    ask(`${front.url}${BASE}/api/contents/large.txt`, {
+      method: 'PUT',
+      body: JSON.stringify({ type: 'file', format: 'text', content: 'x'.repeat(bytes) }),
+    });
+  for (const bytes of [LIMIT, 2 * LIMIT, 20 * LIMIT, 5 * LIMIT, 10 * LIMIT, LIMIT + 1])
+    t.equal((await upload(bytes)).status, 400, String(bytes));
+  t.equal((await upload(LIMIT - 1000)).status, 201);
+});
 
 t.test('a terminal works, and its end is told', async (t) => {
   const made = await ask(`${front.url}${BASE}/api/terminals`, { method: 'POST' });

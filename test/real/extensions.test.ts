@@ -1,13 +1,18 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { ask, askUpgrade, NAVIGATION } from '../support/ask.js';
 import { connect, execute } from '../support/client.js';
 import { type ExtendedJupyter, startExtendedJupyter } from '../support/extensions.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
+import { notebookOf } from '../support/lab.js';
 
 // The environment is made at its first use.
 t.setTimeout(900_000);
@@ -109,6 +114,32 @@ t.test('J1: cells by POST', async (t) => {
   t.notMatch(after.body, /canary-value/);
   client.close();
   await ask(`${gateway.origin}/api/kernels/${id}`, { method: 'DELETE', headers: { authorization } });
+});
+
+t.test('W1: a notebook in a folder opens in jupyter-collaboration, for two people', async (t) => {
+  await mkdir(join(jupyter.rootDir, 'sub'));
+  await writeFile(join(jupyter.rootDir, 'sub', 'inner.ipynb'), JSON.stringify(notebookOf(['x = 0'])));
+  const at = `${gateway.origin}/api/collaboration`;
+  for (const _person of [1, 2]) {
+    const session = await ask(`${at}/session/sub%2Finner.ipynb`, {
+      method: 'PUT',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ format: 'json', type: 'notebook' }),
+    });
+    t.match(String(session.status), /^20[01]$/);
+    const { fileId, sessionId } = JSON.parse(session.body);
+    const room = `${at}/room/json:notebook:${fileId}?sessionId=${sessionId}`;
+    t.equal((await askUpgrade(room, { authorization })).status, 101);
+  }
+});
+
+t.test('the command of docs/agents-and-scripts.md, "By hand"', async (t) => {
+  const page = await readFile(new URL('../../../docs/agents-and-scripts.md', import.meta.url), 'utf8');
+  // Its heading there is 'By hand'.
+  const command = /## By hand\n.*?```sh\n(.*?)```/s.exec(page)?.[1] ?? '';
+  const env = { ...process.env, SPIN_URL: gateway.origin, SPIN_TOKEN: gateway.token };
+  const { stdout } = await promisify(execFile)('bash', ['-euc', command], { env });
+  t.same(JSON.parse(stdout), []);
 });
 
 t.test('J1: start-up and doctor say it', async (t) => {
