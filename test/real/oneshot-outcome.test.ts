@@ -8,7 +8,7 @@ import { startBrowser } from '../support/browser.js';
 import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';
 import { notebookFile, startRun } from '../support/notebooks.js';
 
-t.setTimeout(180_000);
+t.setTimeout(300_000);
 
 let folder: string;
 let jupyter: StockJupyter;
