@@ -22,7 +22,7 @@ export async function start(): Promise<void> {
   try {
     const { config, notes } = await loadConfig(process.env);
     for (const note of notes) log.info(note);
-    screen.progress('starting');
+    if (screen.log !== undefined) screen.progress('starting');
     const gateway = await startGateway(config, log, screen.progress);
     const stop = new Promise<void>((resolve) => {
       for (const signal of signals) process.once(signal, () => resolve());

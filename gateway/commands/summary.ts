@@ -29,7 +29,7 @@ export function printSummary(
   return [
     '\n',
     `${'open'.padEnd(INDENT)}${bold(link)}\n`,
-    row('', `logs in once, within ten minutes; another: ${ownCommand()} login-url`),
+    row('', `once, within 10 minutes; again: ${ownCommand()} login-url`),
     notebooks === undefined ? '' : row('notebooks', notebooks),
     row(
       'connections',
