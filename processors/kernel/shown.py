@@ -86,8 +86,8 @@ def _decimal(value):
 
 def _html(columns, cells, caption):
     """`columns`: `{"name": str, "is_number": bool, "is_plan": bool}` each; `cells`: the texts of each."""
-    is_alone = len(columns) == 1
     is_one_row = all(len(texts) == 1 for texts in cells)
+    is_alone = is_one_row and len(columns) == 1
     drawn = [_drawn(column, texts, is_alone, is_one_row) for column, texts in zip(columns, cells)]
     head = "".join("<th%s>%s</th>" % (style, html.escape(column["name"])) for (style, _), column in zip(drawn, columns))
     rows = "".join("<tr>%s</tr>" % "".join(row) for row in zip(*(tds for _, tds in drawn)))
@@ -140,7 +140,7 @@ def _marked(text):
 
 
 def _plain(columns, cells, caption):
-    is_alone = len(columns) == 1
+    is_alone = len(columns) == 1 and len(cells[0]) == 1
     table = [
         [_lines(text, is_alone or column["is_plan"]) for text in (column["name"], *texts)]
         for column, texts in zip(columns, cells)

@@ -91,7 +91,7 @@ class Table:
         is_alone = len(self._columns) == 1
         is_plan = is_alone and self._columns[0]["name"] in _PLANS
         first = rows or (_FIRST_LINES if is_plan else _FIRST_ROWS_BELOW if is_below else _FIRST_ROWS)
-        longest = _LONGEST_ALONE if is_alone and len(self) == 1 else _LONGEST_LINES if is_alone else _LONGEST_CELL
+        longest = _LONGEST_ALONE if is_alone and len(self) == 1 else _LONGEST_LINES if is_plan else _LONGEST_CELL
         names = self._names()
         shown = self._pairs()[:_MOST_COLUMNS]
         cells = [_cells(column, values[:first], longest) for column, values in shown]

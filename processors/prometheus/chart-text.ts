@@ -11,24 +11,27 @@ export interface Names {
   readonly common: string;
   /** The one label that tells them apart, where it is one. */
   readonly legend: string;
-  /** What tells each from the others. */
+  /** What tells each of those that are shown from the others. */
   readonly names: readonly string[];
 }
 
-export function namesOf(series: readonly Series[]): Names {
+/** @param shown indexes of series: of tens of thousands few are drawn */
+export function namesOf(series: readonly Series[], shown: readonly number[]): Names {
   const metrics = new Set(series.map(({ metric }) => metric));
-  const labels = [...new Set(series.flatMap((each) => Object.keys(each.labels)))].sort();
+  const found = new Set<string>();
+  for (const each of series) for (const label in each.labels) found.add(label);
+  const labels = [...found].sort();
   const first = series[0]?.labels ?? {};
   const common = labels.filter((label) => series.every((each) => each.labels[label] === first[label]));
   const differing = labels.filter((label) => !common.includes(label));
   const metric = metrics.size === 1 ? (series[0]?.metric ?? '') : '';
   const [only = ''] = differing;
   const isOne = metrics.size === 1 && differing.length === 1 && series.every(({ labels }) => only in labels);
-  const names = series.map((each) =>
-    isOne
-      ? (each.labels[only] ?? '')
-      : written(metrics.size === 1 ? '' : each.metric, pick(each.labels, differing)) || NO_NAME,
-  );
+  const names = shown.map((at) => {
+    const { metric: own = '', labels: all = {} } = series[at] ?? {};
+    if (isOne) return all[only] ?? '';
+    return written(metrics.size === 1 ? '' : own, pick(all, differing)) || NO_NAME;
+  });
   return { common: written(metric, pick(first, common)), legend: isOne ? only : '', names };
 }
 

@@ -58,7 +58,6 @@ const TIMES = {
  * @param query the chart's title
  */
 export function timeSeriesChart(series: readonly Series[], query: string, span: Span): Chart {
-  const { common, legend, names } = namesOf(series);
   const ranks = highestFirst(series);
   if (ranks.length === 0) {
     return { note: series.length > 0 ? 'No value is finite: there is nothing to draw.' : '' };
@@ -66,10 +65,10 @@ export function timeSeriesChart(series: readonly Series[], query: string, span: 
   const shown = series.length > MOST_SERIES ? ranks.slice(0, MOST_SERIES) : [...series.keys()];
   const most = Math.floor(MOST_POINTS / shown.length);
   const lines = shown.map((at) => lineOf(series[at]?.points ?? [], span.step, most));
-  const shownNames = shown.map((at) => names[at] ?? '');
+  const { common, legend, names } = namesOf(series, shown);
   return {
     bundle: {
-      'application/vnd.vegalite.v5+json': specOf(lines, shownNames, legend, titlesOf(query, common), span),
+      'application/vnd.vegalite.v5+json': specOf(lines, names, legend, titlesOf(query, common), span),
       'text/plain': `<chart of ${series.length} series>`,
     },
     note: noteOf(series, shown, lines),

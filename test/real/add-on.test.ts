@@ -34,7 +34,11 @@ t.test('the integration that CONTRIBUTING.md shows works as it says', async (t) 
 
   await run('name = \'Disk "full"\'; levels = ["critical", "a.c"]');
   for (const matcher of ['alertname="{{name}}"', 'severity=~"{{levels}}"']) {
-    t.match((await run(`%%alertmanager\n${matcher}`)).data[0]?.['text/plain'], /\(1 row\)/, matcher);
+    t.match(
+      (await run(`%%alertmanager\n${matcher}`)).data[0]?.['text/plain'],
+      /\(1 row × \d+ columns\)/,
+      matcher,
+    );
   }
   t.match(await run('%%alertmanager wrong'), { status: 'error', error: /answered 401: see the credential/ });
   t.match(await run('%%alertmanager\nnonsense'), {

@@ -73,7 +73,7 @@ t.test('kernel variables are placed by the rules of PromQL', async (t) => {
   await run(`job = 'x"} or vector(1) #'`);
   t.match(
     (await run('%%prometheus\nup{job="{{job}}"}')).data[0]?.['text/plain'],
-    '(0 rows)',
+    '(0 rows. No series matches.)',
     'a value stays a value',
   );
 });

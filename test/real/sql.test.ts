@@ -166,7 +166,7 @@ t.test('a limit is stated, an open transaction too, and nothing of a cell stays 
     const limited = await run(`%%sql ${name} --limit 7000 --out r\n${series}; `);
     t.match(
       limited.data.at(-1)?.['text/plain'],
-      /of 7,000 rows\. There are more rows: they end at --limit 7,000/,
+      /of 7,000 rows \(--rows N shows more\)\. There are more rows: they end at --limit 7,000/,
       name,
     );
     t.equal(await print('len(r), r.n.sum() == sum(range(7001))'), '7000 True');
