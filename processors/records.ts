@@ -5,7 +5,7 @@ type Row = Map<string, Json>;
 
 /** Rows and values of one page: some hundred kilobytes. */
 const PAGE_ROWS = 2_000;
-const PAGE_VALUES = 100_000;
+const PAGE_VALUES = 40_000;
 
 /** Columns of a table. Where objects have names of their own as keys there would be one for each of them. */
 const MOST_COLUMNS = 500;

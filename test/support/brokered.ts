@@ -37,6 +37,8 @@ export async function performCell(
   connections: Connections,
   values: Readonly<Record<string, Value>> = {},
   env: Readonly<Record<string, string>> = {},
+  /** Takes an answer by itself, when it says true: one of many that would be too much together. */
+  take: (answer: Readonly<Record<string, unknown>>) => boolean = () => false,
 ): Promise<Answered> {
   const processors = createProcessors({
     connections,
@@ -59,9 +61,10 @@ export async function performCell(
   for (let last = ''; last !== 'end' && last !== 'error'; ) {
     const json = await job.next(new Map(Object.entries(values)));
     const answer = JSON.parse(json) as Record<string, unknown>;
+    last = String(answer.kind);
+    if (take(answer)) continue;
     text += json;
     answers.push(answer);
-    last = String(answer.kind);
   }
   // A kernel takes its time too: what the request leaves behind has to be harmless until then.
   for (let turn = 0; turn < 3; turn++) await setImmediate();
