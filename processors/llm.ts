@@ -95,7 +95,7 @@ async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGe
   };
   try {
     if (answer.status !== 200) throw await refusalOf(answer, new URL(connection.url), model);
-    const pieces = piecesOf(answer.body, tell);
+    const pieces = piecesOf(answer.body, tell, signal);
     for await (const text of coalesced(pieces, SHOW_EVERY_MS)) yield { kind: 'text', text };
   } catch (error) {
     if (error instanceof CellError || signal.aborted) throw error;
@@ -107,7 +107,7 @@ async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGe
   yield { kind: 'end', value: '', note: noteOf({ model, ...told }) };
 }
 
-function noteOf({ model, tokensIn, tokensOut, finish }: Told): string {
+function noteOf({ model, tokensIn, tokensOut, finish, refused, empty }: Told): string {
   const counts =
     tokensIn === undefined
       ? ''
@@ -117,6 +117,9 @@ function noteOf({ model, tokensIn, tokensOut, finish }: Told): string {
       ? ' The answer was cut at the limit of tokens (max_tokens).'
       : finish === 'content_filter'
         ? ' The service left out a part of the answer (content filter).'
-        : '';
-  return `${model}${counts}.${cut}`;
+        : empty
+          ? ' The answer holds no text.'
+          : '';
+  const why = refused ? ' The model refused to answer.' : '';
+  return `${model}${counts}.${why}${cut}`;
 }

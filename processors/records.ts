@@ -11,7 +11,7 @@ type Kind = 'whole' | 'number' | 'large' | 'long' | 'bool' | 'text' | 'json' | '
 
 /** Rows and values of one page: some hundred kilobytes. */
 const PAGE_ROWS = 2_000;
-const PAGE_VALUES = 100_000;
+const PAGE_VALUES = 40_000;
 
 /** Columns of a table. Where objects have names of their own as keys there would be one for each of them. */
 const MOST_COLUMNS = 500;

@@ -1,5 +1,7 @@
 import { text } from 'node:stream/consumers';
+import { oneApart, type Pieces } from '../apart.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
+import { readJson } from '../http/json.js';
 import { retryAfter } from '../http/retry.js';
 import type { OpenAnswer } from '../http/send.js';
 import { CellError } from '../processor.js';
@@ -13,6 +15,10 @@ export interface Told {
   readonly tokensOut?: number;
   /** Why it ended: `stop`, `length`, `content_filter` … */
   readonly finish?: string;
+  /** What is shown is the model's reason not to answer. */
+  readonly refused?: boolean;
+  /** There was no text at all. */
+  readonly empty?: boolean;
 }
 
 /** The longest answer that is shown, in characters; an error's body is read up to the same size. */
@@ -20,18 +26,28 @@ const LONGEST = 4 * 1024 * 1024;
 /** The longest of the service's sentences that is shown, in characters. */
 const LONGEST_MESSAGE = 300;
 
+/** A text, or its parts. Source: https://platform.openai.com/docs/api-reference/chat/object */
+interface Message {
+  readonly content?: unknown;
+  readonly refusal?: unknown;
+}
+
+/** A piece of an answer; a whole one has `message` in place of `delta`. */
 interface Chunk {
   readonly model?: unknown;
   readonly choices?: readonly {
-    readonly delta?: { readonly content?: unknown };
+    readonly delta?: Message | null;
+    readonly message?: Message | null;
     readonly finish_reason?: unknown;
   }[];
   readonly usage?: { readonly prompt_tokens?: unknown; readonly completion_tokens?: unknown } | null;
   readonly error?: unknown;
 }
 
+const NOT_ONE = "The answer is not a chat completion's: is the connection's url right?";
+
 /**
- * The pieces of text of a streamed chat completion, as they come.
+ * The pieces of text of a chat completion as they come; of one that comes whole, since not every service streams, the text.
  * Source: https://platform.openai.com/docs/api-reference/chat-streaming
  *
  * @param tell told what the chunks say of the answer
@@ -40,37 +56,116 @@ interface Chunk {
 export async function* piecesOf(
   body: AsyncIterable<Uint8Array>,
   tell: (told: Told) => void,
+  signal: AbortSignal,
 ): AsyncGenerator<string, void> {
   let length = 0;
   let ended = false;
-  for await (const data of eventsIn(body)) {
-    if (data === '[DONE]') return;
-    const chunk = readChunk(data);
+  let refused = false;
+  for await (const chunk of chunksOf(body, signal)) {
+    if (chunk === DONE) {
+      ended = true;
+      break;
+    }
     if (chunk.error !== undefined && chunk.error !== null) {
       throw new CellError(`The model's service failed: ${messageIn(chunk)}`);
     }
-    const [choice] = chunk.choices ?? [];
+    const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
+    const message = choice?.delta ?? choice?.message ?? {};
+    const text = textIn(message.content);
+    const refusal = text === '' ? textIn(message.refusal) : '';
+    refused ||= refusal !== '';
     tell({
       ...(typeof chunk.model === 'string' && { model: chunk.model }),
       ...(typeof chunk.usage?.prompt_tokens === 'number' && { tokensIn: chunk.usage.prompt_tokens }),
       ...(typeof chunk.usage?.completion_tokens === 'number' && { tokensOut: chunk.usage.completion_tokens }),
       ...(typeof choice?.finish_reason === 'string' && { finish: choice.finish_reason }),
+      ...(refused && { refused }),
     });
-    ended ||= typeof choice?.finish_reason === 'string';
-    const content = choice?.delta?.content;
-    if (typeof content !== 'string' || content === '') continue;
-    length += content.length;
+    ended ||= typeof choice?.finish_reason === 'string' || choice?.message !== undefined;
+    const piece = text + refusal;
+    if (piece === '') continue;
+    length += piece.length;
     if (length > LONGEST) throw new CellError('The answer does not end; it was cut off.');
-    yield content;
+    yield piece;
   }
   if (!ended) throw new CellError('The service stopped in the middle of its answer. Run the cell again.');
+  if (length === 0) tell({ empty: true });
+}
+
+/** A text as it is; of a list of parts those that are text. */
+function textIn(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content
+    .map((part: unknown) => {
+      const { text, refusal } = Object(part) as { text?: unknown; refusal?: unknown };
+      return [text, refusal, part].find((each) => typeof each === 'string') ?? '';
+    })
+    .join('');
+}
+
+const DONE = Symbol('[DONE]');
+
+async function* chunksOf(
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Chunk | typeof DONE> {
+  const pieces = body[Symbol.asyncIterator]();
+  const begun: Uint8Array[] = [];
+  let first = '';
+  while (first === '') {
+    const { done, value } = await pieces.next();
+    if (done) return;
+    begun.push(value);
+    // An object that is no event begins so, behind a byte order mark and white space.
+    first = Buffer.from(value).toString().trimStart().charAt(0);
+  }
+  const all = (async function* () {
+    try {
+      yield* begun;
+      for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
+    } finally {
+      await pieces.return?.();
+    }
+  })();
+  if (first === '{') yield await wholeOf(all, signal);
+  else for await (const data of eventsIn(all)) yield data === '[DONE]' ? DONE : readChunk(data);
+}
+
+/** A chat completion in one piece: read apart, as only the service knows what is in it. */
+async function wholeOf(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Chunk> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    pieces.push(piece);
+    size += piece.length;
+    if (size > LONGEST) throw new CellError('The answer does not end; it was cut off.');
+  }
+  return oneApart<Chunk>(
+    pieces,
+    { module: new URL(import.meta.url), name: 'readWhole', argument: null },
+    signal,
+  );
+}
+
+/** A work for `apart`. @throws {CellError} */
+export function* readWhole(pieces: Pieces): Generator<Chunk> {
+  const { model, choices, usage, error, message, detail } = Object(readJson(pieces)) as Record<
+    string,
+    unknown
+  >;
+  const isOne = Array.isArray(choices);
+  if (!isOne && error === undefined) throw new CellError(NOT_ONE);
+  // No more than what is read of it is copied.
+  const [choice] = isOne ? choices : [];
+  yield { model, choices: [choice], usage, error, message, detail } as Chunk;
 }
 
 function readChunk(data: string): Chunk {
   try {
     return Object(JSON.parse(data)) as Chunk;
   } catch {
-    throw new CellError("The answer is not a chat completion's: is the connection's url right?");
+    throw new CellError(NOT_ONE);
   }
 }
 

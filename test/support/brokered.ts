@@ -37,11 +37,15 @@ export async function performCell(
   connections: Connections,
   values: Readonly<Record<string, Value>> = {},
   env: Readonly<Record<string, string>> = {},
+  /** Takes an answer by itself, when it says true: one of many that would be too much together. */
+  take: (answer: Readonly<Record<string, unknown>>) => boolean = () => false,
 ): Promise<Answered> {
   const answers: Record<string, unknown>[] = [];
   let text = '';
   const refused = await eachAnswer(cell, connections, values, env, (json) => {
-    answers.push(JSON.parse(json) as Record<string, unknown>);
+    const answer = JSON.parse(json) as Record<string, unknown>;
+    if (take(answer)) return;
+    answers.push(answer);
     text += json;
   });
   const contents = answers
