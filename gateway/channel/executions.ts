@@ -2,6 +2,7 @@ import type { Processors, Rewrite } from '../../processors/index.js';
 import { asGatewayError, GatewayError } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import { tallyOf } from '../tally.js';
 import type { Broker } from './broker.js';
 import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
@@ -115,7 +116,12 @@ export class Executions {
   /** Without the error's message, which may quote the cell or a value (S10). */
   #logFault(error: unknown, processor = ''): void {
     const { log, kernel } = this.#parts;
-    log.error({ fault: faultOf(error), kernel: kernel.id, processor }, 'a cell could not be rewritten');
+    tallyOf(log).tell(`not rewritten ${processor} ${kernel.id}`, (more) =>
+      log.error(
+        { fault: faultOf(error), kernel: kernel.id, processor, ...(more > 0 && { more }) },
+        'a cell could not be rewritten',
+      ),
+    );
   }
 
   /** @returns false when the cell is answered already: an earlier one failed, or the kernel is gone */

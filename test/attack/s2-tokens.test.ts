@@ -26,7 +26,7 @@ function spellings(token: string): string[] {
 
 t.test('S2: a token is known whole or not at all', async (t) => {
   const known = [knownToken('owner', new Secret(TOKEN))];
-  t.equal(matchToken(known, TOKEN), 'owner');
+  t.equal(matchToken(known, TOKEN)?.name, 'owner');
   for (const near of ['', TOKEN.slice(0, -1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN}\0`, `x${TOKEN}`]) {
     t.equal(matchToken(known, near), undefined, JSON.stringify(near));
   }
@@ -59,7 +59,7 @@ t.test('S2: hashes are compared in constant time, and with every token, found or
     ['a much longer one that is none of them', undefined],
   ] as const) {
     compared.length = 0;
-    t.equal(matchToken(known, presented), name);
+    t.equal(matchToken(known, presented)?.name, name);
     t.same(compared, Array(3).fill([32, 32]));
   }
 });
@@ -157,7 +157,7 @@ t.test('S2: failures from an address get 429; a session cookie from there is nev
   t.teardown(() => gatehouse.close());
   const cookie = cookieFrom(await postForm(`${gatehouse.origin}/spin/login`, { token: TOKEN }));
   const url = `${gatehouse.origin}/api/status`;
-  for (let n = 0; n < 30; n++) await ask(url, { headers: { authorization: 'token wrong' } });
+  for (let n = 0; n < 30; n++) await ask(url, { headers: { authorization: `token wrong ${n}` } });
   t.equal((await ask(url, { headers: { authorization: `token ${TOKEN}` } })).status, 429);
   t.equal((await askUpgrade(`${url}?token=wrong`)).status, 429);
   t.equal((await postForm(`${gatehouse.origin}/spin/login`, { token: TOKEN })).status, 429);
