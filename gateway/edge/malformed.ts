@@ -78,11 +78,15 @@ function refusalOf(error: NodeJS.ErrnoException): GatewayError {
   }
 }
 
-/** The parser has given up before a request was there: only its last bytes can show that a browser loads a page. */
+/**
+ * The parser has given up before a request was there: only the bytes that it read last can show that a browser loads a
+ * page. Its cookies come last and fill them; it is them that are too large then.
+ */
 function wantsPage(rawPacket: unknown): boolean {
   if (!(rawPacket instanceof Uint8Array)) return false;
   const text = Buffer.from(rawPacket.buffer, rawPacket.byteOffset, rawPacket.byteLength).toString('latin1');
-  return /^accept:[^\r\n]*\btext\/html\b/im.test(text);
+  const accept = /^accept:[^\r\n]*/im.exec(text)?.[0];
+  return accept === undefined ? /[\w-]=[^;\s]*; [\w-]+=/.test(text) : /\btext\/html\b/i.test(accept);
 }
 
 function answer(error: GatewayError, request: string, page: boolean): string {

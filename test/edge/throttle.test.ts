@@ -14,7 +14,7 @@ function observed() {
   const delays: number[] = [];
   const throttle = createThrottle(async (ms) => delays.push(ms));
   const fail = async (address: string, times: number) => {
-    for (let n = 0; n < times; n++) await throttle.attempt(address, guess(), wrong);
+    for (let n = 0; n < times; n++) await throttle.attempt(address, guess(), wrong).catch(() => {});
   };
   return { delays, throttle, fail };
 }
