@@ -62,7 +62,7 @@ export interface Gateway {
  */
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
-  await stampLayout(config.home);
+  await stampLayout(config.home, log);
   const metrics = new Metrics(version());
   // The SDK is loaded only where it is used.
   const tracing = config.tracing

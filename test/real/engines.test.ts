@@ -14,8 +14,14 @@ import { type Engine, engines } from '../support/webdriver.js';
 t.setTimeout(900_000);
 
 /** Waits until an expression is true in the page, which may be on its way to another one. */
-const shows = (engine: Engine, script: string) =>
-  until(async () => (await engine.evaluate(script).catch(() => false)) === true, PATIENCE);
+const shows = async (engine: Engine, script: string) => {
+  try {
+    await until(async () => (await engine.evaluate(script).catch(() => false)) === true, PATIENCE);
+  } catch (error) {
+    const seen = await engine.evaluate('`${location.href} ${document.body.innerText}`').catch(String);
+    throw new Error(`never true: ${script} on ${String(seen).slice(0, 2_000)}`, { cause: error });
+  }
+};
 
 const status = "fetch('/api/status').then((answer) => answer.status)";
 
