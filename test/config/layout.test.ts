@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { checkLayout, LAYOUT, stampLayout } from '../../gateway/config/layout.js';
 import { loadConfig } from '../../gateway/config/load.js';

@@ -53,7 +53,10 @@ for (const [name, start] of Object.entries(engines)) {
 
       await engine.goto(`${site}/lab/tree/${notebook}`);
       await shows(engine, "document.querySelector('.jp-Notebook .jp-CodeCell') !== null");
-      await shows(engine, '/\\| Idle/.test(document.body.textContent)');
+      await shows(
+        engine,
+        "fetch('/api/sessions').then((answer) => answer.json()).then((all) => all.some(({ kernel }) => kernel.execution_state === 'idle'))",
+      );
       await engine.evaluate(
         `document.querySelector('.jp-NotebookPanel [data-command="notebook:run-cell-and-select-next"], .jp-NotebookPanel [data-jp-item-name="run"] button, .jp-NotebookPanel [data-jp-item-name="run"] jp-button').click()`,
       );
