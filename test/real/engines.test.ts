@@ -18,7 +18,7 @@ const shows = async (engine: Engine, script: string) => {
   try {
     await until(async () => (await engine.evaluate(script).catch(() => false)) === true, PATIENCE);
   } catch (error) {
-    const seen = await engine.evaluate('`${location.href} ${document.body.innerText}`').catch(String);
+    const seen = await engine.evaluate("location.href + ' ' + document.body.innerText").catch(String);
     throw new Error(`never true: ${script} on ${String(seen).slice(0, 2_000)}`, { cause: error });
   }
 };
