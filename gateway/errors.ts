@@ -32,7 +32,11 @@ const refusals = {
   NOT_FOUND: [404, 1008, 'There is nothing at that address.'],
   PATH_NOT_ALLOWED: [403, 1008, 'This gateway does not let that path through.'],
   REQUEST_TIMEOUT: [408, 1002, 'The request took too long to arrive.'],
-  HEADERS_TOO_LARGE: [431, 1009, 'The request headers are too large.'],
+  HEADERS_TOO_LARGE: [
+    431,
+    1009,
+    'The request headers are larger than 64 KiB. In a browser these are cookies, also those that other programs at the same host name have set. Delete the cookies of this host, or open the runtime by another name, such as 127.0.0.1 in place of localhost.',
+  ],
   SHARED_FOLDER_AWAY: [
     503,
     1013,

@@ -34,7 +34,7 @@ import { OpenSockets } from './proxy/open-sockets.js';
 import { createRules } from './proxy/rules.js';
 import { createTokenWatch } from './proxy/token-watch.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
-import { browserPort, browserUrl } from './public-url.js';
+import { browserUrl } from './public-url.js';
 import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
 import { createRouter } from './router.js';
@@ -70,7 +70,7 @@ export interface Gateway {
  */
 export async function startGateway(config: Config, log: Log, tell: (line: string) => void): Promise<Gateway> {
   await tryAddress(config.listen);
-  await stampLayout(config.home);
+  await stampLayout(config.home, log);
   const jupyter = openUpstream(config, log, tell);
   const upstream = jupyter.source;
   // What stops a start is said before anything else is, and before a login link is printed.
@@ -86,7 +86,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     metrics,
     folder: config.home.sessions,
     shared: config.shared,
-    port: browserPort(config),
+    publicUrl: config.publicUrl,
     log,
   });
   const acme = config.acme && (await openAcmeCertificates(config, config.acme, log));
@@ -171,7 +171,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       await Promise.all([open.drain(config.drainMs), listener.close(config.drainMs + GOODBYE_MS)]);
       // Not before: cells run in it, and notebooks are saved to it. Every span has ended, too.
       await Promise.all([jupyter.close(), tracing.close()]);
-      identity.close();
+      await identity.close();
       proxy.close();
       await api.close();
       certificates?.close();

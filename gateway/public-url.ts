@@ -13,9 +13,3 @@ export function browserUrl({ publicUrl, tls }: Names, address: Listen): URL {
   const scheme = local && tls.mode !== 'required' ? 'http' : 'https';
   return new URL(`${scheme}://${host}:${address.port}/`);
 }
-
-/** The port that browsers know: part of the session cookie's name, since cookies ignore ports. */
-export function browserPort({ publicUrl, listen }: Names): number {
-  if (publicUrl) return Number(publicUrl.port) || (publicUrl.protocol === 'https:' ? 443 : 80);
-  return listen.kind === 'tcp' ? listen.port : 80;
-}

@@ -7,6 +7,7 @@ import { acceptsHtml, isNavigation } from './navigation.js';
 import { escapeHtml, pageHeaders, renderPage } from './page.js';
 import { REQUEST_ID, requestIdOf } from './request-id.js';
 import { localUrl } from './safe-url.js';
+import { tallyOf } from './tally.js';
 
 /** Headings of the pages; what happened and what to do is the refusal's own sentence below. */
 const headings: Partial<Record<Refusal, string>> = {
@@ -25,6 +26,7 @@ const headings: Partial<Record<Refusal, string>> = {
   UPSTREAM_STOPPED: 'Jupyter is not running',
   UPSTREAM_TIMEOUT: 'Jupyter is not answering',
   UPSTREAM_REFUSED: 'Jupyter refused the gateway',
+  HEADERS_TOO_LARGE: 'Too many cookies',
   INTERNAL: 'Something went wrong',
 };
 
@@ -104,23 +106,26 @@ export function refuseUpgrade(req: IncomingMessage, socket: Duplex, error: Gatew
 }
 
 /**
- * The one log line of a refusal: never the query, which may hold a token. What made the gateway itself fail
+ * The one log line of a refusal, at most one a second for each kind and address: never the query, which may hold a token. What made the gateway itself fail
  * is logged with its place, since the client isn't told; without its text, as an invalid URL quotes its token.
  */
 export function logRefusal(log: Log, req: IncomingMessage, address: string, error: GatewayError): void {
-  const line = {
-    event: 'refusal',
-    request: requestIdOf(req),
-    code: error.code,
-    status: error.status,
-    address,
-    method: req.method,
-    path: req.url?.replace(/[?#].*$/s, ''),
-  };
-  if (error.code === 'INTERNAL') log.error({ ...line, fault: faultOf(error.cause) }, error.message);
-  // Nobody is refused who waits for Jupyter: their page asks every two seconds.
-  else if (error.code === 'UPSTREAM_STARTING') log.debug(line, error.message);
-  else log.warn(line, error.message);
+  tallyOf(log).tell(`${error.code} ${address}`, (more) => {
+    const line = {
+      event: 'refusal',
+      request: requestIdOf(req),
+      code: error.code,
+      status: error.status,
+      address,
+      method: req.method,
+      path: req.url?.replace(/[?#].*$/s, ''),
+      ...(more > 0 && { more }),
+    };
+    if (error.code === 'INTERNAL') log.error({ ...line, fault: faultOf(error.cause) }, error.message);
+    // Nobody is refused who waits for Jupyter: their page asks every two seconds.
+    else if (error.code === 'UPSTREAM_STARTING') log.debug(line, error.message);
+    else log.warn(line, error.message);
+  });
 }
 
 const JSON_HEADERS: Readonly<Record<string, string>> = {
@@ -129,7 +134,7 @@ const JSON_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-function refusalJson({ code, message }: GatewayError, request: string): string {
+export function refusalJson({ code, message }: GatewayError, request: string): string {
   return JSON.stringify({ code, message, request });
 }
 
@@ -145,7 +150,8 @@ function refusalHeaders(error: GatewayError): Record<string, string> {
   };
 }
 
-function refusalPage(error: GatewayError, navigation: boolean, id: string): string {
+/** @param navigation whether the page may load itself again. @param id the request's */
+export function refusalPage(error: GatewayError, navigation: boolean, id: string): string {
   const refresh = navigation ? retries[error.code] : undefined;
   const title = headings[error.code] ?? 'Bad request';
   const parts = [`<h1>${escapeHtml(title)}</h1>`];

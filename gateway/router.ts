@@ -7,7 +7,7 @@ import { type ConnectOptions, connectChannel, kernelOf } from './channel/connect
 import type { Posted } from './channel/posted.js';
 import type { Config } from './config.js';
 import type { Admission } from './edge/admission.js';
-import { type Arrival, createArrivals } from './edge/arrival.js';
+import { type Arrival, createArrivals, healthCheckOf } from './edge/arrival.js';
 import { presentedToken } from './edge/carriers.js';
 import type { Challenges } from './edge/challenges.js';
 import { createTrust } from './edge/client.js';
@@ -77,10 +77,11 @@ export function createRouter(parts: RouterParts): Handlers {
   const request = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     // Before the transport's policy, which would send the authority from port 80 to a certificate that isn't there yet.
     if (parts.challenges?.answer(req, res)) return;
+    const health = healthCheckOf(req);
+    if (health === '/healthz') return sendHealth(res);
+    if (health === '/readyz') return sendReadiness(res, parts.ready);
     const arrival = arrivals.receive(req, false);
     const { client, target, redirect: https, hsts } = arrival;
-    if (target.path === '/healthz') return sendHealth(res);
-    if (target.path === '/readyz') return sendReadiness(res, parts.ready);
     if (https !== undefined) return sendRedirect(res, https);
     if (hsts !== undefined) res.setHeader('strict-transport-security', hsts);
     if (answerPreflight(req, res, allowedOrigins)) return;

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
+import type { Log } from './log.js';
 
 /**
  * Writes a state file so that a reader or a crash sees the old content or the new, never a part, and
@@ -11,4 +12,25 @@ import writeFileAtomic from 'write-file-atomic';
 export async function writeState(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFileAtomic(path, content, { mode: 0o600 });
+}
+
+/** What a disk says that has no room, or takes nothing. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+
+/**
+ * The same for what can be made again at the next start: a full disk is said, and keeps nobody from working.
+ *
+ * @throws the system's error of any other kind
+ */
+export async function keepState(path: string, content: string, log: Pick<Log, 'error'>): Promise<void> {
+  try {
+    await writeState(path, content);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!NO_ROOM.has(code)) throw error;
+    log.error(
+      { file: path, err: code },
+      'the disk takes nothing more: this file is missing after the next start',
+    );
+  }
 }

@@ -211,7 +211,7 @@ t.test('it starts, prints a link that logs in once, makes another, and ends in o
 
   const open = (url: string) => ask(url, { headers: NAVIGATION });
   const cookie = cookieFrom(await open(link));
-  t.match(cookie, /^__Host-spin-/, 'the link logs in');
+  t.match(cookie, /^spin-\d+=/, 'the link logs in');
   t.equal(cookieFrom(await open(link)), '', 'once');
   const asked = await ask(new URL('/lab', link).href, { headers: { cookie } });
   t.equal(asked.status, 502, 'the session is good; there is just no Jupyter here');
@@ -219,7 +219,7 @@ t.test('it starts, prints a link that logs in once, makes another, and ends in o
   const port = new URL(link).port;
   const again = await run(['login-url'], { ...env, SPIN_PORT: port });
   t.match(again, { status: 0, stderr: '' });
-  t.match(cookieFrom(await open(again.stdout.trim())), /^__Host-spin-/, 'login-url logs in as well');
+  t.match(cookieFrom(await open(again.stdout.trim())), /^spin-\d+=/, 'login-url logs in as well');
 
   const ended = once(child, 'exit');
   child.kill('SIGTERM');

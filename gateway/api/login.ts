@@ -38,7 +38,7 @@ export function loginRoutes(
     const { code, next } = fields(request.query);
     const to = localUrl(next);
     if (code === undefined) {
-      return (await identity.isLoggedIn(request.raw))
+      return (await identity.isLoggedIn(request.raw, clientOf(request.raw)))
         ? go(reply, to)
         : page(reply, 200, renderLogin({ next: to }));
     }
@@ -64,14 +64,14 @@ export function loginRoutes(
   app.get('/spin/logout', (_request, reply) => page(reply, 200, renderLogout()));
 
   app.post('/spin/logout', async (request, reply) => {
-    return go(reply, '/spin/login', await identity.logOut(request.raw));
+    return go(reply, '/spin/login', await identity.logOut(request.raw, clientOf(request.raw)));
   });
 
   async function redeem(request: FastifyRequest, reply: FastifyReply, code: string, to: string) {
     const outcome = await identity.redeem(clientOf(request.raw), code);
     if ('cookie' in outcome) return go(reply, to, outcome.cookie);
     // Whoever reloads the page that a link opened is logged in already.
-    if (await identity.isLoggedIn(request.raw)) return go(reply, to);
+    if (await identity.isLoggedIn(request.raw, clientOf(request.raw))) return go(reply, to);
     return page(reply, 403, renderLogin({ next: to, problem: codeProblems[outcome.problem] }));
   }
 }

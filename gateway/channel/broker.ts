@@ -2,6 +2,7 @@ import type { Offer } from '../../processors/index.js';
 import type { Value } from '../../processors/value.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
+import { tallyOf } from '../tally.js';
 import type { Span } from '../tracing.js';
 import { BrokerJob } from './broker-job.js';
 import { cutToFit } from './broker-pages.js';
@@ -96,7 +97,10 @@ export class Broker {
     if (nonce !== running.nonce || page !== running.page || running.isAsked) {
       // Somebody in the kernel makes up questions: this execution gets nothing any more.
       this.ended(parentId(frame));
-      this.#parts.log.warn({ page }, 'a question that its cell did not ask was refused');
+      const { log } = this.#parts;
+      tallyOf(log).tell('refused question', (more) =>
+        log.warn({ page, ...(more > 0 && { more }) }, 'a question that its cell did not ask was refused'),
+      );
       this.#reply(frame, '');
       return true;
     }

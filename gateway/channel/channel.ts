@@ -2,6 +2,7 @@ import type { Processors } from '../../processors/index.js';
 import { GatewayError, tooLarge } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
+import { tallyOf } from '../tally.js';
 import type { Tracing } from '../tracing.js';
 import { Broker } from './broker.js';
 import { Cells } from './cells.js';
@@ -251,9 +252,12 @@ export class Channel {
   }
 
   #dropped({ msg_type }: Header): void {
-    this.#parts.log.warn(
-      { ...this.#parts.who, kernel: this.#parts.kernel.id, msg_type },
-      'an answer that nothing asked for was dropped',
+    const { log, who, kernel } = this.#parts;
+    tallyOf(log).tell(`dropped answer ${who.address}`, (more) =>
+      log.warn(
+        { ...who, kernel: kernel.id, msg_type, ...(more > 0 && { more }) },
+        'an answer that nothing asked for was dropped',
+      ),
     );
   }
 }

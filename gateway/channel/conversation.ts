@@ -7,6 +7,7 @@ import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { closeLike, sender } from '../proxy/legs.js';
 import type { OpenSockets, Work } from '../proxy/open-sockets.js';
+import { tallyOf } from '../tally.js';
 import type { Tracing } from '../tracing.js';
 import { Channel } from './channel.js';
 import { V1_PROTOCOL } from './codec.js';
@@ -270,8 +271,13 @@ export class Conversation implements Work {
     if (this.#failed) return;
     this.#failed = true;
     const error = asGatewayError(caught);
-    const line = { fault: faultOf(caught), code: error.code, ...this.#who };
-    this.#options.log.warn(line, 'a kernel websocket was closed');
+    const { log } = this.#options;
+    tallyOf(log).tell(`closed ${error.code} ${this.#who.address}`, (more) =>
+      log.warn(
+        { fault: faultOf(caught), code: error.code, ...this.#who, ...(more > 0 && { more }) },
+        'a kernel websocket was closed',
+      ),
+    );
     // A paused leg would never read the answering close frame.
     this.#client?.resume();
     this.#client?.close(error.closeCode, reason(error));

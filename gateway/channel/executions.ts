@@ -3,6 +3,7 @@ import { mentionsProvided } from '../../processors/references.js';
 import { asGatewayError, GatewayError, tooLarge } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
+import { tallyOf } from '../tally.js';
 import type { Broker } from './broker.js';
 import type { Cells } from './cells.js';
 import type { Companions } from './companions.js';
@@ -154,7 +155,12 @@ export class Executions {
   /** Without the error's message, which may quote the cell or a value (S10). */
   #logFault(error: unknown, processor = ''): void {
     const { log, kernel } = this.#parts;
-    log.error({ fault: faultOf(error), kernel: kernel.id, processor }, 'a cell could not be rewritten');
+    tallyOf(log).tell(`not rewritten ${processor} ${kernel.id}`, (more) =>
+      log.error(
+        { fault: faultOf(error), kernel: kernel.id, processor, ...(more > 0 && { more }) },
+        'a cell could not be rewritten',
+      ),
+    );
   }
 
   #send({ frame, header, request }: Execution, { code, spin, broker }: Rewrite): void {

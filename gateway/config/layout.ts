@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Home } from '../home.js';
-import { writeState } from '../state.js';
+import type { Log } from '../log.js';
+import { keepState } from '../state.js';
 import { Mistake } from './problems.js';
 
 /**
@@ -40,8 +41,8 @@ export function checkLayout(home: Home): { readonly stamped: boolean } {
 }
 
 /** Writes down which layout `var/` has, unless it is there. @throws the system's error when it can't be written */
-export async function stampLayout(home: Home): Promise<void> {
-  if (!checkLayout(home).stamped) await writeState(stampOf(home), `${LAYOUT}\n`);
+export async function stampLayout(home: Home, log: Pick<Log, 'error'>): Promise<void> {
+  if (!checkLayout(home).stamped) await keepState(stampOf(home), `${LAYOUT}\n`, log);
 }
 
 function read(file: string): string | undefined {

@@ -99,6 +99,15 @@ export function allowedHost(text: string): string {
 
 /** A browser origin, exactly as browsers send it (RFC 6454 section 6.1). */
 export function origin(text: string): string {
+  if (text.includes('*')) {
+    throw new Mistake(
+      `"${text}" holds a wildcard.`,
+      'Write out each origin, such as https://app.example.com: none is taken by a pattern.',
+    );
+  }
+  // Pages of desktop programs, extensions and sandboxed frames; browsers send their names as they are.
+  if (text === 'null' || text === 'file://' || /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\]+$/.test(text))
+    return text;
   const url = webUrl(text);
   if (!url || url.origin !== text) {
     const right = url

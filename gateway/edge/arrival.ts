@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.js';
 import type { Client, Target } from './admission.js';
 import { createAddressOf, createClientOf, createTrust } from './client.js';
-import { createHostCheck, hostHeader } from './hosts.js';
+import { createHostCheck, hostHeader, parseAuthority } from './hosts.js';
 import { parseTarget } from './request-target.js';
 import { createTransport } from './transport.js';
 
@@ -27,6 +27,19 @@ export interface Arrivals {
   receive(req: IncomingMessage, upgrade: boolean): Arrival;
 }
 
+/**
+ * Which of the two health checks this is. They come before all else, and to any name: load balancers ask by an address,
+ * a name of their own, or by HTTP/1.0 without one, and a rebound name learns nothing from them.
+ *
+ * @throws {GatewayError} BAD_REQUEST for a Host that is missing in HTTP/1.1, repeated or malformed (RFC 9112 section 3.2)
+ */
+export function healthCheckOf(req: IncomingMessage): '/healthz' | '/readyz' | undefined {
+  const path = /^(\/healthz|\/readyz)(?:\?|$)/.exec(req.url ?? '')?.[1];
+  if (path !== '/healthz' && path !== '/readyz') return undefined;
+  if (req.httpVersion !== '1.0' || req.headers.host !== undefined) parseAuthority(hostHeader(req));
+  return path;
+}
+
 export function createArrivals(
   config: Pick<Config, 'listen' | 'tls' | 'acme' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>,
 ): Arrivals {
@@ -34,11 +47,15 @@ export function createArrivals(
   const checkHost = createHostCheck(config);
   const clientOf = createClientOf(trust);
   const transport = createTransport(config, trust);
+  const publicOrigin = config.publicUrl?.origin;
   return {
     addressOf: createAddressOf(trust),
     receive(req, upgrade) {
       checkHost(req);
-      const client = clientOf(req);
+      const known = clientOf(req);
+      // A page of the public URL is this runtime's own, also where a proxy took the port out of Host or set another.
+      const isPublic = publicOrigin !== undefined && req.headers.origin === publicOrigin;
+      const client = isPublic ? { ...known, origin: publicOrigin } : known;
       const target = parseTarget(req.url ?? '', hostHeader(req));
       return {
         client,

@@ -10,8 +10,8 @@ const PREFLIGHT_AGE = '7200';
 
 /**
  * The CORS headers of a response (https://fetch.spec.whatwg.org/#http-cors-protocol), in place of Jupyter's
- * own. None of them allows credentials: from another origin only a token counts, and a page that asks for
- * cookies gets no readable answer. `Vary` comes also where no Origin was sent, so that no cache answers a
+ * own. They allow credentials, since some pages (Colab) ask with cookies whatever the server is; the login's cookie still
+ * doesn't count there (invariant S5): from another origin only a token does. `Vary` comes also where no Origin was sent, so that no cache answers a
  * listed origin with what it kept for another page.
  */
 export function corsHeaders(
@@ -24,6 +24,7 @@ export function corsHeaders(
   return {
     vary: 'Origin',
     'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
     'access-control-expose-headers': RESPONSE_HEADERS,
   };
 }
@@ -46,6 +47,7 @@ export function answerPreflight(
   res.writeHead(204, {
     vary: 'Origin',
     'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
     'access-control-allow-methods': METHODS,
     'access-control-allow-headers': REQUEST_HEADERS,
     'access-control-max-age': PREFLIGHT_AGE,

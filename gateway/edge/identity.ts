@@ -6,11 +6,12 @@ import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { isNavigation } from '../navigation.js';
 import { localUrl, splitTokenParameters } from '../safe-url.js';
+import { tallyOf } from '../tally.js';
 import type { Client, Principal, Target } from './admission.js';
 import { type Presented, presentedToken } from './carriers.js';
-import { readCookie, sessionCookieName, setCookie } from './cookies.js';
-import { createSigner, lifetime } from './jwt.js';
-import { type CodeProblem, spendLoginCode } from './login-codes.js';
+import { readCookie, sessionCookieOf, setCookie } from './cookies.js';
+import { createSigner, type Kind, lifetime } from './jwt.js';
+import { type CodeProblem, createLoginCodes } from './login-codes.js';
 import { openRevocations } from './revocations.js';
 import { createSessions } from './sessions.js';
 import { openSharedRevocations } from './shared-revocations.js';
@@ -19,6 +20,9 @@ import { type KnownToken, knownToken, matchToken } from './tokens.js';
 
 /** Where the gateway's own metrics are. */
 export const METRICS_PATH = '/spin/metrics';
+
+/** The name of whoever has SPIN_TOKEN. */
+const OWNER = 'owner';
 
 /** Why a login failed that nobody looked at. */
 const THROTTLED = 'too many failures';
@@ -37,9 +41,9 @@ export interface Identified {
 /** Decides who a request acts for: the one function for requests and upgrades, and what logs in and out. */
 export interface Identity {
   /**
-   * A token that the client sent itself (query, else header, else subprotocol) decides alone: if it is wrong
-   * the answer is 403, whatever else came with it, as in Jupyter. The cookie, which browsers add unasked, is
-   * read only where no token was sent, and never throttled.
+   * A right token (query, else header, else subprotocol: one of them is looked at) decides. Where none came, or a wrong
+   * one, a good session counts: proxies in front add tokens of their own, and a bookmark may hold an old one. A session
+   * is never throttled. A wrong token without one gets 403.
    *
    * @param target as parsed; a token in the query is read from the request line
    * @throws {GatewayError} UNAUTHENTICATED (nothing, or a session that is over), FORBIDDEN (a wrong token),
@@ -57,16 +61,16 @@ export interface Identity {
     code: string,
   ): Promise<{ readonly cookie: string } | { readonly problem: CodeProblem }>;
   /** True when this browser's session cookie is good. */
-  isLoggedIn(req: IncomingMessage): Promise<boolean>;
+  isLoggedIn(req: IncomingMessage, client: Client): Promise<boolean>;
   /** Ends the cookie's session. @returns the `Set-Cookie` value that clears it */
-  logOut(req: IncomingMessage): Promise<string>;
+  logOut(req: IncomingMessage, client: Client): Promise<string>;
   /** Told of each session that is ended, here or by another replica. */
   onEnded(listener: (session: string) => void): void;
   /** @throws {GatewayError} SHARED_FOLDER_AWAY where that can't be known */
   isEnded(session: string): boolean;
   /** False while nobody who comes with a cookie can be let in: the shared folder is away. */
   isReady(): boolean;
-  close(): void;
+  close(): Promise<void>;
 }
 
 export interface IdentityOptions {
@@ -79,8 +83,8 @@ export interface IdentityOptions {
   readonly folder: string;
   /** SPIN_SHARED: where replicas keep their revocations instead. */
   readonly shared?: string | undefined;
-  /** Port as browsers know it; part of the cookie's name. */
-  readonly port: number;
+  /** SPIN_PUBLIC_URL. */
+  readonly publicUrl?: URL | undefined;
   readonly log: Log;
   /** Milliseconds since 1970. */
   readonly clock?: () => number;
@@ -90,20 +94,34 @@ export interface IdentityOptions {
 
 /** @throws {Error} when the state file is damaged or can't be read */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { token, metricsToken, metrics, folder, shared, port, log, clock = Date.now, wait } = options;
-  const known = [knownToken('owner', token)];
+  const { token, metricsToken, metrics, folder, shared, publicUrl, log, clock = Date.now, wait } = options;
+  const known = [knownToken(OWNER, token)];
   const knownToMetrics = metricsToken ? [...known, knownToken('metrics', metricsToken)] : known;
   const signer = createSigner(token, clock);
   const revocations =
     shared === undefined
-      ? await openRevocations(join(folder, 'revoked.json'), clock)
+      ? await openRevocations(join(folder, 'revoked.json'), clock, log)
       : await openSharedRevocations(shared, clock, log);
   const sessions = createSessions(signer, revocations, clock);
   const throttle = createThrottle(wait);
-  const cookieName = sessionCookieName(port);
+  const codes = createLoginCodes(token, revocations, clock);
 
-  const sessionCookie = (jwt: string) => setCookie(cookieName, jwt, lifetime('session'));
-  const cookieOf = (req: IncomingMessage) => readCookie(req.headers.cookie, cookieName);
+  const cookieOf = (client: Client) => sessionCookieOf(client, publicUrl);
+  const kindOf = (client: Client): Kind => (cookieOf(client).secure ? 'session' : 'plain-session');
+  const sessionCookie = (client: Client, jwt: string) =>
+    setCookie(cookieOf(client), jwt, lifetime(kindOf(client)));
+  const startSession = async (client: Client, name: string) =>
+    sessionCookie(client, await sessions.start(name, kindOf(client)));
+  const valuesOf = (req: IncomingMessage, client: Client) =>
+    readCookie(req.headers.cookie, cookieOf(client).name);
+  /** The first session that is good. */
+  const sessionOf = async (req: IncomingMessage, client: Client) => {
+    for (const jwt of valuesOf(req, client)) {
+      const session = await sessions.read(jwt, kindOf(client));
+      if (session !== undefined) return session;
+    }
+    return undefined;
+  };
   const logged = (client: Client, carrier: string, failure?: string) => {
     const line = { event: 'login', request: client.request, address: client.address, carrier };
     metrics.login(
@@ -111,23 +129,27 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       failure === undefined ? 'success' : failure === THROTTLED ? 'throttled' : 'failure',
     );
     if (failure === undefined) log.info({ ...line, outcome: 'success' }, 'logged in');
-    else log.warn({ ...line, outcome: 'failure', reason: failure }, 'login failed');
+    else {
+      tallyOf(log).tell(`login ${carrier} ${failure} ${client.address}`, (more) =>
+        log.warn({ ...line, outcome: 'failure', reason: failure, ...(more > 0 && { more }) }, 'login failed'),
+      );
+    }
   };
 
-  /** The name of the token. */
+  /** What a wrong token costs, where nothing else says who it is. @returns the right one */
   const check = async (
     client: Client,
     carrier: Presented['carrier'] | 'form',
     presented: string,
     accepted: readonly KnownToken[] = known,
-  ) => {
-    const name = await throttle
-      .attempt(client.address, () => matchToken(accepted, presented))
+  ): Promise<string> => {
+    const token = await throttle
+      .attempt(client.address, presented, () => matchToken(accepted, presented))
       .catch((error: unknown) => {
         logged(client, carrier, THROTTLED);
         throw error;
       });
-    if (name !== undefined) return name;
+    if (token !== undefined) return token.name;
     logged(client, carrier, 'wrong token');
     throw new GatewayError('FORBIDDEN');
   };
@@ -137,47 +159,44 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       const { query } = splitTokenParameters(target.query);
       const sent = splitTokenParameters(req.url?.split('?').slice(1).join('?') ?? '');
       const presented = presentedToken(req, sent.token);
-      if (presented !== undefined) {
-        const { carrier } = presented;
-        // A header alone: any other way would begin a session, or stand in a URL.
-        const scrapes = target.path === METRICS_PATH && carrier === 'header';
-        const name = await check(client, carrier, presented.token, scrapes ? knownToMetrics : known);
-        const principal = { name, carrier };
-        if (carrier !== 'query' || !isNavigation(req)) return { principal, query };
-        logged(client, carrier);
-        const redirect = localUrl(query === '' ? target.path : `${target.path}?${query}`);
-        return { principal, query, redirect, setCookie: sessionCookie(await sessions.start(name)) };
+      // A header alone: any other way would begin a session, or stand in a URL.
+      const scrapes = target.path === METRICS_PATH && presented?.carrier === 'header';
+      const accepted = scrapes ? knownToMetrics : known;
+      if (presented === undefined || matchToken(accepted, presented.token) === undefined) {
+        const session = await sessionOf(req, client);
+        if (session !== undefined) {
+          const principal: Principal = { name: session.name, carrier: 'cookie', session: session.id };
+          if (session.renewed === undefined) return { principal, query };
+          return { principal, query, setCookie: sessionCookie(client, session.renewed) };
+        }
       }
-      const cookie = cookieOf(req);
-      const session = cookie === undefined ? undefined : await sessions.read(cookie);
-      if (session === undefined) throw new GatewayError('UNAUTHENTICATED');
-      const principal: Principal = { name: session.name, carrier: 'cookie', session: session.id };
-      if (session.renewed === undefined) return { principal, query };
-      return { principal, query, setCookie: sessionCookie(session.renewed) };
+      if (presented === undefined) throw new GatewayError('UNAUTHENTICATED');
+      const { carrier } = presented;
+      const name = await check(client, carrier, presented.token, accepted);
+      const principal = { name, carrier };
+      if (carrier !== 'query' || !isNavigation(req)) return { principal, query };
+      logged(client, carrier);
+      const redirect = localUrl(query === '' ? target.path : `${target.path}?${query}`);
+      return { principal, query, redirect, setCookie: await startSession(client, name) };
     },
 
     async logIn(client, presented) {
-      const jwt = await sessions.start(await check(client, 'form', presented));
+      const cookie = await startSession(client, await check(client, 'form', presented));
       logged(client, 'form');
-      return sessionCookie(jwt);
+      return cookie;
     },
 
     async redeem(client, code) {
-      const spent = await spendLoginCode(signer, revocations, code);
-      logged(client, 'code', 'problem' in spent ? `${spent.problem} code` : undefined);
-      if ('problem' in spent) return spent;
-      return { cookie: sessionCookie(await sessions.start(spent.name)) };
+      const problem = await codes.spend(code);
+      logged(client, 'code', problem && `${problem} code`);
+      return problem === undefined ? { cookie: await startSession(client, OWNER) } : { problem };
     },
 
-    async isLoggedIn(req) {
-      const cookie = cookieOf(req);
-      return cookie !== undefined && (await sessions.read(cookie)) !== undefined;
-    },
+    isLoggedIn: async (req, client) => (await sessionOf(req, client)) !== undefined,
 
-    async logOut(req) {
-      const cookie = cookieOf(req);
-      if (cookie !== undefined) await sessions.end(cookie);
-      return setCookie(cookieName, '', 0);
+    async logOut(req, client) {
+      for (const jwt of valuesOf(req, client)) await sessions.end(jwt, kindOf(client));
+      return setCookie(cookieOf(client), '', 0);
     },
 
     onEnded: (listener) => revocations.onAdded(listener),

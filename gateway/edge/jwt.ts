@@ -8,7 +8,8 @@ const ALGORITHM = 'HS256';
 /** What the gateway signs. Each kind has its own key, type and audience, so that none passes for another. */
 const kinds = {
   session: { typ: 'spin-session+jwt', lifetime: 12 * 60 * 60 },
-  'login-code': { typ: 'spin-login-code+jwt', lifetime: 10 * 60 },
+  // By plain HTTP on loopback names, whose cookie browsers guard less: it is none by https.
+  'plain-session': { typ: 'spin-plain-session+jwt', lifetime: 12 * 60 * 60 },
 } as const;
 
 export type Kind = keyof typeof kinds;
@@ -34,15 +35,15 @@ export interface Signer {
 }
 
 /**
- * Signs with keys derived from SPIN_TOKEN (HKDF, RFC 5869): another process that knows the token can mint a
- * login code without asking this one, and changing the token ends every session.
+ * Signs with keys derived from SPIN_TOKEN (HKDF, RFC 5869): another replica knows the same sessions, and changing the
+ * token ends every one of them.
  *
  * @param clock milliseconds since 1970
  */
 export function createSigner(token: Secret, clock: () => number): Signer {
   const derive = (kind: Kind) =>
     new Uint8Array(hkdfSync('sha256', token.reveal(), '', `${ISSUER} ${kind} 1`, 32));
-  const keys = { session: derive('session'), 'login-code': derive('login-code') };
+  const keys = { session: derive('session'), 'plain-session': derive('plain-session') };
 
   return {
     sign(kind, id, subject) {

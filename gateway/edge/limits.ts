@@ -10,7 +10,7 @@ export interface Limits {
   readonly keepAlive: number;
   /** How often (ms) node looks for requests that are too slow. */
   readonly checkEvery: number;
-  /** Bytes of target, header names and values together: browsers send the cookies of every localhost port. */
+  /** Bytes of target, header names and values together, as in Jupyter: browsers send the cookies of every localhost port. */
   readonly headerBytes: number;
   /** Headers of a request; browsers and proxies send some dozens. */
   readonly headerCount: number;
@@ -24,7 +24,7 @@ export const defaultLimits: Limits = {
   leftover: 30_000,
   keepAlive: 75_000,
   checkEvery: 5_000,
-  headerBytes: 32 * 1024,
+  headerBytes: 64 * 1024,
   headerCount: 256,
   connections: 10_000,
 };

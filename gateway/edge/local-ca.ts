@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../log.js';
-import { writeState } from '../state.js';
+import { keepState } from '../state.js';
 import { type CertificateNames, tidy } from './certificate-names.js';
 import type { Certificates } from './shown-certificate.js';
 import type { KeyPair } from './tls.js';
@@ -87,7 +87,7 @@ async function provide(folder: string, names: CertificateNames, log: Log, now: n
     return { cert: stored.cert, key: stored.key };
   }
   const pair = issueServer(authority, wanted, now);
-  await writeState(path, `${pair.key}${pair.cert}`);
+  await keepState(path, `${pair.key}${pair.cert}`, log);
   log.info({ names: wanted }, 'made a TLS certificate by the local CA');
   return pair;
 }
@@ -139,8 +139,8 @@ async function createAuthority(
     names: tidy([...names.configured, ...names.found]),
   });
   const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  await writeState(join(folder, 'ca-key.pem'), key);
-  await writeState(join(folder, 'ca.pem'), cert);
+  await keepState(join(folder, 'ca-key.pem'), key, log);
+  await keepState(join(folder, 'ca.pem'), cert, log);
   log.info(
     { ca: join(folder, 'ca.pem') },
     'made a local certificate authority; trust it to lose the warning',

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GatewayError, type Refusal } from '../errors.js';
+import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
+import { pageHeaders } from '../page.js';
+import { refusalJson, refusalPage } from '../refuse.js';
+import { tallyOf } from '../tally.js';
 
 /** How long (ms) a refused client may take to read the answer; closing at once could take it away again. */
 const lingering = 1_000;
@@ -40,22 +43,30 @@ export function createMalformed(log: Log, metrics: Pick<Metrics, 'refused'>): Ma
         socket.destroy();
         return;
       }
-      const { status, code, message } = refusalOf(error);
+      const refusal = refusalOf(error);
+      const { status, code, message } = refusal;
       metrics.refused(code);
       // There is no request to have one: this id is the answer's alone.
       const request = randomUUID();
-      log.warn(
-        { event: 'refusal', request, code, status, address: addressOf(socket), reason: error.code },
-        message,
+      const line = {
+        event: 'refusal',
+        request,
+        code,
+        status,
+        address: addressOf(socket),
+        reason: error.code,
+      };
+      tallyOf(log).tell(`${code} ${line.address}`, (more) =>
+        log.warn({ ...line, ...(more > 0 && { more }) }, message),
       );
-      socket.end(answer(status, code, message, request));
+      socket.end(answer(refusal, request, 'rawPacket' in error && wantsPage(error.rawPacket)));
       const timer = setTimeout(() => socket.destroy(), lingering);
       socket.once('close', () => clearTimeout(timer));
     },
   };
 }
 
-function refusalOf(error: NodeJS.ErrnoException): { status: number; code: Refusal; message: string } {
+function refusalOf(error: NodeJS.ErrnoException): GatewayError {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
@@ -67,16 +78,32 @@ function refusalOf(error: NodeJS.ErrnoException): { status: number; code: Refusa
   }
 }
 
-function answer(status: number, code: string, message: string, request: string): string {
-  const body = JSON.stringify({ code, message, request });
+/**
+ * The parser has given up before a request was there: only the bytes that it read last can show that a browser loads a
+ * page. Its cookies come last and fill them; it is them that are too large then.
+ */
+function wantsPage(rawPacket: unknown): boolean {
+  if (!(rawPacket instanceof Uint8Array)) return false;
+  const text = Buffer.from(rawPacket.buffer, rawPacket.byteOffset, rawPacket.byteLength).toString('latin1');
+  const accept = /^accept:[^\r\n]*/im.exec(text)?.[0];
+  return accept === undefined ? /[\w-]=[^;\s]*; [\w-]+=/.test(text) : /\btext\/html\b/i.test(accept);
+}
+
+function answer(error: GatewayError, request: string, page: boolean): string {
+  const body = page ? refusalPage(error, false, request) : refusalJson(error, request);
+  const headers = page
+    ? pageHeaders('no-referrer')
+    : {
+        'content-type': 'application/json',
+        'cache-control': 'no-store',
+        'x-content-type-options': 'nosniff',
+      };
   return [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
-    `X-Request-Id: ${request}`,
-    'X-Content-Type-Options: nosniff',
-    'Connection: close',
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${request}`,
+    'connection: close',
     '',
     body,
   ].join('\r\n');

@@ -28,7 +28,7 @@ const OWN_SITE = new Set(['same-origin', 'none']);
  *   but not where a token comes with it. Source: Fetch Metadata, https://www.w3.org/TR/fetch-metadata/
  *
  * Comparison is exact: no prefix, no suffix, no wildcard; `null` (sandboxed frames, `data:` pages, `file:`)
- * is nobody's origin. Several Origin headers arrive joined and match nothing.
+ * is nobody's origin unless it is listed. Several Origin headers arrive joined and match nothing.
  *
  * @param carrier which way the token came; undefined while nobody knows yet
  * @throws {GatewayError} ORIGIN_NOT_ALLOWED or ORIGIN_REQUIRED
@@ -50,10 +50,23 @@ export function checkOrigin(
     return;
   }
   if (origin === client.origin) return;
-  if (!allowedOrigins.includes(origin)) throw new GatewayError('ORIGIN_NOT_ALLOWED');
+  if (!allowedOrigins.includes(origin))
+    throw new GatewayError('ORIGIN_NOT_ALLOWED', reasonFor(origin, client));
   if (carrier === 'cookie') {
     throw new GatewayError('ORIGIN_NOT_ALLOWED', FOREIGN_PAGE);
   }
+}
+
+/**
+ * The likeliest cause: where the page's name is the one that was asked, a proxy in front has changed port or scheme.
+ *
+ * @returns undefined for another site's page
+ */
+function reasonFor(origin: string, client: Client): string | undefined {
+  if (!URL.canParse(origin) || !URL.canParse(client.origin)) return undefined;
+  const [page, asked] = [new URL(origin), new URL(client.origin)];
+  if (page.hostname !== asked.hostname || page.origin === 'null') return undefined;
+  return `The page is of ${page.origin}, but the request came here as one to ${asked.origin}. If a proxy stands in front, set SPIN_PUBLIC_URL=${page.origin}, or let the proxy pass on Host and the scheme as the browser sent them. Any other page of that origin needs SPIN_ALLOWED_ORIGINS.`;
 }
 
 /** True when the browser says that another origin's page loads this, other than by leading its reader here. */

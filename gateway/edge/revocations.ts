@@ -1,24 +1,38 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import type { Log } from '../log.js';
 import { writeState } from '../state.js';
+
+/** How often a write that failed is tried again, in milliseconds. */
+const RETRY_MS = 5_000;
+
+const UNWRITTEN =
+  'a logout or a used login link cannot be written to disk: it holds until this gateway ends, and is written when there is room';
 
 /** Identifiers that are valid by signature and yet no longer good: ended sessions, spent login codes. */
 export interface Revocations {
   /** @throws {GatewayError} SHARED_FOLDER_AWAY where that can't be known */
   has(id: string): boolean;
   /**
-   * Settled at once, so that of two that try only one succeeds; fulfilled when it is on disk too.
+   * For what may happen once. Settled at once, so that of two that try only one succeeds; fulfilled when it is on disk
+   * too, or when it is known that the disk doesn't take it now.
    *
    * @param until seconds since 1970 after which the signature alone refuses it
    * @returns false when it was revoked already
-   * @throws {Error} when the file can't be written; it stays revoked in memory
+   * @throws {GatewayError} SHARED_FOLDER_AWAY where another replica could do the same; it is not revoked then
    */
   add(id: string, until: number): Promise<boolean>;
+  /**
+   * For what has to end whatever the disk says: it holds here at once, and is written now or, with a line in the log, as
+   * soon as that can be done.
+   */
+  revoke(id: string, until: number): Promise<void>;
   /** Told of each one once, also when another replica has revoked it. */
   onAdded(listener: (id: string) => void): void;
   /** False while what other replicas have revoked can't be known. */
   isCurrent(): boolean;
-  close(): void;
+  /** Writes what could not be written until now. */
+  close(): Promise<void>;
 }
 
 /**
@@ -28,22 +42,49 @@ export interface Revocations {
  * @param clock milliseconds since 1970
  * @throws {Error} when it can't be read or isn't ours: to go on without it would revive what was ended
  */
-export async function openRevocations(path: string, clock: () => number): Promise<Revocations> {
+export async function openRevocations(
+  path: string,
+  clock: () => number,
+  log: Pick<Log, 'info' | 'error'>,
+): Promise<Revocations> {
   const entries = new Map(Object.entries(parse(path, await read(path))));
   const listeners: ((id: string) => void)[] = [];
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  const write = () => writeState(path, `${JSON.stringify(Object.fromEntries(entries))}\n`);
+  const save = async (): Promise<void> => {
+    try {
+      await write();
+      if (retry !== undefined) log.info({ file: path }, 'logouts and used login links are on disk again');
+      clearTimeout(retry);
+      retry = undefined;
+    } catch (error) {
+      if (retry === undefined) log.error({ file: path, err: String(error) }, UNWRITTEN);
+      clearTimeout(retry);
+      if (!closed) retry = setTimeout(save, RETRY_MS).unref();
+    }
+  };
+  const add = async (id: string, until: number): Promise<boolean> => {
+    if (entries.has(id)) return false;
+    entries.set(id, until);
+    for (const listener of listeners) listener(id);
+    const now = Math.floor(clock() / 1000);
+    for (const [old, end] of entries) if (end < now) entries.delete(old);
+    await save();
+    return true;
+  };
   return {
     isCurrent: () => true,
     onAdded: (listener) => void listeners.push(listener),
-    close() {},
+    async close() {
+      closed = true;
+      if (retry !== undefined) await save();
+    },
     has: (id) => entries.has(id),
-    async add(id, until) {
-      if (entries.has(id)) return false;
-      entries.set(id, until);
-      for (const listener of listeners) listener(id);
-      const now = Math.floor(clock() / 1000);
-      for (const [old, end] of entries) if (end < now) entries.delete(old);
-      await writeState(path, `${JSON.stringify(Object.fromEntries(entries))}\n`);
-      return true;
+    add,
+    async revoke(id, until) {
+      await add(id, until);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Claims, lifetime, type Signer } from './jwt.js';
+import { type Claims, type Kind, lifetime, type Signer } from './jwt.js';
 import type { Revocations } from './revocations.js';
 
 /** A session older than this, in seconds, is signed anew, so that 12 hours slide without a cookie in every response. */
@@ -10,56 +10,61 @@ const REMEMBERED = 1000;
 
 /** Sessions live in their signed cookie; the gateway only remembers which were ended. */
 export interface Sessions {
-  /** @param name the token's name that opens it */
-  start(name: string): Promise<string>;
+  /**
+   * @param name the token's name that opens it
+   * @param kind for https, or for plain HTTP: one never stands for the other
+   */
+  start(name: string, kind: Kind): Promise<string>;
   /**
    * @returns undefined when it isn't ours, has expired or was ended; `renewed` replaces an older one, under
    * the same identifier, so that logging out ends all of them
    */
   read(
     jwt: string,
+    kind: Kind,
   ): Promise<
     { readonly id: string; readonly name: string; readonly renewed: string | undefined } | undefined
   >;
   /** Ends a session for good; one that isn't valid anyhow is no error. */
-  end(jwt: string): Promise<void>;
+  end(jwt: string, kind: Kind): Promise<void>;
 }
 
 /** @param clock milliseconds since 1970 */
 export function createSessions(signer: Signer, revocations: Revocations, clock: () => number): Sessions {
   const remembered = new Map<string, Claims>();
-  const check = async (jwt: string) => {
-    const known = remembered.get(jwt);
+  const check = async (jwt: string, kind: Kind) => {
+    const key = `${kind} ${jwt}`;
+    const known = remembered.get(key);
     if (known !== undefined && known.expiresAt * 1000 > clock()) return known;
-    remembered.delete(jwt);
-    const claims = await signer.verify('session', jwt);
+    remembered.delete(key);
+    const claims = await signer.verify(kind, jwt);
     if (typeof claims === 'string') return undefined;
     const [oldest] = remembered.keys();
     if (oldest !== undefined && remembered.size >= REMEMBERED) remembered.delete(oldest);
-    remembered.set(jwt, claims);
+    remembered.set(key, claims);
     return claims;
   };
-  const verify = async (jwt: string) => {
-    const claims = await check(jwt);
+  const verify = async (jwt: string, kind: Kind) => {
+    const claims = await check(jwt, kind);
     return claims === undefined || revocations.has(claims.id) ? undefined : claims;
   };
 
   return {
-    start: (name) => signer.sign('session', randomUUID(), name),
+    start: (name, kind) => signer.sign(kind, randomUUID(), name),
 
-    async read(jwt) {
-      const claims = await verify(jwt);
+    async read(jwt, kind) {
+      const claims = await verify(jwt, kind);
       if (claims === undefined) return undefined;
       const old = clock() / 1000 - claims.issuedAt > RENEW_AFTER;
-      const renewed = old ? await signer.sign('session', claims.id, claims.subject) : undefined;
+      const renewed = old ? await signer.sign(kind, claims.id, claims.subject) : undefined;
       return { id: claims.id, name: claims.subject, renewed };
     },
 
-    async end(jwt) {
-      const claims = await verify(jwt);
+    async end(jwt, kind) {
+      const claims = await verify(jwt, kind);
       // No renewal is younger than this moment, so none outlives it by more than a lifetime.
       if (claims !== undefined)
-        await revocations.add(claims.id, Math.ceil(clock() / 1000) + lifetime('session'));
+        await revocations.revoke(claims.id, Math.ceil(clock() / 1000) + lifetime(kind));
     },
   };
 }

@@ -13,6 +13,9 @@ const GOOD_FOR_MS = 5_000;
 /** Entries are kept this long, in seconds, beyond the time from which the signature refuses: clocks differ. */
 const CLOCKS_DIFFER = 60 * 60;
 
+const UNWRITTEN =
+  'a logout cannot be written to the shared folder: other replicas hear of it when that can be done; it holds here';
+
 /** An empty file for each, named id.until: a name can be made by one process only, and never holds half an entry. */
 const NAME = /^([0-9a-f-]{36})\.(\d{1,12})$/;
 
@@ -47,6 +50,19 @@ export async function openSharedRevocations(
     known.set(id, until);
     for (const listener of listeners) listener(id);
   };
+  const write = async (id: string, until: number) =>
+    (await open(join(folder, `${id}.${until}`), 'wx', 0o600)).close();
+  /** Ended here, and not yet told to the others. */
+  const unwritten = new Map<string, number>();
+  const writeLate = async () => {
+    for (const [id, until] of unwritten) {
+      await write(id, until).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
+      unwritten.delete(id);
+      if (unwritten.size === 0) log.info({}, 'logouts are in the shared folder again');
+    }
+  };
   const read = async () => {
     const start = performance.now();
     const now = clock() / 1000;
@@ -69,6 +85,8 @@ export async function openSharedRevocations(
       await read();
       if (isDown) log.info({}, 'the shared folder is back');
       isDown = false;
+      // What can't be written has been said, and costs no reading.
+      await writeLate().catch(() => {});
     } catch (error) {
       down(error);
     }
@@ -98,7 +116,7 @@ export async function openSharedRevocations(
       if (known.has(id)) return false;
       checkCurrent();
       try {
-        await (await open(join(folder, `${id}.${until}`), 'wx', 0o600)).close();
+        await write(id, until);
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
         throw new GatewayError('SHARED_FOLDER_AWAY', undefined, { cause: error });
@@ -106,10 +124,22 @@ export async function openSharedRevocations(
       learn(id, until);
       return true;
     },
+    async revoke(id, until) {
+      if (known.has(id)) return;
+      learn(id, until);
+      try {
+        await write(id, until);
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+        if (unwritten.size === 0) log.error({ err: String(error) }, UNWRITTEN);
+        unwritten.set(id, until);
+      }
+    },
     onAdded: (listener) => void listeners.push(listener),
-    close() {
+    async close() {
       closed = true;
       clearTimeout(timer);
+      await writeLate().catch(() => {});
     },
   };
 }

@@ -13,39 +13,78 @@ const LONGEST_DELAY_MS = 4_000;
 /** Slows down whoever guesses tokens. */
 export interface Throttle {
   /**
-   * Judges one try of an address; a right one clears its record, a wrong one is answered late.
+   * Judges one try of an address; a right one clears its record, a wrong one is answered late. Different wrong guesses
+   * count: a forgotten tab that asks with yesterday's token for hours guesses nothing, and pays nothing.
    *
+   * @param guess what was presented
    * @param judge synchronous: between the look at the record and the verdict nobody else gets a turn, so a
    * burst of parallel guesses is counted like a sequence
    * @returns what `judge` returned
-   * @throws {GatewayError} THROTTLED, with `retryAfter`, while too many have failed
+   * @throws {GatewayError} THROTTLED, with `retryAfter`, while too many have failed; never for a right guess that nobody
+   *   finds by guessing ({@link Verdict.unguessable}): else any process of this machine could lock its owner out
    */
-  attempt<T>(address: string, judge: () => T | undefined): Promise<T | undefined>;
+  attempt<T extends Verdict>(
+    address: string,
+    guess: string,
+    judge: () => T | undefined,
+  ): Promise<T | undefined>;
+}
+
+/** What is known of a right guess. */
+export interface Verdict {
+  readonly unguessable: boolean;
 }
 
 /** @param wait how a delay is spent; takes milliseconds */
 export function createThrottle(wait: (ms: number) => Promise<unknown> = sleep): Throttle {
   const limiter = new RateLimiterMemory({ points: FAILURES, duration: PAUSE });
   const salt = randomBytes(16).toString('hex');
+  /** The wrong guesses of each record, as salted hashes: as many as count. */
+  const guesses = new Map<number, Set<number>>();
 
   // Records are kept per bucket, not per address: an attacker with any number of addresses fills 65,536
   // small records and no more. The salt keeps them from choosing whose bucket they share.
   const bucket = (address: string) => hash('sha256', salt + networkOf(address), 'buffer').readUInt16BE(0);
 
+  const forget = async (key: number): Promise<void> => {
+    guesses.delete(key);
+    await limiter.delete(key);
+  };
+  /** @returns whether this wrong guess was made before, as far as its record goes back */
+  const isRepeated = (key: number, mark: number): boolean => {
+    const known = guesses.get(key) ?? new Set();
+    guesses.set(key, known);
+    if (known.has(mark)) return true;
+    if (known.size < FAILURES) known.add(mark);
+    return false;
+  };
+
   return {
-    async attempt(address, judge) {
+    async attempt(address, guess, judge) {
       const key = bucket(address);
       const record = limiter.get(key);
       const verdict = judge();
-      const failed = verdict === undefined ? limiter.penalty(key) : undefined;
+      const mark = hash('sha256', salt + guess, 'buffer').readUIntBE(0, 6);
+      const repeated = verdict === undefined && isRepeated(key, mark);
+      const failed = verdict === undefined && !repeated ? limiter.penalty(key) : undefined;
 
       const before = await record;
+      if (before === null && verdict === undefined) {
+        // Its record is over, or there was none: one begins with this guess.
+        guesses.set(key, new Set([mark]));
+        if (repeated) await limiter.penalty(key);
+      }
+      if (verdict?.unguessable) {
+        if (before !== null && before.consumedPoints < FAILURES) await forget(key);
+        return verdict;
+      }
       if (before !== null && before.consumedPoints >= FAILURES && before.msBeforeNext > 0) {
         const retryAfter = Math.ceil(before.msBeforeNext / 1000);
         throw new GatewayError('THROTTLED', undefined, { retryAfter });
       }
+      if (repeated) return undefined;
       if (failed === undefined) {
-        if (before !== null) await limiter.delete(key);
+        if (before !== null) await forget(key);
         return verdict;
       }
       const { consumedPoints } = await failed;

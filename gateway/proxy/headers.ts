@@ -23,6 +23,15 @@ const hopByHop: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * By which proxies and gateways in front say who the person is: Authelia and Caddy (Remote-*), oauth2-proxy, Grafana's
+ * convention (X-WEBAUTH-*), Google IAP and API gateways, AWS load balancers, Azure App Service, Pomerium, Authentik,
+ * Vouch, Kong, mod_auth_openidc, Teleport, Traefik's and nginx's client certificates, Kubernetes' impersonation. An
+ * extension of Jupyter may believe them, and whoever comes another way can say the same.
+ */
+const identifying =
+  /^(?:remote-.*|x-remote-.*|x-auth-.*|x-authenticated-.*|x-webauth-.*|x-(?:user|username|user-.*|userinfo|email|groups?|roles?)|x-(?:id|identity)-token|x-goog-.*|x-serverless-authorization|x-(?:apigateway|endpoint)-api-userinfo|x-amzn-oidc-.*|x-amzn-mtls-.*|x-ms-client-principal.*|x-ms-token-.*|x-arr-clientcert|x-pomerium-.*|x-authentik-.*|x-vouch-.*|x-consumer-.*|x-credential-.*|x-anonymous-consumer|x-oidc-.*|oidc-.*|x-jwt-.*|x-teleport-.*|teleport-.*|x-ssl-.*|ssl-client-.*|x-tls-client-.*|client-cert(?:-.*)?|impersonate-.*|x-proxy-user|auth-user|x-jupyterhub-.*)$/;
+
+/**
  * What a client may not tell Jupyter: who it is, where it comes from, and which path it really meant. `tailscale serve` says
  * who the person is (https://tailscale.com/s/serve-headers), so does Cloudflare Access; whoever comes another way can say
  * the same.
@@ -35,7 +44,7 @@ const withheld =
   /^(?:server|x-powered-by|x-request-id|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
 
 /** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
-const gatewayCookie = /^__host-spin-/i;
+const gatewayCookie = /^(?:__host-spin-|spin-\d+=)/i;
 
 /** Cookies of Jupyter's own login, and of a JupyterHub's; with an injected token they are nobody's business. */
 const loginCookie = /^(?:username|jupyterhub)-/i;
@@ -70,7 +79,9 @@ export function towardsUpstream(
 ): IncomingHttpHeaders {
   const kept = endToEnd(headers);
   // CGI-like servers read `X_Forwarded_For` as `X-Forwarded-For`; nginx drops such names too.
-  for (const name of Object.keys(kept)) if (forgeable.test(name) || name.includes('_')) delete kept[name];
+  for (const name of Object.keys(kept)) {
+    if (forgeable.test(name) || identifying.test(name) || name.includes('_')) delete kept[name];
+  }
 
   if (headers['transfer-encoding'] !== undefined) kept['transfer-encoding'] = 'chunked';
   else if (headers['content-length'] !== undefined) kept['content-length'] = headers['content-length'];

@@ -78,7 +78,7 @@ t.test('S1: identity before everything', async (t) => {
   });
 
   t.test('S1: a forged, foreign or empty session cookie is no identity', async (t) => {
-    const name = `__Host-spin-${gatehouse.port}`;
+    const name = `spin-${gatehouse.port}`;
     const none = `${Buffer.from('{"alg":"none","typ":"spin-session+jwt"}').toString('base64url')}.e30.`;
     for (const value of ['', 'x', none, TOKEN]) {
       const headers = { cookie: `${name}=${value}`, ...from() };
@@ -88,7 +88,7 @@ t.test('S1: identity before everything', async (t) => {
 
   t.test('S1: a login code is no session, and being spent is all it is good for', async (t) => {
     const code = new URL(await gatehouse.loginUrl()).searchParams.get('code') ?? '';
-    const cookie = `__Host-spin-${gatehouse.port}=${code}`;
+    const cookie = `spin-${gatehouse.port}=${code}`;
     t.equal((await ask(`${gatehouse.origin}/api`, { headers: { cookie, ...from() } })).status, 401);
     const headers = { authorization: `Bearer ${code}`, ...from() };
     t.equal((await ask(`${gatehouse.origin}/api`, { headers })).status, 403);

@@ -26,7 +26,7 @@ function spellings(token: string): string[] {
 
 t.test('S2: a token is known whole or not at all', async (t) => {
   const known = [knownToken('owner', new Secret(TOKEN))];
-  t.equal(matchToken(known, TOKEN), 'owner');
+  t.equal(matchToken(known, TOKEN)?.name, 'owner');
   for (const near of ['', TOKEN.slice(0, -1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN}\0`, `x${TOKEN}`]) {
     t.equal(matchToken(known, near), undefined, JSON.stringify(near));
   }
@@ -59,7 +59,7 @@ t.test('S2: hashes are compared in constant time, and with every token, found or
     ['a much longer one that is none of them', undefined],
   ] as const) {
     compared.length = 0;
-    t.equal(matchToken(known, presented), name);
+    t.equal(matchToken(known, presented)?.name, name);
     t.same(compared, Array(3).fill([32, 32]));
   }
 });
@@ -157,7 +157,7 @@ t.test('S2: failures from an address get 429; a session cookie from there is nev
   t.teardown(() => gatehouse.close());
   const cookie = cookieFrom(await postForm(`${gatehouse.origin}/spin/login`, { token: TOKEN }));
   const url = `${gatehouse.origin}/api/status`;
-  for (let n = 0; n < 30; n++) await ask(url, { headers: { authorization: 'token wrong' } });
+  for (let n = 0; n < 30; n++) await ask(url, { headers: { authorization: `token wrong ${n}` } });
   t.equal((await ask(url, { headers: { authorization: `token ${TOKEN}` } })).status, 429);
   t.equal((await askUpgrade(`${url}?token=wrong`)).status, 429);
   t.equal((await postForm(`${gatehouse.origin}/spin/login`, { token: TOKEN })).status, 429);
@@ -190,7 +190,9 @@ t.test(
       'GET /?token=wrong HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 203.0.113.9\r\nx-forwarded-proto: https\r\n\r\n';
     // Without this process: it accepts nothing until the other has ended.
     execFileSync(process.execPath, ['-e', HIT_AND_RUN, gateway.gateway.url.port, request]);
-    await until(() => gateway.lines('login failed').length === 3);
+    const failed = () =>
+      gateway.lines('login failed').reduce((sum, { more }) => sum + 1 + Number(more ?? 0), 0);
+    await until(() => failed() === 3);
     t.notMatch(gateway.log(), '203.0.113.9');
   },
 );

@@ -54,13 +54,33 @@ t.test('S3: carriers', async (t) => {
 
   t.test('S3: the cookie is bound to this host and port, and out of reach of scripts', async (t) => {
     const cookie = (await logIn()).headers['set-cookie']?.[0] ?? '';
-    t.match(cookie, new RegExp(`^__Host-spin-${gatehouse.port}=`));
-    t.same(cookie.split('; ').slice(1), ['Path=/', 'Max-Age=43200', 'HttpOnly', 'Secure', 'SameSite=Lax']);
+    t.match(cookie, new RegExp(`^spin-${gatehouse.port}=`));
+    t.same(cookie.split('; ').slice(1), ['Path=/', 'Max-Age=43200', 'HttpOnly', 'SameSite=Lax']);
   });
 
   t.test('S3: the cookie of a runtime on another port is none', async (t) => {
-    const cookie = cookieFrom(await logIn()).replace(/^__Host-spin-\d+/, '__Host-spin-1');
+    const cookie = cookieFrom(await logIn()).replace(/^spin-\d+/, 'spin-1');
     t.equal((await ask(url, { headers: { cookie } })).status, 401);
+  });
+
+  t.test('S3: the cookie of plain HTTP is none by https', async (t) => {
+    const cookie = cookieFrom(await logIn());
+    const secure = { ...gatehouse.client, secure: true };
+    t.notOk(await gatehouse.identity.isLoggedIn(request(cookie), secure));
+    t.notOk(await gatehouse.identity.isLoggedIn(request(`__Host-${cookie}`), secure));
+    const https = (await gatehouse.identity.logIn(secure, TOKEN)).split(';')[0] ?? '';
+    t.ok(await gatehouse.identity.isLoggedIn(request(https), secure));
+    t.notOk(await gatehouse.identity.isLoggedIn(request(https), gatehouse.client));
+    t.notOk(await gatehouse.identity.isLoggedIn(request(https.replace('__Host-', '')), gatehouse.client));
+  });
+
+  t.test('S3: another port can hide the session behind none of its own', async (t) => {
+    const cookie = cookieFrom(await logIn());
+    const [name] = cookie.split('=');
+    t.equal(
+      (await ask(url, { headers: { cookie: `${name}=tossed; ${name}=a.b.c; ${cookie}` } })).status,
+      200,
+    );
   });
 
   t.test('S3: a session ends twelve hours after its last use', async (t) => {
@@ -78,13 +98,15 @@ t.test('S3: carriers', async (t) => {
     const stolen = cookieFrom(await logIn());
     await postForm(`${gatehouse.origin}/spin/logout`, {}, { cookie: stolen });
     t.equal((await ask(url, { headers: { cookie: stolen } })).status, 401);
-    t.notOk(await (await gatehouse.reopen()).isLoggedIn(request(stolen)));
+    t.notOk(await (await gatehouse.reopen()).isLoggedIn(request(stolen), gatehouse.client));
   });
 
   t.test('S3: changing SPIN_TOKEN ends every session', async (t) => {
     const cookie = cookieFrom(await logIn());
-    t.ok(await (await gatehouse.reopen()).isLoggedIn(request(cookie)));
-    t.notOk(await (await gatehouse.reopen('another-token-entirely')).isLoggedIn(request(cookie)));
+    t.ok(await (await gatehouse.reopen()).isLoggedIn(request(cookie), gatehouse.client));
+    t.notOk(
+      await (await gatehouse.reopen('another-token-entirely')).isLoggedIn(request(cookie), gatehouse.client),
+    );
   });
 
   t.test('S3: the login page lets its form say where it comes from', async (t) => {

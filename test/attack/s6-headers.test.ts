@@ -264,3 +264,39 @@ function signedAs(name: string, value: string): string {
   const encoded = Buffer.from(value).toString('base64');
   return `2|1:0|10:1795424545|${name.length}:${name}|${encoded.length}:${encoded}|0123abcd`;
 }
+
+/** By which programs in front say who somebody is, each in the spellings that servers take for one. */
+const IDENTITY =
+  `Remote-User Remote-Name Remote-Email Remote-Groups X-Remote-User X-Remote-Group X-Remote-Extra-Scopes
+  X-Auth-Request-User X-Auth-Request-Email X-Auth-Request-Access-Token X-Auth-Request-Groups
+  X-Auth-Request-Preferred-Username X-Auth-User X-Auth-Email X-Webauth-User X-Webauth-Email X-Webauth-Groups
+  X-Forwarded-User X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Preferred-Username X-Forwarded-Access-Token
+  X-Forwarded-Tls-Client-Cert X-Goog-Authenticated-User-Email X-Goog-Authenticated-User-Id X-Goog-Iap-Jwt-Assertion
+  X-Amzn-Oidc-Identity X-Amzn-Oidc-Data X-Amzn-Oidc-Accesstoken X-Amzn-Mtls-Clientcert X-Ms-Client-Principal
+  X-Ms-Client-Principal-Name X-Ms-Client-Principal-Id X-Ms-Token-Aad-Id-Token X-Pomerium-Jwt-Assertion
+  X-Pomerium-Claim-Email X-Pomerium-Authorization Cf-Access-Jwt-Assertion Cf-Access-Authenticated-User-Email
+  Tailscale-User-Login Tailscale-User-Name X-Authentik-Username X-Authentik-Groups X-Authentik-Jwt X-Vouch-User
+  X-Vouch-Idp-Claims-Sub X-Consumer-Username X-Consumer-Id X-Credential-Identifier Oidc-Claim-Email X-Oidc-Username
+  X-Userinfo X-Id-Token X-User X-Username X-User-Id X-Email X-Groups X-Jwt-Assertion Teleport-Jwt-Assertion
+  X-Ssl-Client-S-Dn Ssl-Client-S-Dn X-Client-Cert Client-Cert Impersonate-User X-Apigateway-Api-Userinfo
+  X-Proxy-User X-Authenticated-User`.split(/\s+/);
+
+t.test('X18: no header that says who somebody is reaches Jupyter', async (t) => {
+  const { recorder, port } = await through(t);
+  for (const name of IDENTITY) {
+    for (const spelling of [name, name.toUpperCase(), name.toLowerCase(), name.replaceAll('-', '_')]) {
+      await sendRaw(port, get(`${spelling}: client-canary`));
+      if (JSON.stringify(recorder.requests.at(-1)).includes('client-canary')) t.fail(spelling);
+    }
+  }
+  t.equal(recorder.requests.length, 4 * IDENTITY.length);
+});
+
+t.test('X18: what clients of Jupyter and its extensions send passes', async (t) => {
+  const { recorder, port } = await through(t);
+  for (const name of `X-Xsrftoken X-Requested-With Mcp-Session-Id X-Amz-Date X-Github-Token X-Csrftoken Last-Event-Id
+    X-Api-Key Accept-Language If-None-Match Range Content-Type User-Agent X-Remotely-Alike`.split(/\s+/)) {
+    await sendRaw(port, get(`${name}: client-canary`));
+    t.match(JSON.stringify(recorder.requests.at(-1)), 'client-canary', name);
+  }
+});

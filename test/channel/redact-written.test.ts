@@ -200,11 +200,7 @@ t.test('X5: a credential that a service escapes in its answer is hidden', async 
     t.notMatch(out, /xY|end|\\u0078|&#120;|&#x78;|%78/, `${name}: ${out}`);
   }
   const { data } = await answered(Buffer.from(escaped['PHP: \\/'] ?? ''), secret);
-  t.same(
-    JSON.parse(data.toString()),
-    { before: 1, echo: MASK, after: [true] },
-    'the rest is what it was',
-  );
+  t.same(JSON.parse(data.toString()), { before: 1, echo: MASK, after: [true] }, 'the rest is what it was');
 });
 
 t.test('X5: and one in an encoding that a search of bytes would not see', async (t) => {

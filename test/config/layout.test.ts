@@ -1,9 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { checkLayout, LAYOUT, stampLayout } from '../../gateway/config/layout.js';
 import { loadConfig } from '../../gateway/config/load.js';
 import { homeAt } from '../../gateway/home.js';
+
+const QUIET = pino({ level: 'silent' });
 
 /** A home whose `var/layout` holds a text; undefined: it has no such file. */
 function homeWith(t: Test, text?: string) {
@@ -17,19 +20,19 @@ t.test('a new volume gets the number of the layout, once, for the gateway alone 
   const home = homeAt(join(t.testdir(), 'not-there-yet'));
   t.same(checkLayout(home), { stamped: false });
   t.notOk(existsSync(home.root), 'looking makes nothing');
-  await stampLayout(home);
+  await stampLayout(home, QUIET);
   const file = join(home.var, 'layout');
   t.equal(readFileSync(file, 'utf8'), `${LAYOUT}\n`);
   t.equal(statSync(file).mode & 0o777, 0o600);
   const { ino } = statSync(file);
-  await stampLayout(home);
+  await stampLayout(home, QUIET);
   t.equal(statSync(file).ino, ino, 'it is not written again');
 });
 
 t.test('a volume of a version that wrote no number is layout 1, and gets it', async (t) => {
   const home = homeWith(t);
   writeFileSync(home.tokenFile, 'kept-token-0123456789\n');
-  await stampLayout(home);
+  await stampLayout(home, QUIET);
   t.same(readdirSync(home.var), ['layout', 'token']);
   t.same(checkLayout(home), { stamped: true });
 });
@@ -41,7 +44,7 @@ t.test('a volume of a newer version is refused by name, and left alone', async (
   t.ok(message.startsWith(newer), message);
   t.match(message, /\nSPIN_PORT: /, 'with every other mistake');
   await t.rejects(loadConfig({ SPIN_HOME: home.root }), { message: /^SPIN_HOME: / });
-  await t.rejects(stampLayout(home));
+  await t.rejects(stampLayout(home, QUIET));
   t.same(readdirSync(home.var), ['layout'], 'not even a token was made');
 });
 

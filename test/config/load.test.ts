@@ -208,7 +208,9 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ['an address for no authority', 'SPIN_ACME_EMAIL', { SPIN_ACME_EMAIL: 'me@example.com' }],
   ['a CA file for an authority that is not there', 'SPIN_ACME_CA', { ...acme, SPIN_ACME_CA: '/none' }],
   ['any origin', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: '*' }],
-  ['the null origin', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: 'null' }],
+  ['an origin by pattern', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: 'https://*.example.com' }],
+  ['an origin with a path', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: 'app://x/y' }],
+  ['extensions by pattern', 'SPIN_ALLOWED_ORIGINS', { SPIN_ALLOWED_ORIGINS: 'chrome-extension://*' }],
   [
     'an origin with a slash',
     'SPIN_ALLOWED_ORIGINS',

@@ -23,14 +23,24 @@ t.test('CORS for listed origins', async (t) => {
     t.match(answer.headers['access-control-max-age'], /^\d+$/);
   });
 
-  t.test('no answer ever allows cookies from another origin', async (t) => {
+  t.test('W10: a listed page may ask with cookies, of which the login is none', async (t) => {
     const asked = { 'access-control-request-method': 'GET' };
     for (const answer of [
       await ask(url, { method: 'OPTIONS', headers: { origin: LISTED, ...asked } }),
       await ask(url, { headers: { origin: LISTED, authorization } }),
     ]) {
-      t.equal(answer.headers['access-control-allow-credentials'], undefined);
+      t.equal(answer.headers['access-control-allow-credentials'], 'true');
     }
+    const session = (await gatehouse.identity.logIn(gatehouse.client, TOKEN)).split(';')[0] ?? '';
+    const refused = await ask(url, { headers: { origin: LISTED, cookie: session } });
+    t.equal(refused.status, 403, 'the session does not count there');
+    t.match(JSON.parse(refused.body), { code: 'ORIGIN_NOT_ALLOWED' });
+    const both = await ask(url, { headers: { origin: LISTED, cookie: session, authorization } });
+    t.equal(both.status, 200, 'beside a token it does no harm');
+    const wrong = await ask(url, { headers: { origin: LISTED, cookie: session, authorization: 'token x' } });
+    t.equal(wrong.status, 403, 'beside a wrong one it does not count either');
+    const foreign = await ask(url, { headers: { origin: 'https://evil.example', authorization } });
+    t.equal(foreign.headers['access-control-allow-credentials'], undefined);
   });
 
   t.test('a listed page may read the answer, and the headers that clients need', async (t) => {

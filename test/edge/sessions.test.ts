@@ -1,79 +1,125 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import t from 'tap';
 import { createSigner } from '../../gateway/edge/jwt.js';
-import { spendLoginCode } from '../../gateway/edge/login-codes.js';
+import { createLoginCodes, loginUrl } from '../../gateway/edge/login-codes.js';
 import { openRevocations } from '../../gateway/edge/revocations.js';
 import { createSessions } from '../../gateway/edge/sessions.js';
 import { Secret } from '../../processors/secret.js';
 
 const HOUR = 3600;
+const QUIET = pino({ level: 'silent' });
 
 async function parts(t: { testdir(): string }, token = 'a-token-of-16-chars') {
   let now = 1_700_000_000_000;
   const clock = () => now;
   const file = join(t.testdir(), 'sessions', 'revoked.json');
   const signer = createSigner(new Secret(token), clock);
-  const revocations = await openRevocations(file, clock);
+  const revocations = await openRevocations(file, clock, QUIET);
   const sessions = createSessions(signer, revocations, clock);
   const pass = (seconds: number) => {
     now += seconds * 1000;
   };
-  return { clock, file, signer, revocations, sessions, pass };
+  const codes = createLoginCodes(new Secret(token), revocations, clock);
+  return { clock, file, signer, revocations, sessions, codes, pass };
 }
 
 t.test('a session names the token that opened it', async (t) => {
   const { sessions } = await parts(t);
-  t.match(await sessions.read(await sessions.start('owner')), { name: 'owner', renewed: undefined });
+  t.match(await sessions.read(await sessions.start('owner', 'session'), 'session'), {
+    name: 'owner',
+    renewed: undefined,
+  });
 });
 
 t.test('a session that is used slides on, one that is not used ends after twelve hours', async (t) => {
   const { sessions, pass } = await parts(t);
-  const first = await sessions.start('owner');
+  const first = await sessions.start('owner', 'session');
   pass(11 * HOUR);
-  const renewed = (await sessions.read(first))?.renewed ?? '';
+  const renewed = (await sessions.read(first, 'session'))?.renewed ?? '';
   pass(2 * HOUR);
-  t.equal(await sessions.read(first), undefined);
-  t.match(await sessions.read(renewed), { name: 'owner' });
+  t.equal(await sessions.read(first, 'session'), undefined);
+  t.match(await sessions.read(renewed, 'session'), { name: 'owner' });
 });
 
 t.test('ending a session ends every renewal of it, earlier and later ones', async (t) => {
   const { sessions, pass } = await parts(t);
-  const first = await sessions.start('owner');
+  const first = await sessions.start('owner', 'session');
   pass(2 * HOUR);
-  const second = (await sessions.read(first))?.renewed ?? '';
-  await sessions.end(first);
-  t.equal(await sessions.read(first), undefined);
-  t.equal(await sessions.read(second), undefined);
+  const second = (await sessions.read(first, 'session'))?.renewed ?? '';
+  await sessions.end(first, 'session');
+  t.equal(await sessions.read(first, 'session'), undefined);
+  t.equal(await sessions.read(second, 'session'), undefined);
 });
 
 t.test('ending one session leaves the others', async (t) => {
   const { sessions } = await parts(t);
-  const [one, other] = [await sessions.start('owner'), await sessions.start('owner')];
-  await sessions.end(one);
-  t.match(await sessions.read(other), { name: 'owner' });
+  const [one, other] = [await sessions.start('owner', 'session'), await sessions.start('owner', 'session')];
+  await sessions.end(one, 'session');
+  t.match(await sessions.read(other, 'session'), { name: 'owner' });
 });
 
 t.test('an ended session stays ended in the next process', async (t) => {
   const { sessions, signer, file, clock } = await parts(t);
-  const jwt = await sessions.start('owner');
-  await sessions.end(jwt);
-  const next = createSessions(signer, await openRevocations(file, clock), clock);
-  t.equal(await next.read(jwt), undefined);
+  const jwt = await sessions.start('owner', 'session');
+  await sessions.end(jwt, 'session');
+  const next = createSessions(signer, await openRevocations(file, clock, QUIET), clock);
+  t.equal(await next.read(jwt, 'session'), undefined);
 });
 
 t.test('another token means other keys: its sessions count for nothing', async (t) => {
   const { sessions } = await parts(t);
   const { sessions: rotated } = await parts(t, 'another-token-of-ours');
-  t.equal(await rotated.read(await sessions.start('owner')), undefined);
+  t.equal(await rotated.read(await sessions.start('owner', 'session'), 'session'), undefined);
 });
 
-t.test('a login code is not a session and a session is not a login code', async (t) => {
-  const { sessions, signer, revocations } = await parts(t);
-  const code = await signer.sign('login-code', 'id-1', 'owner');
-  t.equal(await sessions.read(code), undefined);
-  t.same(await spendLoginCode(signer, revocations, await sessions.start('owner')), { problem: 'invalid' });
+t.test('W2: a session of plain HTTP is none by https, nor the other way round', async (t) => {
+  const { sessions } = await parts(t);
+  const plain = await sessions.start('owner', 'plain-session');
+  t.match(await sessions.read(plain, 'plain-session'), { name: 'owner' });
+  t.equal(await sessions.read(plain, 'session'), undefined);
+  const secure = await sessions.start('owner', 'session');
+  t.match(await sessions.read(secure, 'session'), { name: 'owner' });
+  t.equal(await sessions.read(secure, 'plain-session'), undefined);
+});
+
+t.test('A1: a login code is 22 characters, and no session is one', async (t) => {
+  const { sessions, codes } = await parts(t);
+  const made = new Set(Array.from({ length: 100 }, () => codes.make()));
+  t.ok(made.size >= 98, 'as many in one second');
+  for (const code of made) t.match(code, /^[A-Za-z0-9_-]{22}$/);
+  const code = codes.make();
+  t.equal(await sessions.read(code, 'session'), undefined);
+  t.equal(await codes.spend(await sessions.start('owner', 'session')), 'invalid');
+});
+
+t.test('A1: a changed, guessed or foreign code is invalid', async (t) => {
+  const { codes } = await parts(t);
+  const { codes: foreign } = await parts(t, 'another-token-of-ours');
+  const code = codes.make();
+  for (let at = 0; at < 21; at++) {
+    const other = code.charAt(at) === 'A' ? 'B' : 'A';
+    t.equal(await codes.spend(code.slice(0, at) + other + code.slice(at + 1)), 'invalid', String(at));
+  }
+  for (const bad of ['', 'x', code.slice(1), `${code}A`, `${code}=`, '+'.repeat(22), await foreign.make()]) {
+    t.equal(await codes.spend(bad), 'invalid', bad);
+  }
+  t.equal(await codes.spend(code), undefined, 'and costs nothing');
+});
+
+t.test('A1: the second spelling of a code is the same code', async (t) => {
+  const { codes } = await parts(t);
+  const code = codes.make();
+  const bytes = Buffer.from(code, 'base64url');
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  const twins = [...alphabet]
+    .map((last) => code.slice(0, -1) + last)
+    .filter((twin) => twin !== code && Buffer.from(twin, 'base64url').equals(bytes));
+  t.ok(twins.length > 0);
+  t.equal(await codes.spend(code), undefined);
+  for (const twin of twins) t.equal(await codes.spend(twin), 'spent');
 });
 
 t.test(
@@ -116,19 +162,38 @@ t.test(
 );
 
 t.test('a login code logs in once, also when two come at the same moment', async (t) => {
-  const { signer, revocations } = await parts(t);
-  const code = await signer.sign('login-code', 'id-1', 'owner');
-  const spend = () => spendLoginCode(signer, revocations, code);
-  const both = await Promise.all([spend(), spend()]);
-  t.same(both.filter((outcome) => 'name' in outcome).length, 1);
-  t.same(await spend(), { problem: 'spent' });
+  const { codes } = await parts(t);
+  const code = codes.make();
+  const both = await Promise.all([codes.spend(code), codes.spend(code)]);
+  t.same(both.filter((problem) => problem === undefined).length, 1);
+  t.equal(await codes.spend(code), 'spent');
+});
+
+t.test('A1: a code is known to another process, and stays spent in the next', async (t) => {
+  const { codes, file, clock } = await parts(t);
+  const code = new URL(
+    await loginUrl('http://localhost', new Secret('a-token-of-16-chars')),
+  ).searchParams.get('code');
+  const own = codes.make();
+  t.equal(await codes.spend(own), undefined);
+  const next = async () =>
+    createLoginCodes(new Secret('a-token-of-16-chars'), await openRevocations(file, clock, QUIET), clock);
+  t.equal(await (await next()).spend(own), 'spent');
+  const now = createLoginCodes(
+    new Secret('a-token-of-16-chars'),
+    await openRevocations(file, Date.now, QUIET),
+    Date.now,
+  );
+  t.equal(await now.spend(code ?? ''), undefined);
 });
 
 t.test('a login code is good for ten minutes', async (t) => {
-  const { signer, revocations, pass } = await parts(t);
-  const code = await signer.sign('login-code', 'id-1', 'owner');
-  pass(601);
-  t.same(await spendLoginCode(signer, revocations, code), { problem: 'expired' });
+  const { codes, pass } = await parts(t);
+  const [early, late] = [codes.make(), codes.make()];
+  pass(599);
+  t.equal(await codes.spend(early), undefined);
+  pass(2);
+  t.equal(await codes.spend(late), 'expired');
 });
 
 t.test('what has expired by itself is forgotten, so that the file stays small', async (t) => {
@@ -141,5 +206,5 @@ t.test('what has expired by itself is forgotten, so that the file stays small', 
 
 t.test('a damaged file stops the start instead of reviving what was ended', async (t) => {
   const file = join(t.testdir({ 'revoked.json': '{"id": "never"}' }), 'revoked.json');
-  await t.rejects(openRevocations(file, Date.now), /revoked\.json is damaged/);
+  await t.rejects(openRevocations(file, Date.now, QUIET), /revoked\.json is damaged/);
 });

@@ -12,12 +12,12 @@ const whole = (message: object, more: object = {}) =>
     ...more,
   });
 const stream = (...deltas: object[]) =>
-  [
+  `${[
     ...deltas.map((delta) => ({ choices: [{ index: 0, delta }] })),
     { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] },
   ]
     .map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`)
-    .join('') + 'data: [DONE]\n\n';
+    .join('')}data: [DONE]\n\n`;
 const text = (value: string) => ({ type: 'text', text: value });
 
 const answers: Readonly<Record<string, readonly [body: string, text: string, note: RegExp]>> = {

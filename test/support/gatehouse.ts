@@ -23,6 +23,8 @@ export const TOKEN = 'canary-"\'$`{{\\%+&=;,-token';
 export interface Gatehouse {
   readonly origin: string;
   readonly port: number;
+  /** Whoever asks there. */
+  readonly client: Client;
   readonly identity: Identity;
   /** Folder of the state file. */
   readonly folder: string;
@@ -67,7 +69,6 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
     openIdentity({
       token: new Secret(token),
       folder,
-      port,
       log,
       metrics,
       clock: () => Date.now() + ahead * 1000,
@@ -142,6 +143,13 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   return {
     origin,
     port,
+    client: {
+      address: '192.0.2.1',
+      request: 'request-1',
+      secure: false,
+      authority: `127.0.0.1:${port}`,
+      origin,
+    },
     identity,
     folder,
     delays,
