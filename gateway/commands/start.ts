@@ -18,6 +18,10 @@ export async function start(): Promise<void> {
   const { config, notes } = await loadConfig(process.env);
   for (const note of notes) log.info(note);
   const gateway = await startGateway(config, log, (line) => process.stderr.write(`${line}\n`));
+  // Before anybody is told that it runs, and may end it.
+  const stop = new Promise<void>((resolve) => {
+    for (const signal of endingSignals()) process.once(signal, () => resolve());
+  });
   const link = await loginUrl(gateway.url, config.token);
   process.stdout.write(
     `SPIN Runtime is at ${gateway.url}\nLog in (this link works once, within ten minutes):\n  ${link}\n`,
@@ -25,9 +29,6 @@ export async function start(): Promise<void> {
 
   void warnOfAbsentJupyter(config, log);
 
-  const stop = new Promise<void>((resolve) => {
-    for (const signal of endingSignals()) process.once(signal, () => resolve());
-  });
   reload = () => {
     log.info('SIGHUP: reading the connection catalogue and the certificate again');
     void gateway.reload();
