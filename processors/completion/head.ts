@@ -28,7 +28,7 @@ export function placeOnHead(
   const start = START.exec(code)?.[0].length;
   if (start === undefined || cursor < start || code.slice(start, cursor).includes('\n')) return undefined;
   const line = code.slice(start, cursor);
-  const word = /(?:[^\s"']|"[^"]*"?|'[^']*'?)*$/.exec(line)?.[0] ?? '';
+  const word = line.slice(lastWord(line));
   const before = line.slice(0, line.length - word.length).match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? [];
   const from = cursor - word.length;
   const [magic, ...words] = before;
@@ -59,4 +59,17 @@ export function placeOnHead(
 /** @returns where the word that the cursor stands in or at ends */
 export function wordEnd(code: string, cursor: number): number {
   return cursor + (/^[^\s=]*/.exec(code.slice(cursor))?.[0].length ?? 0);
+}
+
+/** @returns where the last word begins: behind white space that stands in no quotes */
+function lastWord(line: string): number {
+  let start = 0;
+  let quote = '';
+  for (let at = 0; at < line.length; at++) {
+    const character = line.charAt(at);
+    if (quote !== '') quote = character === quote ? '' : quote;
+    else if (character === '"' || character === "'") quote = character;
+    else if (/\s/.test(character)) start = at + 1;
+  }
+  return start;
 }

@@ -26,6 +26,9 @@ export const PROMQL_FUNCTIONS: readonly string[] =
     /\s+/,
   );
 
+/** Characters before the cursor that are looked at. */
+const REACH = 500;
+
 /**
  * Reads a query up to the cursor, however unfinished it is.
  * @returns undefined where nothing that is known could stand: in a duration, a comment, a text outside of a matcher
@@ -52,11 +55,13 @@ export function promqlPlace(query: string, cursor: number): PromqlPlace | undefi
     else if (character === '[') bracket = true;
     else if (character === ']') bracket = false;
   }
-  const before = query.slice(0, cursor);
-  const named = brace === undefined ? undefined : NAME_AT_END.exec(query.slice(0, brace).trimEnd())?.[0];
+  // What stands far before the cursor says nothing, and a pattern would begin at each character of it.
+  const until = (end: number) => query.slice(Math.max(0, end - REACH), end);
+  const before = until(cursor);
+  const named = brace === undefined ? undefined : NAME_AT_END.exec(until(brace).trimEnd())?.[0];
   const metric = named === undefined ? {} : { metric: named };
   if (quote !== '') {
-    const label = /([A-Za-z_]\w*)\s*(?:=~|!~|!=|=)\s*["'`]$/.exec(query.slice(0, quotedFrom))?.[1];
+    const label = /([A-Za-z_]\w*)\s*(?:=~|!~|!=|=)\s*["'`]$/.exec(until(quotedFrom))?.[1];
     if (brace === undefined || label === undefined) return undefined;
     const typed = query.slice(quotedFrom, cursor);
     return { kind: 'value', from: quotedFrom, typed, label, quote, ...metric };
@@ -64,9 +69,9 @@ export function promqlPlace(query: string, cursor: number): PromqlPlace | undefi
   if (bracket) return undefined;
   const typed = /[A-Za-z_:][\w:]*$/.exec(before)?.[0] ?? '';
   const from = cursor - typed.length;
-  if (/\d$/.test(query.slice(0, from))) return undefined;
+  if (/\d$/.test(until(from))) return undefined;
   if (brace !== undefined) {
-    const starts = /[{,]\s*$/.test(query.slice(0, from));
+    const starts = /[{,]\s*$/.test(until(from));
     return starts ? { kind: 'label', from, typed, ...metric } : undefined;
   }
   return { kind: GROUPING.test(before) ? 'label' : 'metric', from, typed };

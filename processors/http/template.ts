@@ -67,25 +67,32 @@ export function renderTarget(template: Template, values: Values): string {
   if (template.some((piece) => typeof piece === 'string' && /[\s\\]/.test(piece))) {
     throw new CellError('The path holds white space or a backslash.');
   }
-  let result = '';
+  const result: string[] = [];
+  // The last segment of the path, as far as it can be a step.
+  let segment = '';
+  const put = (text: string) => {
+    result.push(text);
+    const slash = text.lastIndexOf('/');
+    segment = slash < 0 ? (segment + text).slice(0, 3) : text.slice(slash + 1, slash + 4);
+  };
   let inQuery = false;
   for (const piece of template) {
     if (typeof piece === 'string') {
       const [text = '', fragment] = piece.split('#', 2);
       inQuery ||= text.includes('?');
-      result += percentEncoded(text, SYNTAX);
+      put(percentEncoded(text, SYNTAX));
       if (fragment !== undefined) break;
       continue;
     }
     const value = textOf(piece, values);
     if (value === '' && !inQuery)
       throw new CellError(`{{${piece.reference}}} is empty, which would be another path.`);
-    result += percentEncoded(value, '');
-    if (!inQuery && /(?:^|\/)\.{1,2}$/.test(result)) {
+    put(percentEncoded(value, ''));
+    if (!inQuery && (segment === '.' || segment === '..')) {
       throw new CellError(`{{${piece.reference}}} would be a step to another folder of the URL.`);
     }
   }
-  return result;
+  return result.join('');
 }
 
 /** @throws {CellError} for a value that would be more than the value of this header */

@@ -4,8 +4,12 @@ import { referenceAt } from '../references.js';
 /** Why no reference may stand somewhere; asked only where one stands, as telling takes time. */
 export type Reason = () => string | undefined;
 
+/** Substitutions within each other: each takes some calls. */
+const DEEPEST = 200;
+
 /** Walks through a script once, copying it and putting the expansion of a variable where a reference stands. */
 export abstract class Scanner {
+  #depth = 0;
   protected at = 0;
   protected out = '';
   protected references = 0;
@@ -84,10 +88,12 @@ export abstract class Scanner {
 
   /** Reads something in which no reference may stand if there is a reason why. */
   protected within(why: Reason, read: () => void): void {
+    if (++this.#depth > DEEPEST) this.unsure('nesting as deep as this');
     const before = this.#forbidden;
     this.#forbidden = () => before() ?? why();
     read();
     this.#forbidden = before;
+    this.#depth -= 1;
   }
 
   /** @returns what reading adds to the output; a slice of all of it would copy it each time */

@@ -100,9 +100,11 @@ export function render(
     }
     refuseReferences(sql, from, to, kind);
     let start = from;
-    for (let at = sql.indexOf('\\{{', from); at >= 0 && at < to; at = sql.indexOf('\\{{', at + 3)) {
-      add(start, at, sql.slice(start, at));
-      start = at + 1;
+    // Within the region alone: beyond it each would look through all that follows.
+    const part = sql.slice(from, to);
+    for (let at = part.indexOf('\\{{'); at >= 0; at = part.indexOf('\\{{', at + 3)) {
+      add(start, from + at, sql.slice(start, from + at));
+      start = from + at + 1;
     }
     add(start, to, sql.slice(start, to));
   }
@@ -135,7 +137,9 @@ function arrayItem(item: Value, reference: string): Item {
 }
 
 function refuseReferences(sql: string, from: number, to: number, kind: Region['kind']): void {
-  for (let at = sql.indexOf('{{', from); at >= 0 && at < to; at = sql.indexOf('{{', at + 2)) {
+  const part = sql.slice(from, to);
+  for (let found = part.indexOf('{{'); found >= 0; found = part.indexOf('{{', found + 2)) {
+    const at = from + found;
     const reference = sql[at - 1] === '\\' ? undefined : referenceAt(sql, at);
     if (reference === undefined) continue;
     const remedy =
