@@ -135,6 +135,8 @@ async function* inThread<Result>(
       if ('refused' in said) throw new CellError(said.refused);
       if ('failed' in said) throw new Error(`${name} failed: ${said.failed}`);
       if ('done' in said) return;
+      // A port gives all that has come in one go: others have their turn between two results.
+      await breathe();
       yield said.result as Result;
     }
   } finally {
