@@ -155,9 +155,10 @@ export class Executions {
   /** Without the error's message, which may quote the cell or a value (S10). */
   #logFault(error: unknown, processor = ''): void {
     const { log, kernel } = this.#parts;
-    tallyOf(log).tell(`not rewritten ${processor} ${kernel.id}`, (more) =>
+    const fault = faultOf(error);
+    tallyOf(log).tell(`not rewritten ${processor} ${kernel.id} ${fault.kind}`, (more) =>
       log.error(
-        { fault: faultOf(error), kernel: kernel.id, processor, ...(more > 0 && { more }) },
+        { fault, kernel: kernel.id, processor, ...(more > 0 && { more }) },
         'a cell could not be rewritten',
       ),
     );
