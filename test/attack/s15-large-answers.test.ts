@@ -11,8 +11,11 @@ import { type Answered, oneConnection, performCell } from '../support/brokered.j
 
 t.setTimeout(300_000);
 
-/** Nobody waits longer than this for one cell, in milliseconds of the processor. */
-const LONGEST_MS = 100;
+/**
+ * Nobody waits longer than this for one cell, in milliseconds of the processor: 100 are wanted, 10 to 40 were measured, and
+ * a processor whose other half is busy takes twice as long. What this is about took 20,000 and more.
+ */
+const LONGEST_MS = 250;
 const json = 'application/json';
 const MIB = 1024 * 1024;
 const objects = Buffer.from(`[${'{},'.repeat(20 * MIB)}{}]`);
@@ -136,13 +139,13 @@ t.test('X7: a table has as many columns as one can take, and loses nothing', asy
   const [head] = pages;
   const columns = head?.columns as { name: string; type: string }[];
   t.equal(columns.length, 501);
-  t.match(columns.at(-1), { name: '(others)', type: 'json' });
+  t.match(columns.at(-1), { name: '(others)', type: 'document' });
   const rows = pages.filter(({ kind }) => kind === 'rows').map((page) => page.rows as unknown[][]);
   t.equal(
     rows.reduce((sum, [first = []]) => sum + first.length, 0),
     12_000,
   );
-  t.same(rows.at(-1)?.at(-1)?.at(-1), { key11999: 11_999 });
+  t.equal(rows.at(-1)?.at(-1)?.at(-1), '{"key11999":11999}');
 });
 
 t.test('X7: an event stream without an empty line ends, however it comes', async (t) => {
