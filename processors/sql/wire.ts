@@ -34,6 +34,8 @@ export class SizeCheck {
   /** Of one that comes in several parts. */
   #joined = 0;
   #total = 0;
+  /** Before the first statement, what is that large comes from no database. */
+  #isGreeting = true;
 
   constructor(framing: Framing) {
     this.#framing = framing;
@@ -43,9 +45,10 @@ export class SizeCheck {
   /** A statement begins. */
   restart(): void {
     this.#total = 0;
+    this.#isGreeting = false;
   }
 
-  /** @throws {TooLarge} */
+  /** @throws {TooLarge} @throws {Error} for what no database says while it greets */
   see(chunk: Buffer): void {
     this.#total += chunk.length;
     if (this.#total > MOST)
@@ -74,6 +77,7 @@ export class SizeCheck {
     const goesOn = this.#framing.goesOn(length);
     const size = this.#joined + length;
     if (size > LARGEST) {
+      if (this.#isGreeting) throw new Error('nonsense');
       const most = `${LARGEST / 1024 ** 2} MiB`;
       const found = goesOn
         ? `larger than ${most}`

@@ -129,15 +129,22 @@ t.test('S7: Expect: 100-continue is answered here and not passed on', async (t) 
   t.notOk(recorder.requests[0]?.lines.some((line) => line.startsWith('expect')));
 });
 
-t.test('S7: an upgrade elsewhere than on a websocket path reaches nobody', async (t) => {
-  for (const protocol of ['websocket', 'h2c', 'TLS/1.2']) {
+t.test('S7: an upgrade is one handshake for the upstream, and none that is no websocket', async (t) => {
+  for (const [protocol, status] of [
+    ['websocket', 502],
+    ['h2c', 400],
+    ['TLS/1.2', 400],
+  ] as const) {
     const answer = await sendRaw(
       front.port,
       `GET /api/status HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n${HIDDEN}`,
     );
-    t.match(answer, /^HTTP\/1\.1 403 /);
+    t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), protocol);
   }
-  t.equal(recorder.connections.length, 0);
+  t.same(
+    recorder.requests.map(({ method, url, body }) => [method, url, body]),
+    [['GET', '/api/status', '']],
+  );
 });
 
 t.test('S7: an upgrade on a websocket path that is no websocket reaches nobody', async (t) => {
