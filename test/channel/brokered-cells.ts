@@ -192,7 +192,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     t.teardown(() => kernel('DELETE', id));
     const client = await openRawClient(gateway, id, 'v1');
     t.teardown(() => client.close());
-    await client.execute('ids = list(range(500_000))');
+    await client.execute("ids = ['x' * 100] * 150_000");
     t.match((await client.execute('%%prometheus\nup{id=~"{{ids}}"}')).reply, {
       evalue:
         /^\{\{ids\}\} is too large for this cell: its variables are \d+ MB as they are sent, of at most 8 MB/,

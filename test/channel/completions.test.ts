@@ -270,7 +270,7 @@ t.test('help about what the cursor is at', async (t) => {
   t.match(usage, { status: 'ok', found: true });
   t.match(
     usage.data['text/plain'],
-    /^%%prometheus \[CONNECTION\].*\n.*PromQL\n.*--step VALUE.*Connections: prod, stage$/s,
+    /^%%prometheus \[CONNECTION\].*\n.*PromQL\n.*--step VALUE.*Connections: prod, stage$/ms,
   );
   t.match(
     (await help('%%prometheus prod --list x\nup', 14)).data['text/plain'],
