@@ -103,7 +103,7 @@ t.test('the doctor says what is wrong, and what to do about it', async (t) => {
   const sick = await run(['doctor'], env);
   t.match(sick, { status: 69, stderr: '' });
   t.match(sick.stdout, /^ok {7}Node\.js {2,}\d/);
-  t.match(sick.stdout, /^failed {3}Jupyter .*nothing listens there\.\n {20,}→ .*SPIN_UPSTREAM/m);
+  t.match(sick.stdout, /^failed {3}Jupyter .*nothing listens there.*\n {20,}→ .*SPIN_UPSTREAM/m);
   t.match(sick.stdout, /^failed {3}connection prod .*\n {20,}→ .*SPIN_CONNECTIONS/m);
   t.match(sick.stdout, /\n\n\d+ failed, (?:\d+ warnings?, )?\d+ ok\.\n$/);
   t.notMatch(sick.stdout, TOKEN);

@@ -163,7 +163,7 @@ const looksRight: Readonly<Record<keyof typeof CELLS, (t: Test) => Promise<void>
     t.ok((await coloursOf(cell)).size > 20);
     t.match(
       (await tableIn(cell)).caption,
-      /^first 5 of 7,\d{3} rows\. The chart shows 20 of 40 series, by highest value\.$/,
+      /^first 5 of 7,\d{3} rows × 6 columns\. The chart shows 20 of 40 series, by highest value\.$/,
     );
   },
   async sql(t) {
@@ -194,7 +194,7 @@ const looksRight: Readonly<Record<keyof typeof CELLS, (t: Test) => Promise<void>
         ['4150', 'stock', '12980', '0.91', 'None', '{"team": "supply"}'],
       ],
     );
-    t.equal(caption, '3 rows × 8 columns');
+    t.equal(caption, '3 rows × 8 columns. risk: floats, no value has changed (--exact keeps Decimals).');
     const style = (text: string, property: string) =>
       cell.locator('td', { hasText: text }).first().evaluate(computed, property);
     t.equal(await style('1204', 'textAlign'), 'right', 'numbers');
