@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { ask, NAVIGATION, postForm } from '../support/ask.js';
 import { exchange, parseAnswer, plain, tls } from '../support/edge.js';
+import { freePort } from '../support/free-port.js';
 import { startTestGateway, type TestGatewayOptions, TOKEN } from '../support/gateway.js';
 
 async function gatewayFor(t: Test, options: Partial<TestGatewayOptions> = {}) {
@@ -14,16 +15,15 @@ async function gatewayFor(t: Test, options: Partial<TestGatewayOptions> = {}) {
   await once(jupyter, 'listening');
   t.teardown(() => jupyter.close());
   const url = new URL(`http://127.0.0.1:${(jupyter.address() as AddressInfo).port}`);
+  // Its own URL is the public one where there is one, whose port is a proxy's.
+  const port = await freePort();
   const gateway = await startTestGateway({
     upstream: { kind: 'http', url, token: undefined, ca: undefined },
+    listen: { kind: 'tcp', host: '127.0.0.1', port },
     ...options,
   });
   t.teardown(() => gateway.close());
-  return {
-    gateway,
-    port: Number(gateway.gateway.url.port || new URL(gateway.origin).port),
-    origin: gateway.origin,
-  };
+  return { gateway, port, origin: `http://127.0.0.1:${port}` };
 }
 
 t.test('W9: health checks are answered to whoever asks, by whatever name', async (t) => {
