@@ -20,7 +20,9 @@ export async function noSeries(job: ServiceJob, promql: string, from: number): P
   const asked = metricsIn(promql);
   const known = asked.length > 0 ? await names(job, from) : [];
   const has = new Set(known);
-  const missing = known.length > 0 ? asked.filter((name) => !has.has(name)).slice(0, MOST_TOLD) : [];
+  // A list that was cut says nothing of what it lacks.
+  const isWhole = known.length > 0 && known.length < MOST_NAMES;
+  const missing = isWhole ? asked.filter((name) => !has.has(name)).slice(0, MOST_TOLD) : [];
   return ['No series matches.', ...missing.map((name) => about(name, known))].join(' ');
 }
 
