@@ -87,7 +87,7 @@ t.test('to loopback, straight and behind another machine', async (t) => {
       '127.0.0.1:8888': `127.0.0.1:${port}`,
     });
     await dig(t, sshd, tunnel?.text ?? '', local);
-    await works(t, `http://localhost:${local}`, `__Host-spin-${port}`);
+    await works(t, `http://localhost:${local}`, `spin-${local}`);
   }
   t.equal(new URL(link).port, String(port), 'the link knows the runtime’s port, not the tunnel’s');
   const local = await freePort();
@@ -109,8 +109,8 @@ t.test('another local port, with SPIN_PUBLIC_URL', async (t) => {
   const { link } = await startHere(t, start?.text ?? '', { SPIN_PORT: String(port) });
   await dig(t, sshd, tunnel?.text ?? '', local);
   t.equal(new URL(link).origin, `http://localhost:${local}`);
-  t.match(await followed(link), { status: 303, headers: { 'set-cookie': [`__Host-spin-${local}=`] } });
-  await works(t, `http://localhost:${local}`, `__Host-spin-${local}`);
+  t.match(await followed(link), { status: 303, headers: { 'set-cookie': [`spin-${local}=`] } });
+  await works(t, `http://localhost:${local}`, `spin-${local}`);
 });
 
 t.test('to a unix socket, which its group may open and nobody else', async (t) => {
@@ -129,8 +129,8 @@ t.test('to a unix socket, which its group may open and nobody else', async (t) =
   t.equal((await stat(socket)).mode & 0o777, 0o660);
   await dig(t, sshd, tunnel?.text ?? '', local);
   const origin = `http://localhost:${local}`;
-  t.match(await followed(link), { status: 303, headers: { 'set-cookie': [`__Host-spin-${local}=`] } });
-  await works(t, origin, `__Host-spin-${local}`);
+  t.match(await followed(link), { status: 303, headers: { 'set-cookie': [`spin-${local}=`] } });
+  await works(t, origin, `spin-${local}`);
 
   await ask(`${origin}/api/kernels`, { headers: { 'x-forwarded-for': '192.0.2.7' } });
   await until(() => said().includes('192.0.2.7'));
