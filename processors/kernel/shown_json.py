@@ -39,7 +39,7 @@ class ReadJson:
 
     def bundle(self):
         try:
-            pretty = json.dumps(self.value, indent=2, ensure_ascii=False) if self._is_safe else _indented(self._seen)
+            pretty = json.dumps(self.value, indent=2, ensure_ascii=False) if self._is_safe else _pretty_exact(self._seen)
         except RecursionError:
             pretty = self._text
         # Half a surrogate pair is JSON, but no text that can be sent on.
@@ -135,7 +135,7 @@ def _is_strict(value):
         return False
 
 
-def _indented(value, margin="\n"):
+def _pretty_exact(value, margin="\n"):
     """As json.dumps(indent=2) has it, but for the numbers that are shown as they were written."""
     if isinstance(value, _Literal):
         return value.text
@@ -143,6 +143,6 @@ def _indented(value, margin="\n"):
         return json.dumps(value, ensure_ascii=False)
     inner = margin + "  "
     if isinstance(value, list):
-        return "[%s%s%s]" % (inner, ("," + inner).join(_indented(each, inner) for each in value), margin)
-    members = ["%s: %s" % (json.dumps(key, ensure_ascii=False), _indented(each, inner)) for key, each in value.items()]
+        return "[%s%s%s]" % (inner, ("," + inner).join(_pretty_exact(each, inner) for each in value), margin)
+    members = ["%s: %s" % (json.dumps(key, ensure_ascii=False), _pretty_exact(each, inner)) for key, each in value.items()]
     return "{%s%s%s}" % (inner, ("," + inner).join(members), margin)

@@ -73,7 +73,7 @@ t.test('%pip in a notebook', async (t) => {
     t.teardown(() => again.close());
     const python = join(home.python, 'bin', 'python3');
     const asked = await run(python, ['-c', 'import spinprobe; print(spinprobe.__version__)'], {
-      user: await jupyterUser(),
+      user: await jupyterUser(home),
     });
     t.equal(asked.stdout, '1.0\n');
   });

@@ -50,8 +50,8 @@ export async function startEmbedded(
 }
 
 /** The user that an embedded Jupyter gets here; undefined: this process's own. */
-export async function jupyterUser(): Promise<UserId | undefined> {
-  const isolation = await findIsolation();
+export async function jupyterUser(home?: Home): Promise<UserId | undefined> {
+  const isolation = await findIsolation(home);
   return isolation.kind === 'own-user' ? isolation.user : undefined;
 }
 
