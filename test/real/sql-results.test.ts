@@ -171,7 +171,9 @@ t.test('X3: rows and values of any size pass, or are told, and the gateway stays
   for (const [cells, statement, rows, sentence] of cases) {
     const weighed = await cells.weigh(statement);
     t.match(weighed.error, sentence, statement);
-    t.equal(weighed.rows, rows, statement);
+    // Rows before one that is too large may come, or not: it is told as soon as its head is there.
+    if (weighed.error === '') t.equal(weighed.rows, rows, statement);
+    else t.ok(weighed.rows <= rows, statement);
     t.ok(weighed.memory - before < 700e6, `grew by ${Math.round((weighed.memory - before) / 1e6)} MB`);
     t.same(await cells.run('select 1'), [1], 'and the next cell works');
   }
