@@ -20,6 +20,10 @@ async function next(): Promise<Said> {
 }
 
 parentPort?.on('message', (message: Uint8Array[] | 'next') => {
-  if (message === 'next') void next().then((said) => parentPort?.postMessage(said));
-  else pieces.push(...message);
+  if (message !== 'next') pieces.push(...message);
+  else
+    next()
+      .then((said) => parentPort?.postMessage(said))
+      // A result that can't be copied to another thread.
+      .catch(() => parentPort?.postMessage({ failed: 'DataCloneError' } satisfies Said));
 });

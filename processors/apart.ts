@@ -141,7 +141,7 @@ async function* inThread<Result>(
     }
   } finally {
     ends.abort();
-    void worker.terminate();
+    worker.terminate().catch(() => {});
   }
 }
 

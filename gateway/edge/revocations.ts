@@ -62,7 +62,7 @@ export async function openRevocations(
     } catch (error) {
       if (retry === undefined) log.error({ file: path, err: String(error) }, UNWRITTEN);
       clearTimeout(retry);
-      if (!closed) retry = setTimeout(save, RETRY_MS).unref();
+      if (!closed) retry = setTimeout(() => save().catch(() => {}), RETRY_MS).unref();
     }
   };
   const add = async (id: string, until: number): Promise<boolean> => {

@@ -29,7 +29,11 @@ export async function* inSession<Result>(
 ): AsyncGenerator<Page, Result> {
   const key = keyOf(endpoint);
   const session = await pool.take(key, () => openSession(endpoint, signal));
-  const stop = () => void atMost(CANCEL_MS, session.cancel()).then(() => session.close());
+  const stop = () => {
+    atMost(CANCEL_MS, session.cancel())
+      .then(() => session.close())
+      .catch(() => {});
+  };
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   let isAsNew = false;
