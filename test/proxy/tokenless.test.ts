@@ -30,7 +30,8 @@ t.test('W4: a Jupyter without a token takes what a client with SPIN_TOKEN writes
   const authorization = `token ${gateway.token}`;
   for (const headers of [
     { authorization },
-    { authorization, cookie: '_xsrf=2|0a|0b|1; a=1' },
+    { authorization, cookie: '_xsrf=2|0a0a0a0a|0b0b0b0b|1; a=1' },
+    { authorization, cookie: '_xsrf=2|of|another|program; a=1' },
     { authorization, cookie: '_xsrf=one; _xsrf=two', 'x-xsrftoken': 'one' },
     { authorization, 'x-xsrftoken': 'of-somebody-else' },
     { authorization, 'x-csrftoken': 'of-somebody-else' },
@@ -57,7 +58,7 @@ t.test('W4: who may write the gateway has judged: a cookie of another site write
 
 t.test('W4: a pair that fits stays, a client without one gets one, reading needs none', async (t) => {
   t.same(withXsrfProof('POST', { cookie: 'a=1; _xsrf=x' }), { cookie: 'a=1; _xsrf=x', 'x-xsrftoken': 'x' });
-  t.same(withXsrfProof('PUT', { cookie: '_xsrf="2|x"' })['x-xsrftoken'], '2|x');
+  t.same(withXsrfProof('PUT', { cookie: '_xsrf="2|0a0a0a0a|0b|1"' })['x-xsrftoken'], '2|0a0a0a0a|0b|1');
   t.same(withXsrfProof('GET', { cookie: 'a=1' }), { cookie: 'a=1' });
   const made = withXsrfProof('DELETE', { cookie: 'a=1' });
   t.equal(made.cookie, `a=1; _xsrf=${made['x-xsrftoken']}`);
