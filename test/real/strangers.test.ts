@@ -213,8 +213,8 @@ t.test('L1: dollars are money where they are, formulas where they are, and code 
   ].join('\n\n');
   const cell = await shown('%%llm --out answer\nhello');
   const output = cell.locator('.jp-OutputArea-output').first();
-  await output.locator('mjx-container').nth(4).waitFor({ timeout: PATIENCE });
-  t.equal(await output.locator('mjx-container').count(), 5, 'the five formulas');
+  await output.locator('mjx-container').nth(3).waitFor({ timeout: PATIENCE });
+  t.equal(await output.locator('mjx-container').count(), 4, 'the four formulas');
   const text = (await output.textContent()) ?? '';
   t.match(text, 'It costs $5 per month, and $10 per year. Set $HOME/$PATH, 5$ or 6$.');
   t.same(
