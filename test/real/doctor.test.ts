@@ -51,7 +51,7 @@ t.test('a full disk, on which only the state is', async (t) => {
   const full = onSmallDisk(home, 'size=3m', filled);
   const { status, text } = await full(['doctor']);
   t.equal(status, 69);
-  t.match(text, /^failed {3}disk .*0\.0 GB are free at \S+\/var\.\n {22}→ Free some/m);
+  t.match(text, /^failed {3}disk .*0\.0 GB are free at \S+\/var\.\n {15,}→ Free some/m);
   const none = await full([], { SPIN_TOKEN: '' });
   t.match(none, { status: 78, text: /^SPIN_TOKEN: .*\(ENOSPC\)\.\n {4}Set SPIN_TOKEN, or make room/m });
   t.match(await full([]), { status: 69, text: /ENOSPC.* doctor/ }, 'the start sends people there');
