@@ -68,6 +68,11 @@ export function sizeOf(pieces: Pieces): number {
   return pieces.reduce((size, { length }) => size + length, 0);
 }
 
+/** @returns what the pieces say in UTF-8 */
+export function textOf(pieces: Pieces): string {
+  return Buffer.concat(pieces, sizeOf(pieces)).toString();
+}
+
 /** How a module does a work. */
 export type Doing<Result> = (pieces: Pieces, argument: unknown) => Iterable<Result>;
 

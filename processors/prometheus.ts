@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { apart, isSmall, textOf } from './apart.js';
 import { brokered, type Job, type Request } from './brokered.js';
 import { completePromql } from './completion/prometheus.js';
 import { type Patience, usualPatience } from './http/retry.js';
@@ -7,12 +8,13 @@ import type { Page } from './pages.js';
 import { type Cell, CellError } from './processor.js';
 import { readAnswer } from './prometheus/answer.js';
 import { readDuration, writeDuration } from './prometheus/duration.js';
+import type { LargeAnswer } from './prometheus/large-answer.js';
 import { noSeries } from './prometheus/no-series.js';
 import { renderPromql } from './prometheus/promql.js';
 import { type Asked, isEmpty, tableOf } from './prometheus/results.js';
 import { selectedSpan } from './prometheus/selected-span.js';
 import { variablesIn } from './references.js';
-import { askPatiently, askService } from './service.js';
+import { askForMuch, askService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const settings = z.strictObject({
@@ -143,8 +145,14 @@ async function* ask(
   asked: Asked,
   note = '',
 ): AsyncGenerator<Page> {
-  const answer = yield* askPatiently(job, { method, path, parameters }, patience);
-  const { data, remarks } = readAnswer(answer, asked.promql);
+  const { status, pieces } = yield* askForMuch(job, { method, path, parameters }, patience);
+  if (!isSmall(pieces)) {
+    const argument: LargeAnswer = { status, asked, note };
+    const module = new URL('./prometheus/large-answer.js', import.meta.url);
+    yield* apart<Page>(pieces, { module, name: 'tableOfAnswer', argument }, job.signal);
+    return;
+  }
+  const { data, remarks } = readAnswer({ status, body: textOf(pieces) }, asked.promql);
   const nothing = isEmpty(data)
     ? await noSeries(
         job,

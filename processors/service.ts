@@ -1,7 +1,7 @@
 import { type Authentication, prove } from './http/authentication.js';
 import type { Place } from './http/dispatcher.js';
 import { type Patience, sendPatiently, usualPatience } from './http/retry.js';
-import { type HttpRequest, type OpenAnswer, open, send } from './http/send.js';
+import { type HttpAnswer, type HttpRequest, type OpenAnswer, open, send } from './http/send.js';
 import type { Page } from './pages.js';
 import type { Limits } from './processor.js';
 
@@ -53,9 +53,18 @@ export async function* askPatiently(
   question: ServiceRequest,
   patience: Patience = usualPatience,
 ): AsyncGenerator<Page, ServiceAnswer> {
-  const request = { ...(await toHttp(job, question)), asks: true };
-  const { status, body } = yield* sendPatiently(job.settings, request, job.endsAt, patience);
+  const { status, body } = yield* askForMuch(job, question, patience);
   return { status, body: body.toString() };
+}
+
+/** The same for an answer that may be large: it is in pieces, for `apart`. */
+export async function* askForMuch(
+  job: ServiceJob & Pick<Limits, 'endsAt'>,
+  question: ServiceRequest,
+  patience: Patience = usualPatience,
+): AsyncGenerator<Page, HttpAnswer> {
+  const request = { ...(await toHttp(job, question)), asks: true };
+  return yield* sendPatiently(job.settings, request, job.endsAt, patience);
 }
 
 /** The same for an answer that is read as it comes: one that breaks off is a {@link NoAnswer} too. */

@@ -25,7 +25,18 @@ const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
 const honest = JSON.stringify(
   Array.from({ length: 60_000 }, (_, id) => ({ id, name: `name ${id}`, of: { url: 'x', tags: ['a', 'b'] } })),
 );
+const matrix = JSON.stringify({
+  status: 'success',
+  data: {
+    resultType: 'matrix',
+    result: Array.from({ length: 10_000 }, (_, at) => ({
+      metric: { __name__: 'up', instance: `host-${at}` },
+      values: Array.from({ length: 30 }, (_, step) => [1_700_000_000 + 15 * step, String(at + step)]),
+    })),
+  },
+});
 const answers: Readonly<Record<string, Answer>> = {
+  '/api/v1/query_range': give(json, matrix),
   '/objects': give(json, objects),
   '/strange': give(json, strange),
   '/deep': give(json, deep),
@@ -72,6 +83,7 @@ const cells: readonly (readonly [type: string, cell: string, error: RegExp | '']
   ['github', '%%github\nGET /strange', ''],
   ['github', '%%github\nGET /honest', ''],
   ['github', '%%github\nGET /deep', /nests deeper/],
+  ['prometheus', '%%prometheus it --range 5m\nup', ''],
 ];
 t.test('X7: no answer of a service keeps everybody waiting', async (t) => {
   const server = await startRestServer(t, answers);

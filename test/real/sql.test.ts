@@ -287,8 +287,8 @@ t.test('ten million rows of a table pass through a gateway whose memory stays fl
     t.equal(await print('len(df), df.n.sum()'), `${limit} ${(limit * (limit + 1)) / 2}`);
     const grown = Math.round((most - before) / 1024 ** 2);
     t.comment(`${name}: ${grown} MiB`);
-    // V8 lets its heap grow by some 100 MB at this rate, two million rows or ten; all of them would take gigabytes.
-    t.ok(most > 0 && grown < 300, `${name}: grew by ${grown} MiB`);
+    // V8 lets its heap grow by 100 to 300 MB at this rate, for two million rows as for ten, which would take gigabytes.
+    t.ok(most > 0 && grown < 600, `${name}: grew by ${grown} MiB`);
   }
 });
 
