@@ -18,7 +18,7 @@ import { until } from './support/until.js';
 const program = fileURLToPath(new URL('../gateway/cli.js', import.meta.url));
 const TOKEN = 'canary-token-0123456789';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 function start(args: string[], env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [program, ...args], { env: { PATH: process.env.PATH ?? '', ...env } });

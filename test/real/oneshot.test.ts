@@ -18,7 +18,7 @@ import { nbformatComplains, notebookFile, startRun } from '../support/notebooks.
 import { PASSWORD, startPrometheus } from '../support/prometheus.js';
 import { until } from '../support/until.js';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const VALUE = 'canary-value-"\'$`{{\\%&;-8841';
 
