@@ -61,9 +61,9 @@ for (const [name, start] of Object.entries(engines)) {
       await shows(engine, "document.querySelector('.jp-Notebook .jp-CodeCell') !== null");
       await shows(
         engine,
-        "fetch('/api/sessions').then((answer) => answer.json()).then((all) => all.some(({ kernel }) => kernel.execution_state === 'idle'))",
+        `fetch('/api/sessions').then((answer) => answer.json()).then((all) => all.some(({ path, kernel }) => path === '${notebook}' && kernel.execution_state === 'idle'))`,
       );
-      await engine.evaluate(RUN);
+      await shows(engine, `${RUN} === 1`);
       await shows(engine, "/17000/.test(document.querySelector('.jp-OutputArea-output')?.textContent)");
       t.pass(`${scheme}: a cell runs over the kernel's websocket`);
 
