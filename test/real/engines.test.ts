@@ -23,8 +23,11 @@ const shows = async (engine: Engine, script: string) => {
   }
 };
 
-/** JupyterLab's toolbar acts when a button is pressed, so that a notebook keeps the focus. */
-const RUN = `[...document.querySelectorAll('.jp-NotebookPanel [data-jp-item-name="run"] jp-button, .jp-NotebookPanel [data-jp-item-name="run"] button')]
+/** JupyterLab opens again what was open before, out of sight. */
+const NOTEBOOK = '.jp-NotebookPanel:not(.lm-mod-hidden)';
+
+/** Its toolbar acts when a button is pressed, so that a notebook keeps the focus. */
+const RUN = `[...document.querySelectorAll('${NOTEBOOK} [data-jp-item-name="run"] jp-button, ${NOTEBOOK} [data-jp-item-name="run"] button')]
   .slice(0, 1)
   .map((button) => button.dispatchEvent(new MouseEvent('mousedown', { bubbles: true, button: 0 }))).length`;
 
@@ -58,13 +61,16 @@ for (const [name, start] of Object.entries(engines)) {
       t.equal(await engine.evaluate('document.cookie.includes("spin-")'), false, 'out of reach of scripts');
 
       await engine.goto(`${site}/lab/tree/${notebook}`);
-      await shows(engine, "document.querySelector('.jp-Notebook .jp-CodeCell') !== null");
+      await shows(engine, `document.querySelector('${NOTEBOOK} .jp-CodeCell') !== null`);
       await shows(
         engine,
         `fetch('/api/sessions').then((answer) => answer.json()).then((all) => all.some(({ path, kernel }) => path === '${notebook}' && kernel.execution_state === 'idle'))`,
       );
       await shows(engine, `${RUN} === 1`);
-      await shows(engine, "/17000/.test(document.querySelector('.jp-OutputArea-output')?.textContent)");
+      await shows(
+        engine,
+        `/17000/.test(document.querySelector('${NOTEBOOK} .jp-OutputArea-output')?.textContent)`,
+      );
       t.pass(`${scheme}: a cell runs over the kernel's websocket`);
 
       await engine.goto(`${site}/spin/logout`);
