@@ -37,12 +37,22 @@ export function tracesOfPieces(forms: readonly string[]): readonly string[] {
   if (forms.every(({ length }) => length <= SHORTEST_PIECE)) return [];
   const heads = forms.map((form) => form.slice(0, SHORTEST_PIECE));
   const tails = forms.map((form) => form.slice(-SHORTEST_PIECE));
-  return [commonRun(heads), commonRun(tails)];
+  return [...new Set([heads, tails].flatMap(coverOf))];
+}
+
+/** One text that all have, or one for each. */
+function coverOf(pieces: readonly string[]): readonly string[] {
+  const common = commonRun(pieces);
+  return common === '' ? pieces.map((piece) => runsOf(piece)[0] ?? '') : [common];
+}
+
+/** What stays as it is however often a text is escaped, longest first. */
+function runsOf(text: string): readonly string[] {
+  return (text.match(/[A-Za-z0-9_.-]+/g) ?? []).sort((a, b) => b.length - a.length);
 }
 
 function commonRun(texts: readonly string[]): string {
-  const runs = (texts[0]?.match(/[A-Za-z0-9_.-]+/g) ?? []).sort((a, b) => b.length - a.length);
-  for (const run of runs) {
+  for (const run of runsOf(texts[0] ?? '')) {
     // An end that other forms push out of the piece isn't in all of them.
     for (let length = run.length; length >= 3; length--) {
       for (const part of [run.slice(0, length), run.slice(-length)]) {

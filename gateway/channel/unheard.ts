@@ -1,12 +1,16 @@
 import { performance } from 'node:perf_hooks';
 import type { WebSocket } from 'ws';
 import type { Payload } from './frame.js';
+import { SentFrames } from './sent-frames.js';
 
 /** Between two pings, in milliseconds: a stream of thousands of frames costs twenty a second. */
 const PING_MS = 50;
 
-/** What is kept, in bytes; a writer waits at half of that anyway (legs.ts), beside what the system's own buffers hold. */
-const MOST_BYTES = 8 * 1024 * 1024;
+/**
+ * What is kept of them, in bytes. The system's buffers can hold more for a client that a fast stream overtakes, but to
+ * keep all of it takes a third of the stream's speed; a client whose link is frozen otherwise has far less.
+ */
+const MOST_BYTES = 2 * 1024 * 1024;
 
 /** How long a client may be silent, in milliseconds: eight of its own round trips, and never more or less than this. */
 const PATIENCE_MS = { least: 500, unknown: 1_000, most: 3_000 };
@@ -17,10 +21,9 @@ const PATIENCE_MS = { least: 500, unknown: 1_000, most: 3_000 };
  */
 export class Unheard {
   readonly #client: WebSocket;
-  #frames: Payload[] = [];
-  #bytes = 0;
-  /** The ping that is not answered, by the word in it, and how many of the frames it came behind. */
-  #ping: { readonly word: string; behind: number; readonly at: number } | undefined;
+  readonly #frames = new SentFrames(MOST_BYTES);
+  /** The ping that is not answered, by the word in it, and how many frames there were before it. */
+  #ping: { readonly word: string; readonly behind: number; readonly at: number } | undefined;
   #pings = 0;
   #lastAt = 0;
   /** When the client last said anything. */
@@ -39,16 +42,13 @@ export class Unheard {
 
   /** A frame was sent, as the last of all. */
   sent(payload: Payload): void {
-    this.#frames.push(payload);
-    this.#bytes += payload.data.length;
-    while (this.#bytes > MOST_BYTES && this.#frames.length > 1) this.#forget(1);
-    if (this.#ping === undefined) this.#askSoon();
+    this.#frames.add(payload);
+    if (this.#ping === undefined && this.#later === undefined) this.#askSoon();
   }
 
   /** @returns the frames, in order; it has none any more */
   take(): Payload[] {
-    this.#bytes = 0;
-    return this.#frames.splice(0);
+    return this.#frames.take();
   }
 
   /** How long the client has said nothing while frames wait for its word, in milliseconds. */
@@ -98,21 +98,15 @@ export class Unheard {
     this.#later = undefined;
     if (this.#ping !== undefined || this.#client.readyState !== this.#client.OPEN) return;
     this.#lastAt = performance.now();
-    this.#ping = { word: `heard ${this.#pings++}`, behind: this.#frames.length, at: this.#lastAt };
+    this.#ping = { word: `heard ${this.#pings++}`, behind: this.#frames.added, at: this.#lastAt };
     this.#client.ping(this.#ping.word);
   }
 
   #pong(word: string): void {
     if (this.#ping?.word !== word) return;
     this.#roundTrip = performance.now() - this.#ping.at;
-    const { behind } = this.#ping;
+    this.#frames.forget(this.#ping.behind);
     this.#ping = undefined;
-    this.#forget(behind);
-    if (this.#frames.length > 0) this.#askSoon();
-  }
-
-  #forget(count: number): void {
-    for (const { data } of this.#frames.splice(0, count)) this.#bytes -= data.length;
-    if (this.#ping !== undefined) this.#ping.behind = Math.max(0, this.#ping.behind - count);
+    if (!this.#frames.isEmpty) this.#askSoon();
   }
 }
