@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { makePair } from './certificate.js';
-import { accepts } from './free-port.js';
+import { accepts, freePort } from './free-port.js';
 import { blocksOf } from './page.js';
 import { until } from './until.js';
 
@@ -90,20 +89,13 @@ function aroundNginx(text: string, folder: string): string {
   return `${own}\nhttp {\naccess_log off; ${paths.join(' ')}\n${text}\n}\n`;
 }
 
-/** Two free ports of the loopback interface. */
+/** Two free ports of the loopback interface, which no other test is given before the front listens there. */
 export async function freePorts(): Promise<FrontProxy> {
-  const servers = [createServer().listen(0, '127.0.0.1'), createServer().listen(0, '127.0.0.1')];
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const [https = 0, http = 0] = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return { https, http };
+  return { https: await freePort(), http: await freePort() };
 }
 
 /**
- * Starts the front and waits until it accepts connections; the test's end stops it.
+ * Starts the front and waits until it accepts connections on both ports; the test's end stops it.
  * @param made its certificate; default: a new one for spin.example
  */
 export async function startFront(
@@ -135,6 +127,6 @@ export async function startFront(
     if (child.exitCode !== null) {
       throw new Error(`${name} ended: ${said}`);
     }
-    return accepts(ports.https);
+    return (await accepts(ports.https)) && (await accepts(ports.http));
   });
 }
