@@ -163,6 +163,13 @@ export class Delivered {
     return this.#isOdd(text) || ((mayBeShortened(text) || text.includes('…')) && this.#anyPiece.test(text));
   }
 
+  /** A fast test that never misses: false means that this text is part of no form. */
+  #mayStandIn(piece: string): boolean {
+    for (let at = 1; at < piece.length; at++)
+      if (!this.#pairs.has(pair(piece.charCodeAt(at - 1), piece.charCodeAt(at)))) return false;
+    return true;
+  }
+
   /** Whether a stranger's text escapes characters that nobody has to escape. */
   #isOdd(text: string): boolean {
     return this.#ofService && ESCAPED_PLAIN.test(text);
@@ -278,7 +285,8 @@ export class Delivered {
       } else findAround(text, value, ofBytes, found);
     }
     if (mayBeShortened(text) || text.includes('…')) {
-      for (const { texts } of this.#values.values()) findPieces(text, texts, found);
+      const all = [...this.#values.values()].map(({ texts }) => texts);
+      findPieces(text, all, (piece) => this.#mayStandIn(piece), found);
     }
     return merged(found);
   }
@@ -308,14 +316,23 @@ function anyOf(texts: Iterable<string>): RegExp {
   return new RegExp(all.map((text) => text.replace(/\W/g, '\\$&')).join('|'));
 }
 
-/** Reads no more of a long text without its escapes than what stands around the value's core. */
+/**
+ * Reads no more of a long text without its escapes than what stands around the value's core, and that once: a core of one
+ * letter stands everywhere.
+ */
 function findAround(text: string, { core, bare, length }: Value, ofBytes: boolean, found: Span[]): void {
   const reach = 12 * length + 64;
   for (let at = text.indexOf(core); at !== -1; ) {
     const start = Math.max(0, at - reach);
-    const end = at + core.length + reach;
+    // Cores that are near each other have one stretch around them.
+    let last = at;
+    for (let next = last; ; last = next) {
+      next = text.lastIndexOf(core, last + core.length + 2 * reach);
+      if (next <= last) break;
+    }
+    const end = last + core.length + reach;
+    at = text.indexOf(core, last + 1);
     new Unescaped(text.slice(start, end), ofBytes).find(bare, found, start);
-    at = text.indexOf(core, Math.max(at + 1, end - reach));
   }
 }
 

@@ -8,10 +8,12 @@ const SHORTEST_PIECE = 12;
 
 /**
  * What displays write in the place of what they leave out: pandas, reprlib and IPython `...`, `%whos` `<...>`, textwrap
- * `[...]`, this runtime and many others `…`. In bytes read as Latin-1 the latter is three characters.
+ * `[...]`, unittest `[65 chars]`, rich `'+65`, this runtime and many others `…`. In bytes read as Latin-1 the latter is three
+ * characters.
  */
-const ELLIPSIS = /(?:\| __truncated__ ?)?\.{3,}|…|\u00e2\u0080\u00a6|\\u2026|&hellip;/g;
-const HAS_ELLIPSIS = ['...', '\u00e2\u0080\u00a6', '\\u2026', '&hellip;'];
+const ELLIPSIS =
+  /(?:\| __truncated__ ?)?\.{3,}|…|\u00e2\u0080\u00a6|\\u2026|&hellip;|\[\d{1,9} chars\]|(?<=['"])\+\d{1,9}/g;
+const HAS_ELLIPSIS = ['...', '\u00e2\u0080\u00a6', '\\u2026', '&hellip;', ' chars]', "'+", '"+'];
 
 /** What may stand between the piece and the ellipsis: brackets, a bar, a space, a closing quote. */
 const LONGEST_BETWEEN = 4;
@@ -64,19 +66,34 @@ function commonRun(texts: readonly string[]): string {
 }
 
 /**
- * Finds beginnings and ends of a value beside an ellipsis.
+ * Finds pieces of values beside an ellipsis.
  *
+ * @param values the forms of each
+ * @param mayStandIn a fast test: false for what is in no form
  * @param found gets where they stand
  */
-export function findPieces(text: string, forms: readonly string[], found: Span[]): void {
+export function findPieces(
+  text: string,
+  values: readonly (readonly string[])[],
+  mayStandIn: (piece: string) => boolean,
+  found: Span[],
+): void {
   for (const { index, 0: mark } of text.matchAll(ELLIPSIS)) {
     for (const end of borders(text, index, -1)) {
-      const start = beginningBefore(text, end, forms);
-      if (start < end) found.push({ start, end });
+      const key = text.slice(Math.max(0, end - SHORTEST_PIECE), end);
+      if (key.length < SHORTEST_PIECE || !mayStandIn(key)) continue;
+      for (const forms of values) {
+        const start = beginningBefore(text, end, key, forms);
+        if (start < end) found.push({ start, end });
+      }
     }
     for (const start of borders(text, index + mark.length, 1)) {
-      const end = endAfter(text, start, forms);
-      if (end > start) found.push({ start, end });
+      const key = text.slice(start, start + SHORTEST_PIECE);
+      if (key.length < SHORTEST_PIECE || !mayStandIn(key)) continue;
+      for (const forms of values) {
+        const end = endAfter(text, start, key, forms);
+        if (end > start) found.push({ start, end });
+      }
     }
   }
 }
@@ -92,32 +109,40 @@ function borders(text: string, at: number, step: 1 | -1): readonly number[] {
   return all;
 }
 
-function beginningBefore(text: string, end: number, forms: readonly string[]): number {
-  const key = text.slice(Math.max(0, end - SHORTEST_PIECE), end);
-  let first = end;
-  if (key.length < SHORTEST_PIECE) return first;
+/**
+ * What was cut twice has lost both its ends, so that a piece of more than {@link SHORTEST_PIECE} counts wherever in the form
+ * it is.
+ *
+ * @param key the last characters of the piece
+ */
+function beginningBefore(text: string, end: number, key: string, forms: readonly string[]): number {
+  let longest = 0;
   for (const form of forms) {
     let tries = 0;
     for (let at = form.lastIndexOf(key); at !== -1 && tries < MOST_TRIES; tries++) {
-      const start = end - SHORTEST_PIECE - at;
-      if (start >= 0 && start < first && text.startsWith(form.slice(0, at), start)) first = start;
+      if (at + key.length <= longest) break;
+      let length = key.length;
+      while (length < at + key.length && text[end - length - 1] === form[at + key.length - length - 1])
+        length++;
+      if (length > key.length || at === 0) longest = Math.max(longest, length);
       at = at === 0 ? -1 : form.lastIndexOf(key, at - 1);
     }
   }
-  return first;
+  return end - longest;
 }
 
-function endAfter(text: string, start: number, forms: readonly string[]): number {
-  const key = text.slice(start, start + SHORTEST_PIECE);
-  let last = start;
-  if (key.length < SHORTEST_PIECE) return last;
+/** @param key the first characters of the piece */
+function endAfter(text: string, start: number, key: string, forms: readonly string[]): number {
+  let longest = 0;
   for (const form of forms) {
     let tries = 0;
     for (let at = form.indexOf(key); at !== -1 && tries < MOST_TRIES; tries++) {
-      const end = start + form.length - at;
-      if (end > last && text.startsWith(form.slice(at), start)) last = end;
+      if (form.length - at <= longest) break;
+      let length = key.length;
+      while (at + length < form.length && text[start + length] === form[at + length]) length++;
+      if (length > key.length || at + length === form.length) longest = Math.max(longest, length);
       at = form.indexOf(key, at + 1);
     }
   }
-  return last;
+  return start + longest;
 }

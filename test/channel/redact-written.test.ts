@@ -43,6 +43,9 @@ t.test('X6: a long beginning or end of a value beside an ellipsis is hidden', as
     "R's str": ` chr "${LONG.slice(0, 40)}"| __truncated__ ...`,
     HTML: `<td>${LONG.slice(0, 46)}&hellip;</td>`,
     'numpy and lists': `['${LONG.slice(0, 30)}...', ...]`,
+    unittest: `'${LONG.slice(0, 40)}[${LONG.length - 45} chars]${LONG.slice(-5)}' != 'y'`,
+    'rich, also in tracebacks': `token = '${LONG.slice(0, 30)}'+${LONG.length - 30}`,
+    'cut twice (pydoc)': `x = '${LONG.slice(0, 20)}...${LONG.slice(-25, -8)}...`,
   };
   for (const [name, text] of Object.entries(cut)) {
     const out = shown(text, LONG);
@@ -61,8 +64,47 @@ t.test('X6: a short piece beside an ellipsis stays, and so does every other text
     `${LONG.slice(0, 20)} and more`,
     'a...b',
     '...',
+    '[65 chars]',
+    `'x'+65`,
   ])
     t.equal(shown(text, LONG, 'https://example.com/path'), text);
+});
+
+/** The least of some times that a work takes, in milliseconds. */
+function leastMs(work: () => void): number {
+  const times = Array.from({ length: 3 }, () => {
+    const start = performance.now();
+    work();
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
+t.test('X7: what one letter of a value is everywhere costs no more for a longer value', async (t) => {
+  const text = 'the quick brown fox jumps over the lazy dog 0123456789 k z w Q h '.repeat(2_000);
+  const odd = 'k&7$h!Q@z#1%w^';
+  const short = delivered(odd);
+  const long = delivered(odd.repeat(20));
+  const [first, second] = [leastMs(() => short.hide(text)), leastMs(() => long.hide(text))];
+  t.ok(second < 5 * first + 20, `${first.toFixed(0)} and ${second.toFixed(0)} ms`);
+  for (const value of [odd, odd.repeat(20)]) {
+    const values = delivered(value);
+    for (const place of [0, 65 * 1_000 + 7, text.length])
+      t.notMatch(
+        values.hide(text.slice(0, place) + JSON.stringify(value) + text.slice(place)),
+        value.slice(0, 12),
+      );
+  }
+});
+
+t.test('X7: many ellipses cost no more for many values', async (t) => {
+  const text = 'epoch 1 ... '.repeat(20_000);
+  const one = delivered(LONG);
+  const many = delivered(
+    ...Array.from({ length: 30 }, (_, at) => LONG.replaceAll('0', String.fromCharCode(65 + at))),
+  );
+  const [first, second] = [leastMs(() => one.hide(text)), leastMs(() => many.hide(text))];
+  t.ok(second < 5 * first + 20, `${first.toFixed(0)} and ${second.toFixed(0)} ms`);
 });
 
 t.test('X6: values as CSV, MarkupSafe, bash, YAML, ascii() and others write them', async (t) => {
