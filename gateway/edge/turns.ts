@@ -33,11 +33,21 @@ export interface Turns {
   take(socket: Duplex, res: ServerResponse | undefined, begin: () => void): void;
 }
 
-/** @param onCut told when a connection is ended because too many requests wait in all of them */
+/**
+ * @param onCut told when a connection is ended because too many requests wait in all of them: the one in which most wait,
+ *   so that nobody who fills this with requests of their own can end another's
+ */
 export function createTurns(onCut: (socket: Duplex) => void): Turns {
   const lines = new WeakMap<Duplex, Line>();
+  /** Where requests wait. */
+  const crowded = new Map<Duplex, Line>();
   let waiting = 0;
 
+  const forget = (socket: Duplex, line: Line): void => {
+    waiting -= line.waiting.length;
+    line.waiting.length = 0;
+    crowded.delete(socket);
+  };
   const lineOf = (socket: Duplex): Line => {
     const known = lines.get(socket);
     if (known !== undefined) return known;
@@ -47,10 +57,7 @@ export function createTurns(onCut: (socket: Duplex) => void): Turns {
     socket.on('resume', () => {
       if (line.waiting.length > 0) socket.pause();
     });
-    socket.once('close', () => {
-      waiting -= line.waiting.length;
-      line.waiting.length = 0;
-    });
+    socket.once('close', () => forget(socket, line));
     return line;
   };
 
@@ -68,9 +75,21 @@ export function createTurns(onCut: (socket: Duplex) => void): Turns {
     // The connection is gone, and with it all that waited.
     if (next === undefined) return;
     waiting -= 1;
+    if (line.waiting.length === 0) crowded.delete(socket);
     begin(socket, line, next);
     // An upgrade's socket is read by whoever took it over.
     if (line.waiting.length === 0 && next.res !== undefined) socket.resume();
+  };
+  const cutLongest = (): void => {
+    let longest: [Duplex, Line] | undefined;
+    for (const each of crowded) {
+      if (longest === undefined || each[1].waiting.length > longest[1].waiting.length) longest = each;
+    }
+    if (longest === undefined) return;
+    const [socket, line] = longest;
+    forget(socket, line);
+    onCut(socket);
+    socket.destroy();
   };
 
   return {
@@ -80,13 +99,11 @@ export function createTurns(onCut: (socket: Duplex) => void): Turns {
         begin(socket, line, { res, begin: start });
         return;
       }
-      if (waiting >= MOST_WAITING) {
-        onCut(socket);
-        socket.destroy();
-        return;
-      }
+      if (waiting >= MOST_WAITING) cutLongest();
+      if (socket.destroyed) return;
       waiting += 1;
       line.waiting.push({ res, begin: start });
+      crowded.set(socket, line);
       if (res !== undefined) socket.pause();
       else passOnDrain(socket, line);
     },
