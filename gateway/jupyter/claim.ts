@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { Home } from '../home.js';
 import { JupyterSetupError } from './setup-error.js';
@@ -11,7 +11,8 @@ export interface Claim {
   release(): void;
 }
 
-const NAME = /@spin-runtime\/(\d+)\/([0-9a-f]{16})\//g;
+/** A line of `/proc/net/unix`: the socket's inode and its name. */
+const NAME = /(\d+) @spin-runtime\/(\d+)\/([0-9a-f]{16})\//g;
 
 /**
  * Makes sure that no Jupyter of another SPIN_HOME on this machine runs as the same user: its kernels could read this
@@ -31,12 +32,33 @@ export async function claimUser(home: Home, { uid }: UserId): Promise<Claim> {
   const bound = once(server.unref().listen({ path }), 'listening').catch(() => {});
   await bound;
   const table = await readFile('/proc/net/unix', 'utf8').catch(() => '');
-  const others = [...table.matchAll(NAME)].filter(([, user, home]) => Number(user) === uid && home !== mine);
-  if (others.length === 0) return { release: () => server.close() };
+  const others = [...table.matchAll(NAME)].filter(
+    ([, , user, home]) => Number(user) === uid && home !== mine,
+  );
+  const foreign = others.length === 0 ? new Set<string>() : await socketsOfOthers();
+  if (others.every(([, inode = '']) => foreign.has(inode))) return { release: () => server.close() };
   server.close();
   throw new JupyterSetupError(
     `Another gateway on this machine, with another SPIN_HOME, has given its Jupyter the same user (${uid}): each could ` +
       `read the other's notebooks and values. Stop one of the two, choose another free number from 60578 to 61183, e.g. ` +
       `N=61000, and hand its folders over: chown -R $N:$N ${home.notebooks} ${home.jupyterHome} ${home.python}`,
   );
+}
+
+/**
+ * The sockets of other users' processes. Every user can make a name like a gateway's: a kernel that leaves a process behind
+ * must not keep the next start from happening. What isn't seen here may be a gateway in another container.
+ */
+async function socketsOfOthers(): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const pid of await readdir('/proc').catch(() => [])) {
+    if (!/^\d+$/.test(pid)) continue;
+    const owner = await lstat(`/proc/${pid}`).catch(() => undefined);
+    if (owner === undefined || owner.uid === process.geteuid?.()) continue;
+    for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+      const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/${pid}/fd/${fd}`).catch(() => ''))?.[1];
+      if (inode !== undefined) found.add(inode);
+    }
+  }
+  return found;
 }
