@@ -97,7 +97,9 @@ export function createRouter(parts: RouterParts): Handlers {
       if (!leadsToLogin(req, target.path, error)) throw error;
       return undefined;
     });
-    if (identified === undefined) return sendRedirect(res, `${basePath()}/login?next=%2F`);
+    // Whoever doesn't know the base path isn't told.
+    if (identified === undefined)
+      return sendRedirect(res, `${target.path === '/' ? '' : basePath()}/login?next=%2F`);
     const { principal, query, setCookie, redirect } = identified;
     if (redirect !== undefined) return sendRedirect(res, redirect, setCookie);
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);

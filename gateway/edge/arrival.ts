@@ -27,6 +27,9 @@ export interface Arrivals {
   receive(req: IncomingMessage, upgrade: boolean): Arrival;
 }
 
+/** Also in absolute form, which every server has to take (RFC 9112 section 3.2.2). */
+const HEALTH = /^(?:https?:\/\/[^/?#\\]+)?(\/healthz|\/readyz)(?:\?|$)/i;
+
 /**
  * Which of the two health checks this is. They come before all else, and to any name: load balancers ask by an address,
  * a name of their own, or by HTTP/1.0 without one, and a rebound name learns nothing from them.
@@ -34,7 +37,7 @@ export interface Arrivals {
  * @throws {GatewayError} BAD_REQUEST for a Host that is missing in HTTP/1.1, repeated or malformed (RFC 9112 section 3.2)
  */
 export function healthCheckOf(req: IncomingMessage): '/healthz' | '/readyz' | undefined {
-  const path = /^(\/healthz|\/readyz)(?:\?|$)/.exec(req.url ?? '')?.[1];
+  const path = HEALTH.exec(req.url ?? '')?.[1];
   if (path !== '/healthz' && path !== '/readyz') return undefined;
   if (req.httpVersion !== '1.0' || req.headers.host !== undefined) parseAuthority(hostHeader(req));
   return path;

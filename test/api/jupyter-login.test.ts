@@ -50,6 +50,17 @@ for (const base of ['', '/user/me']) {
   });
 }
 
+t.test('S1: whoever has not logged in is not told where Jupyter is', async (t) => {
+  const gateway = await startTestGateway({
+    upstream: { kind: 'http', url: new URL('http://127.0.0.1:1/user/ana'), token: undefined, ca: undefined },
+  });
+  t.teardown(() => gateway.close());
+  const answer = await ask(`${gateway.origin}/`);
+  t.match([answer.status, answer.headers.location], [302, '/login?next=%2F']);
+  t.equal((await ask(`${gateway.origin}/login?next=%2F`)).status, 200);
+  t.notMatch(JSON.stringify(answer), 'ana');
+});
+
 t.test('J4: what else comes to /login', async (t) => {
   const gateway = await startTestGateway({
     upstream: { kind: 'http', url: new URL('http://127.0.0.1:1'), token: undefined, ca: undefined },

@@ -36,6 +36,8 @@ t.test('W9: health checks are answered to whoever asks, by whatever name', async
       `GET ${path} HTTP/1.0\r\nHost: backend\r\n\r\n`,
       `GET ${path} HTTP/1.1\r\nHost: some.backend.example:80\r\nConnection: close\r\n\r\n`,
       `GET ${path} HTTP/1.1\r\nHost: 10.0.0.7\r\nX-Forwarded-For: 10.0.0.1\r\nConnection: close\r\n\r\n`,
+      // RFC 9112 section 3.2.2.
+      `GET http://backend:8888${path} HTTP/1.1\r\nHost: backend:8888\r\nConnection: close\r\n\r\n`,
     ]) {
       for (const over of [plain, tls]) {
         const { text, closed } = await exchange(over(port), head);
@@ -52,6 +54,10 @@ t.test('W9: nothing else is, and a wrong Host stays wrong', async (t) => {
   t.equal(await status('GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n'), 400, 'RFC 9112 3.2');
   t.equal(await status('GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n'), 400);
   t.equal(await status('GET /healthz HTTP/1.0\r\nHost: a b\r\n\r\n'), 400);
+  t.equal(
+    await status('GET http://foreign.example/x/healthz HTTP/1.0\r\nHost: foreign.example\r\n\r\n'),
+    421,
+  );
   for (const path of [
     '/',
     '/healthz/',
