@@ -44,7 +44,7 @@ const withheld =
   /^(?:server|x-powered-by|x-request-id|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
 
 /** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
-const gatewayCookie = /^(?:__host-spin-|spin-\d+=)/i;
+const gatewayCookie = /^(?:__host-spin-|spin-\d+\s*=)/i;
 
 /** Cookies of Jupyter's own login, and of a JupyterHub's; with an injected token they are nobody's business. */
 const loginCookie = /^(?:username|jupyterhub)-/i;

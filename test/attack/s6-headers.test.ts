@@ -31,6 +31,7 @@ for (const line of [
   'Proxy-Authorization: Basic client-canary',
   'Cookie: __Host-spin-8888=client-canary',
   'Cookie: a=1; __Host-spin-8888=client-canary; __host-spin-1=client-canary',
+  'Cookie: a=1; spin-8888=client-canary; spin-1 =client-canary',
   'Cookie: CF_Authorization=client-canary; CF_AppSession=client-canary',
   'Cookie: username-localhost-8888="2|1:0|client-canary"',
   'Forwarded: for=client-canary',
@@ -142,6 +143,7 @@ t.test(
           `other=${signedAs('other', '{"theme": "dark", "username": "a"}')}; Path=/`,
           `more="${signedAs('more', 'plain')}"; Path=/`,
           '__Host-spin-8888=fixated; Path=/; Secure',
+          'spin-8888 =fixated; Path=/',
           '_xsrf=2|07d6b0dd|1f4e|1795424545; Path=/',
         ],
       });
