@@ -57,6 +57,8 @@ export interface Cleared {
 interface Exchange {
   readonly admission: Admission;
   readonly upstream: Upstream;
+  /** Jupyter's login cookie that it has. */
+  readonly login: string | undefined;
   /** True while a failure may be answered by sending the request again. */
   repeatable: boolean;
   readonly sendsBody: boolean;
@@ -101,6 +103,7 @@ export function createHttpProxy({
     const exchange = exchanges.get(req);
     if (!exchange) return;
     exchange.answered = true;
+    exchange.admission.login?.keep(exchange.login, response.headers['set-cookie'] ?? []);
     if (response.statusCode === 401 || response.statusCode === 403) onForbidden();
     const send = () => sendResponse(response, req, res, exchange.admission, exchange.upstream);
     const giveUp = (error: unknown) => {
@@ -170,12 +173,14 @@ export function createHttpProxy({
         req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
         const { body } = cleared ?? {};
         if (body) setLength(req, body.length);
-        const headers = towardsUpstream(req.headers, client, to);
+        const login = admission.login?.cookie;
+        const headers = towardsUpstream(req.headers, client, to, login);
         const proven = to.token ? headers : withXsrfProof(req.method ?? '', headers);
         req.headers = mayHoldToken(path) ? answersAcceptable(proven, to) : proven;
         const exchange = {
           admission,
           upstream: to,
+          login,
           repeatable,
           sendsBody,
           body,

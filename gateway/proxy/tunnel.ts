@@ -45,7 +45,7 @@ export async function connectTunnel(
   }
   const path = target.query === '' ? target.path : `${target.path}?${target.query}`;
   const { protocols } = offerOf(req);
-  const headers = upgradeTowardsUpstream(req.headers, who, upstream);
+  const headers = upgradeTowardsUpstream(req.headers, who, upstream, admission.login?.cookie);
   const leaving = departure(socket);
   const upper = await dial(upstream, path, protocols, headers, {
     signal: leaving.signal,
