@@ -6,6 +6,7 @@ import { asGatewayError, GatewayError } from '../errors.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { checkRunning, isDoubtful } from './hub.js';
+import { loginAt } from './jupyter-logins.js';
 import { isLarge, offer } from './offer.js';
 import { belowBase, redirectToBase } from './paths.js';
 import { answersAcceptable, mayHoldToken, sendResponse } from './response.js';
@@ -57,8 +58,8 @@ export interface Cleared {
 interface Exchange {
   readonly admission: Admission;
   readonly upstream: Upstream;
-  /** Jupyter's login cookie that it has. */
-  readonly login: string | undefined;
+  /** Told of the cookies that Jupyter's answer sets. */
+  readonly sets: (cookies: readonly string[]) => void;
   /** True while a failure may be answered by sending the request again. */
   repeatable: boolean;
   readonly sendsBody: boolean;
@@ -103,7 +104,7 @@ export function createHttpProxy({
     const exchange = exchanges.get(req);
     if (!exchange) return;
     exchange.answered = true;
-    exchange.admission.login?.keep(exchange.login, response.headers['set-cookie'] ?? []);
+    exchange.sets(response.headers['set-cookie'] ?? []);
     if (response.statusCode === 401 || response.statusCode === 403) onForbidden();
     const send = () => sendResponse(response, req, res, exchange.admission, exchange.upstream);
     const giveUp = (error: unknown) => {
@@ -173,14 +174,15 @@ export function createHttpProxy({
         req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
         const { body } = cleared ?? {};
         if (body) setLength(req, body.length);
-        const login = admission.login?.cookie;
-        const headers = towardsUpstream(req.headers, client, to, login);
+        const login = loginAt(path, admission);
+        const sent = login?.cookie;
+        const headers = towardsUpstream(req.headers, client, to, sent);
         const proven = to.token ? headers : withXsrfProof(req.method ?? '', headers);
         req.headers = mayHoldToken(path) ? answersAcceptable(proven, to) : proven;
         const exchange = {
           admission,
           upstream: to,
-          login,
+          sets: (cookies: readonly string[]) => login?.keep(sent, cookies),
           repeatable,
           sendsBody,
           body,

@@ -1,5 +1,8 @@
-import type { JupyterLogin } from '../edge/admission.js';
+import type { Admission, JupyterLogin } from '../edge/admission.js';
 import { loginIn } from './headers.js';
+
+/** Where Jupyter and its extensions ask who somebody is. */
+const ASKS_WHO = /^\/api\//;
 
 /** Sessions that are remembered; one that is forgotten gets another anonymous name from Jupyter. */
 const MOST_SESSIONS = 1000;
@@ -33,6 +36,16 @@ export class JupyterLogins {
   end(session: string): void {
     this.#logins.delete(session);
   }
+}
+
+/**
+ * The login of whoever asks, where Jupyter's API is. Elsewhere may be a server behind jupyter-server-proxy, which gets every
+ * header: there the cookie has no business, and nothing that is set there is a login.
+ *
+ * @param path below the base path
+ */
+export function loginAt(path: string, { login }: Admission): JupyterLogin | undefined {
+  return ASKS_WHO.test(path) ? login : undefined;
 }
 
 /** Its cookie is private, so that nothing which prints an admission shows it. */

@@ -33,9 +33,9 @@ t.test("S6: Jupyter's login cookie is kept for its session, and for nobody else"
     return headers['set-cookie']?.[0]?.split(';')[0] ?? '';
   };
   /** @returns the cookies that Jupyter got of it, and what the client gets set */
-  const get = async (headers: OutgoingHttpHeaders, set: readonly string[] = [], asks = ask) => {
+  const get = async (headers: OutgoingHttpHeaders, set: readonly string[] = [], path = '/api/me') => {
     sets = set.map((pair) => `${pair}; HttpOnly; Path=/`);
-    const answer = await asks(`${origin}/x`, headers === undefined ? {} : { ...{ headers } });
+    const answer = await ask(`${origin}${path}`, { headers });
     const line = recorder.requests.at(-1)?.lines.find((text) => /^cookie:/i.test(text)) ?? '';
     return { got: line.replace(/^cookie: /i, ''), set: answer.headers['set-cookie'] };
   };
@@ -56,6 +56,14 @@ t.test("S6: Jupyter's login cookie is kept for its session, and for nobody else"
   t.same((await get({ authorization })).got, '', 'and a token that comes by itself none');
   t.same((await get({ cookie: `${one}; ${carl}` })).got, anna);
 
+  for (const path of ['/app/', '/proxy/1/api/', '/lab', '/%61pi/me'])
+    t.same(
+      (await get({ cookie: one }, [carl], path)).got,
+      '',
+      'a server behind Jupyter has no business with it',
+    );
+  t.same((await get({ cookie: one })).got, anna, 'and sets none');
+
   t.same((await get({ cookie: one }, ['theme=dark', carl])).got, anna, 'Jupyter may set another one');
   t.same((await get({ cookie: one })).got, carl);
   for (const bad of [
@@ -74,10 +82,12 @@ t.test("S6: Jupyter's login cookie is kept for its session, and for nobody else"
 
   await askUpgrade(`${origin}/api/events/subscribe`, { cookie: one, origin });
   t.ok(recorder.requests.at(-1)?.lines.includes(`cookie: ${anna}`), 'websockets have it too');
+  await askUpgrade(`${origin}/app/_stcore/stream`, { cookie: one, origin });
+  t.notOk(recorder.requests.at(-1)?.lines.includes(`cookie: ${anna}`), 'those of the API');
 
   await postForm(`${origin}/spin/logout`, {}, { cookie: one });
   const before = recorder.requests.length;
-  await ask(`${origin}/x`, { headers: { cookie: one } });
+  await ask(`${origin}/api/me`, { headers: { cookie: one } });
   t.equal(recorder.requests.length, before, 'nothing is asked for an ended session');
   for (const login of [anna, bert, carl]) t.notOk(gateway.log().includes(login), 'no log has it');
 });
