@@ -30,6 +30,7 @@ import { Metrics } from './metrics.js';
 import { remarksOn } from './proxy/extensions.js';
 import { createHttpProxy } from './proxy/http.js';
 import type { Remark } from './proxy/hub.js';
+import { JupyterLogins } from './proxy/jupyter-logins.js';
 import { OpenSockets } from './proxy/open-sockets.js';
 import { createRules } from './proxy/rules.js';
 import { createTokenWatch } from './proxy/token-watch.js';
@@ -122,7 +123,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     },
   });
   const open = new OpenSockets((session) => identity.isEnded(session));
-  identity.onEnded((session) => open.closeSession(session));
+  const logins = new JupyterLogins();
+  identity.onEnded((session) => {
+    open.closeSession(session);
+    logins.end(session);
+  });
   const ready = createReadiness(upstream);
   metrics.watch({
     openSockets: () => open.counts(),
@@ -134,6 +139,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const router = createRouter({
     config,
     identity,
+    logins,
     api,
     proxy,
     rules,

@@ -6,7 +6,7 @@ import { JUPYTER_LOGIN } from './api/jupyter-login.js';
 import { type ConnectOptions, connectChannel, kernelOf } from './channel/connect.js';
 import type { Posted } from './channel/posted.js';
 import type { Config } from './config.js';
-import type { Admission } from './edge/admission.js';
+import type { Admission, Client, Principal, Target } from './edge/admission.js';
 import { type Arrival, createArrivals, healthCheckOf } from './edge/arrival.js';
 import { presentedToken } from './edge/carriers.js';
 import type { Challenges } from './edge/challenges.js';
@@ -20,6 +20,7 @@ import type { Log } from './log.js';
 import type { Metrics, Route } from './metrics.js';
 import { isNavigation } from './navigation.js';
 import type { HttpProxy } from './proxy/http.js';
+import type { JupyterLogins } from './proxy/jupyter-logins.js';
 import { belowBase } from './proxy/paths.js';
 import type { Rules } from './proxy/rules.js';
 import { connectTunnel } from './proxy/tunnel.js';
@@ -31,6 +32,7 @@ import { type Span, type Tracing, traceparentOf } from './tracing.js';
 export interface RouterParts {
   readonly config: Config;
   readonly identity: Identity;
+  readonly logins: JupyterLogins;
   readonly api: Api;
   readonly proxy: HttpProxy;
   readonly rules: Rules;
@@ -50,7 +52,7 @@ export interface RouterParts {
  * identity; and then to the one part that serves it.
  */
 export function createRouter(parts: RouterParts): Handlers {
-  const { config, identity, api, proxy, rules, posted, channel, log, metrics, tracing } = parts;
+  const { config, identity, logins, api, proxy, rules, posted, channel, log, metrics, tracing } = parts;
   const { allowedOrigins } = config;
   const arrivals = createArrivals(config);
   const trust = createTrust(config);
@@ -106,7 +108,7 @@ export function createRouter(parts: RouterParts): Handlers {
     if (isOwn(target.path)) {
       return api.handle(req, res, { client, principal });
     }
-    const admission: Admission = { client, principal, target: { path: target.path, query } };
+    const admission = admit(client, principal, { path: target.path, query });
     const path = below(target.path);
     // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.
     if (path === '/logout' && isNavigation(req)) return sendRedirect(res, '/spin/logout');
@@ -120,7 +122,7 @@ export function createRouter(parts: RouterParts): Handlers {
     const arrival = arrivals.receive(req, true);
     const { client, target } = arrival;
     const { principal, query } = await identify(req, arrival);
-    const admission: Admission = { client, principal, target: { path: target.path, query } };
+    const admission = admit(client, principal, { path: target.path, query });
     // Of the gateway's own none is a websocket, and who may read its metrics may open none of Jupyter's.
     if (isOwn(target.path))
       throw new GatewayError('PATH_NOT_ALLOWED', 'There is no websocket at that address.');
@@ -129,6 +131,10 @@ export function createRouter(parts: RouterParts): Handlers {
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };
 
+  const admit = (client: Client, principal: Principal, target: Target): Admission => {
+    const login = logins.of(principal.session);
+    return { client, principal, target, ...(login !== undefined && { login }) };
+  };
   const tunnel = { rules, checkValues: (path: string) => posted.checkValues(path) };
 
   const basePath = (): string => {

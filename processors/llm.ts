@@ -72,7 +72,7 @@ export const llm = brokered<Settings>({
 async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGenerator<Page> {
   const { settings: connection, signal } = job;
   const { system, max_tokens, temperature } = connection;
-  yield { kind: 'progress', text: `waiting for ${model}` };
+  yield { kind: 'progress', text: `no answer from ${model} yet` };
   const answer = await openService(job, {
     method: 'POST',
     path: 'chat/completions',

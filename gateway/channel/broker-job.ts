@@ -45,7 +45,7 @@ export class BrokerJob {
   #rows = 0;
   #isOver = false;
   #bytes = 0;
-  #progress = 'waiting for the answer';
+  #progress = 'no answer yet';
   /** Ends the wait for a page that doesn't come soon. */
   #abandon: () => void = () => {};
 

@@ -67,7 +67,7 @@ export async function connectChannel(
     if (claim) parameters.set('session_id', claim.id);
     const path = claim ? `${target.path}?${parameters}` : withQuery(target);
     const server = options.upstream();
-    const headers = upgradeTowardsUpstream(req.headers, who, server);
+    const headers = upgradeTowardsUpstream(req.headers, who, server, admission.login?.cookie);
     const { handshakeTimeout } = options;
     return dial(server, path, offered, headers, {
       signal: leaving.signal,

@@ -32,9 +32,23 @@ export interface Principal {
   readonly session?: string;
 }
 
+/** By what Jupyter knows the person of a session again: its own login cookie, which no client ever sees. */
+export interface JupyterLogin {
+  /** `name=value`; undefined until Jupyter has set one. */
+  readonly cookie: string | undefined;
+  /**
+   * Takes what Jupyter's answer sets in place of what its request had.
+   * @param sent the cookie that the request had
+   * @param set the answer's `Set-Cookie` values
+   */
+  keep(sent: string | undefined, set: readonly string[]): void;
+}
+
 /** One request or upgrade that passed the edge: the only thing that proxy, tunnel and channel accept. */
 export interface Admission {
   readonly target: Target;
   readonly client: Client;
   readonly principal: Principal;
+  /** Absent for a token that comes by itself: at Jupyter, too, each such request is somebody new. */
+  readonly login?: JupyterLogin;
 }

@@ -46,7 +46,7 @@ const withheld =
 /** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
 const gatewayCookie = /^(?:__host-spin-|spin-\d+\s*=)/i;
 
-/** Cookies of Jupyter's own login, and of a JupyterHub's; with an injected token they are nobody's business. */
+/** Cookies of Jupyter's own login, and of a JupyterHub's: no client gets them, and none may bring them. */
 const loginCookie = /^(?:username|jupyterhub)-/i;
 
 /**
@@ -71,11 +71,13 @@ const signedValue = /^"?2(?:\|\d+:[^|]*){3}\|\d+:([^|]*)\|/;
  * can take it away (invariant S7).
  *
  * @param headers as node joined them; names in lower case
+ * @param login Jupyter's own login cookie of this person, which the gateway has kept
  */
 export function towardsUpstream(
   headers: IncomingHttpHeaders,
   client: Client,
   upstream: Upstream,
+  login?: string,
 ): IncomingHttpHeaders {
   const kept = endToEnd(headers);
   // CGI-like servers read `X_Forwarded_For` as `X-Forwarded-For`; nginx drops such names too.
@@ -86,9 +88,9 @@ export function towardsUpstream(
   if (headers['transfer-encoding'] !== undefined) kept['transfer-encoding'] = 'chunked';
   else if (headers['content-length'] !== undefined) kept['content-length'] = headers['content-length'];
 
-  const cookie = withoutCookies(headers.cookie ?? '');
+  const cookie = named(headers).has('cookie') ? '' : withoutCookies(headers.cookie ?? '');
   delete kept.cookie;
-  if (cookie !== '' && !named(headers).has('cookie')) kept.cookie = cookie;
+  if (cookie !== '' || login !== undefined) kept.cookie = [cookie, login].filter(Boolean).join('; ');
 
   kept.host = new URL(upstream.origin).host;
   if (kept.origin !== undefined) kept.origin = upstream.origin;
@@ -110,9 +112,10 @@ export function upgradeTowardsUpstream(
   headers: IncomingHttpHeaders,
   client: Client,
   upstream: Upstream,
+  login?: string,
 ): Record<string, string> {
   const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(towardsUpstream(headers, client, upstream))) {
+  for (const [name, value] of Object.entries(towardsUpstream(headers, client, upstream, login))) {
     if (typeof value !== 'string' || name.startsWith('sec-websocket-')) continue;
     if (name === 'content-length' || name === 'transfer-encoding') continue;
     kept[name] = value;
@@ -175,6 +178,25 @@ function isPassableCookie(cookie: string): boolean {
   const value = pair.slice(pair.indexOf('=') + 1).trim();
   const name = pair.trim();
   return !loginCookie.test(name) && !gatewayCookie.test(name) && !isIdentity(value);
+}
+
+/** As Tornado writes a cookie: what could end its header, or the pair, is no login's. */
+const SENDABLE = /^[!#$%&'*+.^_`|~\w-]+="?[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"?$/;
+
+/**
+ * Finds the cookie of Jupyter's own login.
+ *
+ * @param set `Set-Cookie` values
+ * @returns `name=value`; empty when it is taken back; undefined when nothing is said of it
+ */
+export function loginIn(set: readonly string[]): string | undefined {
+  for (const cookie of set) {
+    const pair = (cookie.split(';')[0] ?? '').trim();
+    const value = pair.slice(pair.indexOf('=') + 1);
+    if (!SENDABLE.test(pair) || !(/^username-/i.test(pair) || isIdentity(value))) continue;
+    return /^"*$/.test(value) ? '' : pair;
+  }
+  return undefined;
 }
 
 /** True for what Jupyter's login keeps in its cookie: who somebody is (`IdentityProvider.user_to_cookie`). */

@@ -6,6 +6,7 @@ import { asGatewayError, GatewayError } from '../errors.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { checkRunning, isDoubtful } from './hub.js';
+import { loginAt } from './jupyter-logins.js';
 import { isLarge, offer } from './offer.js';
 import { belowBase, redirectToBase } from './paths.js';
 import { answersAcceptable, mayHoldToken, sendResponse } from './response.js';
@@ -57,6 +58,8 @@ export interface Cleared {
 interface Exchange {
   readonly admission: Admission;
   readonly upstream: Upstream;
+  /** Told of the cookies that Jupyter's answer sets. */
+  readonly sets: (cookies: readonly string[]) => void;
   /** True while a failure may be answered by sending the request again. */
   repeatable: boolean;
   readonly sendsBody: boolean;
@@ -101,6 +104,7 @@ export function createHttpProxy({
     const exchange = exchanges.get(req);
     if (!exchange) return;
     exchange.answered = true;
+    exchange.sets(response.headers['set-cookie'] ?? []);
     if (response.statusCode === 401 || response.statusCode === 403) onForbidden();
     const send = () => sendResponse(response, req, res, exchange.admission, exchange.upstream);
     const giveUp = (error: unknown) => {
@@ -170,12 +174,15 @@ export function createHttpProxy({
         req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
         const { body } = cleared ?? {};
         if (body) setLength(req, body.length);
-        const headers = towardsUpstream(req.headers, client, to);
+        const login = loginAt(path, admission);
+        const sent = login?.cookie;
+        const headers = towardsUpstream(req.headers, client, to, sent);
         const proven = to.token ? headers : withXsrfProof(req.method ?? '', headers);
         req.headers = mayHoldToken(path) ? answersAcceptable(proven, to) : proven;
         const exchange = {
           admission,
           upstream: to,
+          sets: (cookies: readonly string[]) => login?.keep(sent, cookies),
           repeatable,
           sendsBody,
           body,

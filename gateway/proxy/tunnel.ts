@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.js';
 import { accept, departure, offerOf } from './accept.js';
 import { dial } from './dial.js';
 import { upgradeTowardsUpstream } from './headers.js';
+import { loginAt } from './jupyter-logins.js';
 import { join } from './legs.js';
 import type { OpenSockets } from './open-sockets.js';
 import { belowBase } from './paths.js';
@@ -45,7 +46,7 @@ export async function connectTunnel(
   }
   const path = target.query === '' ? target.path : `${target.path}?${target.query}`;
   const { protocols } = offerOf(req);
-  const headers = upgradeTowardsUpstream(req.headers, who, upstream);
+  const headers = upgradeTowardsUpstream(req.headers, who, upstream, loginAt(below, admission)?.cookie);
   const leaving = departure(socket);
   const upper = await dial(upstream, path, protocols, headers, {
     signal: leaving.signal,

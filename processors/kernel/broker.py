@@ -10,7 +10,8 @@ from IPython import get_ipython
 from IPython.display import display
 
 _PROMPT = "spin-broker:"
-_LATER = "If this still stands here after the page was loaded again, the result went to the --out variable only"
+# Of this moment, so that it stays true in a notebook that is saved now and read in a year.
+_PROGRESS = "At %s UTC: %s. The result takes the place of this line, unless the page is loaded again before: then %s."
 # What the gateway reads of one question (gateway/channel/broker.ts), with room for the message around it.
 _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
@@ -30,7 +31,7 @@ def run_brokered(binding, ticket, out, view):
         # Kernels never match replies to requests, so that two asking shells would get each other's.
         raise SpinError("A cell with a connection can't run in a subshell.")
     values = {name: typed(binding.value(name), name) for name in ticket["variables"]}
-    result = _Result(uuid.uuid4().hex, view)
+    result = _Result(uuid.uuid4().hex, out, view)
     try:
         for page in _pages(kernel, ticket, values):
             if page["kind"] == "error":
@@ -102,8 +103,9 @@ def _pages(kernel, ticket, values):
 class _Result:
     """What has come so far: one display that first tells the progress and at last is the result."""
 
-    def __init__(self, display_id, view):
+    def __init__(self, display_id, out, view):
         self._display_id = display_id
+        self._later = "%srun the cell again" % ("" if out is None else "look in %s, or " % out)
         self._view = view
         self._shown = False
         self._table = None
@@ -139,7 +141,7 @@ class _Result:
         elif kind == "progress" and not self._text:
             # A page that is reloaded meanwhile never gets the end: what it was saved with has to stay true.
             at = time.strftime("%H:%M:%S", time.gmtime())
-            self._update({"text/plain": "%s (at %s UTC. %s)" % (page["text"], at, _LATER)})
+            self._update({"text/plain": _PROGRESS % (at, page["text"], self._later)})
 
     def _show_text(self):
         began = time.monotonic()

@@ -69,7 +69,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
   await t.test('an interrupt ends the cell, and its request at the service, at once', async (t) => {
     const { id, client, cell, left } = await begun(t);
     await client.hears(
-      ({ parent, content }) => parent === cell && JSON.stringify(content).includes('waiting for'),
+      ({ parent, content }) => parent === cell && JSON.stringify(content).includes('no answer'),
     );
     const start = performance.now();
     await kernel('POST', `${id}/interrupt`);
@@ -129,7 +129,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     const again = await openRawClient(gateway, id, 'v1', client.session);
     t.teardown(() => again.close());
     await again.hears(
-      ({ parent, content }) => parent === cell && JSON.stringify(content).includes('waiting for'),
+      ({ parent, content }) => parent === cell && JSON.stringify(content).includes('no answer'),
     );
     service.answer(response);
     t.ok(shows7(await again.answer(cell)));

@@ -269,7 +269,7 @@ t.test('a slow cell tells its progress, and ends by the stop button, in the data
   const cell = await notebook.start('%%sql\nselect pg_sleep(600)');
   // C5: a page that is loaded again in the middle keeps this, so that it has to say what then holds.
   const told = cell.locator('.jp-OutputArea-output', {
-    hasText: /waiting for the answer, \d+ s \(at \d\d:\d\d:\d\d UTC\. If this still stands here after/,
+    hasText: /^At \d\d:\d\d:\d\d UTC: no answer yet, \d+ s\. The result takes .*: then run the cell again\.$/,
   });
   await told.waitFor({ timeout: PATIENCE });
   const first = (await told.textContent()) ?? '';

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { ask, askUpgrade, NAVIGATION } from '../support/ask.js';
+import { ask, askUpgrade, cookieFrom, NAVIGATION } from '../support/ask.js';
 import { connect, execute } from '../support/client.js';
 import { type ExtendedJupyter, startExtendedJupyter } from '../support/extensions.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
@@ -58,6 +58,26 @@ t.test('J2: the page and the websocket of a named server of jupyter-server-proxy
   );
   t.equal((await askUpgrade(gateway.origin + path)).status, 401, 'nobody else gets there');
 });
+
+t.test(
+  'J11: a named server gets what Jupyter hands on, and the token not where that is turned off',
+  async (t) => {
+    const login = await ask(`${gateway.origin}/lab?token=${gateway.token}`, { headers: NAVIGATION });
+    const cookie = `${cookieFrom(login)}; own=1`;
+    // Jupyter sets its login cookie here.
+    await ask(`${gateway.origin}/api/me`, { headers: { cookie } });
+    const headersAt = async (path: string) =>
+      JSON.parse((await ask(gateway.origin + path, { headers: { cookie } })).body) as Record<string, string>;
+    const { Authorization, Cookie } = await headersAt('/app/headers');
+    // The token itself is taken out of what this page shows.
+    t.match(Authorization, /^token /, 'as docs/what-passes.md tells');
+    t.equal(Cookie, 'own=1', 'no cookie of the gateway, none of the login');
+    const quiet = await headersAt('/quiet/headers');
+    t.equal(quiet.Cookie, 'own=1');
+    const all = JSON.stringify(quiet);
+    for (const secret of [jupyter.token, gateway.token, 'username-']) t.notOk(all.includes(secret));
+  },
+);
 
 t.test('J3: a port of Jupyter’s machine', async (t) => {
   const server = createServer((req, res) => res.end(`at ${req.url}`)).listen(0, '127.0.0.1');

@@ -61,7 +61,7 @@ export interface ExtendedJupyter extends StockJupyter {
   readonly program: string;
 }
 
-/** A Jupyter with jupyter-server-proxy (a server named `app`), jupyter-collaboration and jupyter-server-nbmodel. */
+/** A Jupyter with jupyter-server-proxy (servers named `app`, and `quiet`, which Jupyter gives no Authorization), jupyter-collaboration and jupyter-server-nbmodel. */
 export async function startExtendedJupyter(token?: string): Promise<ExtendedJupyter> {
   const folder = await environment();
   const files = await mkdtemp(join(tmpdir(), 'spin-test-'));
@@ -69,7 +69,8 @@ export async function startExtendedJupyter(token?: string): Promise<ExtendedJupy
   const config = join(files, 'config.json');
   await writeFile(app, APP);
   const command = [join(folder, 'bin', 'python3'), app, '{port}'];
-  await writeFile(config, JSON.stringify({ ServerProxy: { servers: { app: { command } } } }));
+  const servers = { app: { command }, quiet: { command, request_headers_override: { Authorization: '' } } };
+  await writeFile(config, JSON.stringify({ ServerProxy: { servers } }));
   const jupyter = await startStockJupyter({
     ...(token !== undefined && { token }),
     command: [join(folder, 'bin', 'jupyter-lab')],

@@ -6,6 +6,9 @@ export interface Link {
   readonly origin: string;
   /** Every connection is cut, and both ends notice. */
   cut(): void;
+  /** The same, and nobody gets a connection until it is mended. */
+  break(): void;
+  mend(): void;
   /** Nothing passes any more, and neither end notices: a closed lid. */
   freeze(): void;
   close(): Promise<void>;
@@ -13,8 +16,13 @@ export interface Link {
 
 export async function startLink(origin: string): Promise<Link> {
   const ends = new Set<Socket>();
+  let broken = false;
   const target = new URL(origin);
   const server = createServer((near) => {
+    if (broken) {
+      near.on('error', () => {}).destroy();
+      return;
+    }
     const far = connect(Number(target.port), target.hostname);
     for (const [from, to] of [
       [near, far],
@@ -37,6 +45,13 @@ export async function startLink(origin: string): Promise<Link> {
   return {
     origin: `${target.protocol}//127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
+    break() {
+      broken = true;
+      cut();
+    },
+    mend() {
+      broken = false;
+    },
     freeze() {
       for (const end of ends) end.unpipe().pause();
     },
