@@ -9,7 +9,7 @@ import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { CellError } from './processor.js';
 import { variablesIn } from './references.js';
-import { askService, openService } from './service.js';
+import { askForStatus, openService } from './service.js';
 import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const settings = z.strictObject({
@@ -43,7 +43,7 @@ export const llm = brokered<Settings>({
     settings,
     async test(job) {
       const { url, model } = job.settings;
-      const { status } = await askService(job, { method: 'GET', path: 'models' });
+      const status = await askForStatus(job, { method: 'GET', path: 'models' });
       const refusal = credentialRefusal(new URL(url).host, status);
       if (refusal !== undefined) throw refusal;
       if (status !== 200) throw new CellError(`It answered ${status}: is the connection's url right?`);

@@ -3,6 +3,7 @@ import { apart, isSmall, textOf } from './apart.js';
 import { brokered, type Job, type Request } from './brokered.js';
 import { completePromql } from './completion/prometheus.js';
 import { type Patience, usualPatience } from './http/retry.js';
+import { beginningOf } from './http/send.js';
 import { OUT, RAW, TIMEOUT } from './options.js';
 import type { Page } from './pages.js';
 import { type Cell, CellError } from './processor.js';
@@ -38,9 +39,16 @@ const TAKES_SELECTOR = new Set(['series', 'labels']);
 
 const PLACE = 'a query: the service logs its queries';
 
+/** Of an answer that says what went wrong, in bytes. */
+const LARGEST_ERROR = 64 * 1024;
+const LARGEST_VERSION = 64 * 1024;
+
 /** What Prometheus itself says is final, a timeout of a query (503) above all; what stands before it may be busy. */
-const patience: Patience = (answer, request, tries) =>
-  answer.body.includes('"errorType"') ? undefined : usualPatience(answer, request, tries);
+const patience: Patience = (answer, request, tries) => {
+  const pause = usualPatience(answer, request, tries);
+  const isItsOwn = pause !== undefined && beginningOf(answer, LARGEST_ERROR).includes('"errorType"');
+  return isItsOwn ? undefined : pause;
+};
 
 /** Prometheus refuses a range query for more points per series ("exceeded maximum resolution of 11,000 points"). */
 const MOST_POINTS = 11_000;
@@ -64,7 +72,11 @@ export const prometheus = brokered<Settings>({
   connection: {
     settings,
     async test(job) {
-      const answer = await askService(job, { method: 'GET', path: 'api/v1/status/buildinfo' });
+      const answer = await askService(job, {
+        method: 'GET',
+        path: 'api/v1/status/buildinfo',
+        largest: LARGEST_VERSION,
+      });
       const { version } = Object(readAnswer(answer).data) as { version?: unknown };
       return `Prometheus ${String(version ?? '')}`.trim();
     },

@@ -47,6 +47,22 @@ export async function askService(job: ServiceJob, request: ServiceRequest): Prom
   return { status, body: body.toString() };
 }
 
+/** The same with the answer in pieces, for `apart`. */
+export async function askForPieces(job: ServiceJob, request: ServiceRequest): Promise<HttpAnswer> {
+  return send(job.settings, await toHttp(job, request));
+}
+
+/**
+ * Asks for nothing but an answer's status: its body is not read.
+ *
+ * @throws {CellError} when there is no answer
+ */
+export async function askForStatus(job: ServiceJob, request: ServiceRequest): Promise<number> {
+  const { status, body } = await openService(job, request);
+  body.destroy();
+  return status;
+}
+
 /** The same for a question, asked again while the service is busy and the cell has time. */
 export async function* askPatiently(
   job: ServiceJob & Pick<Limits, 'endsAt'>,

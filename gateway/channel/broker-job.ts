@@ -120,8 +120,11 @@ export class BrokerJob {
   #within(pages: AsyncIterator<Page>): Promise<IteratorResult<Page>> {
     const { signal } = this.#cancelled;
     return new Promise((resolve, reject) => {
-      this.#abandon = () => setTimeout(() => reject(signal.reason as Error), GRACE_MS).unref();
-      if (signal.aborted) this.#abandon();
+      const abandon = () => setTimeout(() => reject(signal.reason as Error), GRACE_MS).unref();
+      // By its name: a function that is written right where a property gets it is made in V8's old generation, and what it
+      // holds on to, the page that comes, would stay until the next full collection.
+      this.#abandon = abandon;
+      if (signal.aborted) abandon();
       pages.next().then(resolve, reject);
     });
   }

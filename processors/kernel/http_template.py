@@ -9,8 +9,9 @@ _LABELS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 # What the author may write in path and query: everything but what no URL holds, which is encoded for them.
 _SYNTAX = "%/:?[]@!$&'()*+,;=~"
-# What the author may write in path and query: everything but what no URL holds, which is encoded for them.
 _PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*")
+# `%2E%2E`
+_LONGEST_STEP = 6
 _AUTHORITY = re.compile(r"(https?://)([^/?#]*)", re.IGNORECASE)
 
 
@@ -33,30 +34,34 @@ def render_url(binding, template):
 
 
 def _render_authority(binding, pieces):
-    url, rest = "", list(pieces)
-    scheme = _AUTHORITY.match(rest[0]) if rest else None
+    scheme = _AUTHORITY.match(pieces[0]) if pieces else None
     if scheme is None:
         raise SpinError("The URL has to start with http:// or https://.")
-    url, rest[0] = scheme.group(1), rest[0][len(scheme.group(1)) :]
-    alone = not rest[0] and (len(rest) == 2 or rest[2][0] in "/?#")
-    while rest:
-        piece = rest.pop(0)
+    first = pieces[0][len(scheme.group(1)) :]
+    alone = not first and len(pieces) > 1 and (len(pieces) == 2 or pieces[2][0] in "/?#")
+    # Neither text nor list is made anew for each piece: there may be many.
+    result, rest, last = [scheme.group(1)], [], "/"
+    for at, piece in enumerate([first, *pieces[1:]]):
         if not isinstance(piece, Reference):
             end = re.search(r"[/?#]|$", piece).start()
-            url += piece[:end]
+            result.append(piece[:end])
+            last = piece[end - 1] if end > 0 else last
             if end < len(piece):
-                rest.insert(0, piece[end:])
+                rest = [piece[end:], *pieces[at + 1 :]]
                 break
             continue
         value = binding.text(piece)
-        follows = rest[0][0] if rest and not isinstance(rest[0], Reference) else ("" if not rest else "{")
-        if url[-1] not in "/.:" or follows not in ("", ".", ":", "/", "?", "#"):
+        following = pieces[at + 1] if at + 1 < len(pieces) else ""
+        follows = "{" if isinstance(following, Reference) else following[:1]
+        if last not in "/.:" or follows not in ("", ".", ":", "/", "?", "#"):
             raise SpinError("{{%s}}: a reference can only be a whole part of the host name." % piece)
-        port = url[-1] == ":"
+        port = last == ":"
         allowed = re.compile(r"\d{1,5}") if port else _HOST if alone else _LABELS
         if not allowed.fullmatch(value):
             raise SpinError("{{%s}} can't be part of a host name: it holds other characters." % piece)
-        url += value
+        result.append(value)
+        last = value[-1]
+    url = "".join(result)
     host = url.split("//", 1)[1]
     if not host:
         raise SpinError("The URL has no host.")
@@ -66,22 +71,26 @@ def _render_authority(binding, pieces):
 
 
 def _render_path(binding, pieces):
-    result, in_query = "", False
+    # `step`: what could be a step to another folder; nothing that is longer can.
+    result, step, in_query = [], "", False
     for piece in pieces:
         if isinstance(piece, Reference):
             value = binding.text(piece)
             if not value and not in_query:
                 raise SpinError("{{%s}} is empty, which would be another path." % piece)
-            result += urllib.parse.quote(value, safe="")
-            if not in_query and urllib.parse.unquote(result.rpartition("/")[2]) in (".", ".."):
+            result.append(urllib.parse.quote(value, safe=""))
+            step = (step + result[-1])[: _LONGEST_STEP + 1]
+            if not in_query and urllib.parse.unquote(step) in (".", ".."):
                 raise SpinError("{{%s}} would be a step to another folder of the URL." % piece)
             continue
         text, hash_sign, _ = piece.partition("#")
         in_query = in_query or "?" in text
-        result += urllib.parse.quote(text, safe=_SYNTAX)
+        result.append(urllib.parse.quote(text, safe=_SYNTAX))
+        _, slash, end = result[-1].rpartition("/")
+        step = (end if slash else step + end)[: _LONGEST_STEP + 1]
         if hash_sign:
             break
-    return result
+    return "".join(result)
 
 
 def render_header(binding, name, template):

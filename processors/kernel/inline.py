@@ -21,7 +21,7 @@ _DEFINITION = re.compile(r" {0,3}\[([^\[\]^][^\[\]]{0,200})\]:[ \t]*<?([^\s<>]{1
 _BEFORE_FORMULA = ("", *" \t\n([{'\"*_-–—|>,;:=~")
 _AFTER_FORMULA = ("", *" \t\n.,;:!?)]}'\"*_-–—…|~")
 # A sum of money with words behind it, up to another sum.
-_PROSE = re.compile(r"\d[\d.,]*\s[^\\]*[A-Za-z]{2}[^\\]*\Z")
+_PROSE = re.compile(r"\d[\d.,]*\s(?=[^\\]*\Z)[^\\]*[A-Za-z]{2}")
 _SAFE_URL = "%/?#=+,;:~"
 _HTTP = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 
@@ -65,7 +65,7 @@ class Inline:
         following = self._text[at + 1 : at + 2]
         if following in ("(", "["):
             end = self._end_of("\\" + {"(": ")", "[": "]"}[following], at + 2)
-            formula = None if end is None else tex(self._text[at + 2 : end])
+            formula = None if end is None else self._formula(at + 2, end)
             if formula is not None:
                 return ("$%s$" if following == "(" else "$$%s$$") % formula, end + 2
             # As it was written: without the backslash nobody would know what it should have been.
@@ -74,7 +74,7 @@ class Inline:
         if environment:
             closing = "\\end{%s}" % environment.group(1)
             end = self._end_of(closing, environment.end())
-            formula = None if end is None else tex(self._text[at : end + len(closing)])
+            formula = None if end is None else self._formula(at, end + len(closing))
             if formula is not None:
                 return "$$%s$$" % formula, end + len(closing)
         if following and following in _PUNCTUATION:
@@ -91,7 +91,7 @@ class Inline:
         mark = "$$" if double else "$"
         begin = at + len(mark)
         end = self._end_of(mark, begin)
-        if end is not None:
+        if end is not None and end - begin <= LONGEST_FORMULA:
             body, before, after = text[begin:end], text[at - 1 : at], text[end + len(mark) : end + len(mark) + 1]
             stands_alone = before in _BEFORE_FORMULA and not _PROSE.match(body)
             is_inline = "\n" not in body and body.strip() == body and after in _AFTER_FORMULA
@@ -160,6 +160,10 @@ class Inline:
         """Clients make links of addresses themselves, of other kinds too."""
         is_other = self._text.startswith("//", at + 1) and not re.search("https?$", self._text[max(0, at - 5) : at], re.IGNORECASE)
         return "&#58;" if is_other else ":", at + 1
+
+    def _formula(self, begin, end):
+        """What is too long isn't even copied: many beginnings may have one end."""
+        return tex(self._text[begin:end]) if end - begin <= LONGEST_FORMULA else None
 
     def _end_of(self, mark, at):
         """Where a closing mark stands; each is looked for once, or hostile texts would take quadratic time."""

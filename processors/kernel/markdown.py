@@ -101,11 +101,13 @@ def _fenced(lines, at, fence):
     code = []
     for number in range(at + 1, len(lines)):
         line = lines[number]
+        start = 0
         for _ in range(quotes):
-            stripped = _QUOTE.sub("", line, count=1) if _QUOTE.match(line) else None
-            if stripped is None:
+            quote = _QUOTE.match(line, start)
+            if quote is None:
                 return number, code
-            line = stripped
+            start = quote.end()
+        line = line[start:]
         if closing.fullmatch(line):
             return number + 1, code
         indent = len(line) - len(line.lstrip(" \t"))

@@ -17,6 +17,11 @@ _FEW_COLUMNS = 5
 _NUMBERS = ("number", "float", "integer", "decimal")
 # What databases call the one column of a plan.
 _PLANS = ("QUERY PLAN", "EXPLAIN", "ANALYZE")
+# Where objects have names of their own as keys there would be a column for each of them, empty but for one row: from so many
+# values on, all members beyond so many columns share one.
+_MANY_COLUMNS = 500
+_MOST_VALUES = 4_000_000
+_OTHERS = "(others)"
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # Dicts in dicts in dicts: what is deeper stays one.
 _DEEPEST = 10
@@ -41,7 +46,13 @@ class Table:
         """
         rows = [_flat(record or {}) if flat else record or {} for record in records]
         names = list(dict.fromkeys(key for row in rows for key in row))
+        others = set()
+        if len(names) > _MANY_COLUMNS and len(names) * len(rows) > _MOST_VALUES:
+            others, names = set(names[_MANY_COLUMNS:]), names[:_MANY_COLUMNS]
         values = [[row.get(name) for row in rows] for name in names]
+        if others:
+            names.append(_OTHERS)
+            values.append([{name: row[name] for name in row if name in others} or None for row in rows])
         table = cls([{"name": name, "type": _type_of(column)} for name, column in zip(names, values)])
         table.add(values)
         return table

@@ -50,7 +50,7 @@ _ENVIRONMENTS = frozenset(
     """equation align aligned alignat alignedat gather gathered multline split cases rcases dcases array matrix pmatrix bmatrix
     Bmatrix vmatrix Vmatrix smallmatrix subarray eqnarray CD""".split()
 )
-_LONGEST_FORMULA = 4000
+LONGEST_FORMULA = 4000
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{([^{}]*)\}")
 # What could be something else to whatever reads a Markdown text before its formulas: code, links, ends, JupyterLab's own marks.
@@ -59,7 +59,7 @@ _FOREIGN = re.compile(r"[`\"@$\x00-\x1f]|\]\s*[(\[:]|(?<!\\)%|//|(?<!\\)#")
 
 def tex(body):
     """A formula as it can be handed to a typesetter, on one line; None for what is more than a formula."""
-    if len(body) > _LONGEST_FORMULA:
+    if len(body) > LONGEST_FORMULA:
         return None
     line = " ".join(body.split())
     if not line or _FOREIGN.search(line) or not _is_balanced(line):

@@ -1,6 +1,7 @@
 """Turns string constants that hold references into look-ups, in the one cell that carries values."""
 
 import ast
+import itertools
 import threading
 
 from IPython import get_ipython
@@ -249,10 +250,13 @@ def _unquoted(node):
 def _merged(values):
     """Joins neighbouring constants, which some versions of Python split at doubled braces."""
     result = []
-    for node in values:
-        last = result[-1] if result else None
-        if all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in (last, node)):
-            result[-1] = ast.copy_location(ast.Constant(last.value + node.value), last)
-        else:
-            result.append(node)
+    for is_text, nodes in itertools.groupby(values, _is_text):
+        nodes = list(nodes)
+        if is_text and len(nodes) > 1:
+            nodes = [ast.copy_location(ast.Constant("".join(each.value for each in nodes)), nodes[0])]
+        result += nodes
     return result
+
+
+def _is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)

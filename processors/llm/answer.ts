@@ -21,8 +21,10 @@ export interface Told {
   readonly empty?: boolean;
 }
 
-/** The longest answer that is shown, in characters; an error's body is read up to the same size. */
+/** The longest answer that is shown, in characters. */
 const LONGEST = 4 * 1024 * 1024;
+/** So much is read of an error, in bytes: it is a sentence, and what is read of it keeps everybody waiting. */
+const LONGEST_ERROR = 128 * 1024;
 /** The longest of the service's sentences that is shown, in characters. */
 const LONGEST_MESSAGE = 300;
 
@@ -209,7 +211,7 @@ async function firstOf(body: AsyncIterable<Uint8Array>): Promise<string> {
     for await (const chunk of body) {
       yield chunk;
       size += chunk.length;
-      if (size > LONGEST) return;
+      if (size > LONGEST_ERROR) return;
     }
   }
   return text(limited());

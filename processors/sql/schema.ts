@@ -22,6 +22,8 @@ export interface Schema {
 
 /** More than people look through, and a bound to what the gateway keeps of a database. */
 const MOST_COLUMNS = 20_000;
+/** No database has longer names, in characters; what is called longer isn't offered, and not kept. */
+const LONGEST_NAME = 256;
 
 /**
  * Both databases show only what the role may use.
@@ -38,6 +40,8 @@ const QUERIES: Readonly<Record<Dialect, string>> = {
   mysql: query('table_schema = database()'),
 };
 
+type Four = [string, string, string, string];
+
 /** @throws {CellError} why the database can't be asked */
 export async function loadSchema(settings: SqlSettings, signal: AbortSignal): Promise<Schema> {
   const endpoint = endpointOf(settings);
@@ -50,14 +54,10 @@ export async function loadSchema(settings: SqlSettings, signal: AbortSignal): Pr
     for await (const page of pages) {
       if (page.kind !== 'rows') continue;
       const [schemas = [], tables = [], names = [], types = [], near = []] = page.rows;
-      for (const [at, name] of names.entries()) {
-        columns.push({
-          schema: String(schemas[at]),
-          table: String(tables[at]),
-          name: String(name),
-          type: String(types[at]),
-          isNear: Number(near[at]) === 1,
-        });
+      for (const [at, each] of names.entries()) {
+        const [schema, table, name, type] = [schemas[at], tables[at], each, types[at]].map(String) as Four;
+        if ([schema, table, name, type].some(({ length }) => length > LONGEST_NAME)) continue;
+        columns.push({ schema, table, name, type, isNear: Number(near[at]) === 1 });
       }
     }
   }

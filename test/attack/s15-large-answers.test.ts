@@ -4,10 +4,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { nextLink } from '../../processors/http/pagination.js';
+import { createProcessors } from '../../processors/index.js';
 import { eventsIn } from '../../processors/llm/event-stream.js';
 import { Secret } from '../../processors/secret.js';
 import { type Answer, give, startRestServer } from '../processors/rest-server.js';
 import { type Answered, oneConnection, performCell } from '../support/brokered.js';
+import { until } from '../support/until.js';
 
 t.setTimeout(300_000);
 
@@ -35,8 +37,22 @@ const matrix = JSON.stringify({
     })),
   },
 });
+const success = (data: string) => `{"status":"success","data":[${data}]}`;
+/** As large as a list of names may be. */
+const nothings = success(`${'{},'.repeat(2.6 * MIB)}"end"`);
+const quotes = success(Array.from({ length: 8 }, () => `"${'\\"'.repeat(MIB / 2)}"`).join());
+/** Each as like to the one that is asked for as the others. */
+const likeNames = success(Array.from({ length: 19_000 }, (_, at) => `"${'upp'.repeat(60)}${at}"`).join());
+const longNames = ['upq', 'upr', 'ups'].map((name) => name.repeat(60)).join(' + ');
+const manyNames = success(Array.from({ length: 20_000 }, (_, at) => `"a_label_of_some_length_${at}"`).join());
 const answers: Readonly<Record<string, Answer>> = {
   '/api/v1/query_range': give(json, matrix),
+  '/api/v1/query': give(json, '{"status":"success","data":{"resultType":"vector","result":[]}}'),
+  '/api/v1/label/__name__/values': give(json, likeNames),
+  '/api/v1/label/job/values': give(json, nothings),
+  '/api/v1/label/quotes/values': give(json, quotes),
+  '/api/v1/labels': give(json, manyNames),
+  '/chat/completions': give(json, `{"error":[${'{},'.repeat(MIB)}{}]}`, 400),
   '/objects': give(json, objects),
   '/strange': give(json, strange),
   '/deep': give(json, deep),
@@ -84,15 +100,52 @@ const cells: readonly (readonly [type: string, cell: string, error: RegExp | '']
   ['github', '%%github\nGET /honest', ''],
   ['github', '%%github\nGET /deep', /nests deeper/],
   ['prometheus', '%%prometheus it --range 5m\nup', ''],
+  ['prometheus', `%%prometheus it\n${longNames}`, ''],
+  ['llm', '%%llm it\nhi', /takes no more requests|answered 4/],
 ];
 t.test('X7: no answer of a service keeps everybody waiting', async (t) => {
   const server = await startRestServer(t, answers);
   for (const [type, cell, error] of cells) {
-    await t.test(cell.replaceAll('\n', ' '), async (t) => {
-      const connections = oneConnection(type, { url: server.origin, token: new Secret('canary-token') });
+    await t.test(cell.replaceAll('\n', ' ').slice(0, 80), async (t) => {
+      const more = type === 'llm' ? { model: 'm' } : {};
+      const connections = oneConnection(type, {
+        url: server.origin,
+        token: new Secret('canary-token'),
+        ...more,
+      });
       const answered = await keepsNobody(t, () => performCell(cell, connections));
       if (error === '') t.equal(answered.error, '');
       else t.match(answered.error, error);
+    });
+  }
+});
+
+t.test('X7: nor does what is offered to one who types', async (t) => {
+  const server = await startRestServer(t, answers);
+  for (const [code, some] of [
+    ['%%prometheus it\nup{job="', ['end']],
+    ['%%prometheus it\nup{quotes="', []],
+    ['%%prometheus it\nup', []],
+    ['%%prometheus it\nsum by (', ['a_label_of_some_length_0']],
+  ] as const) {
+    await t.test(code.replaceAll('\n', ' '), async (t) => {
+      const { complete } = createProcessors({
+        connections: oneConnection('prometheus', { url: server.origin }),
+        resolve() {
+          throw new Error('not asked');
+        },
+      });
+      let offered: readonly string[] = [];
+      await keepsNobody(t, async () => {
+        // The first answer may come before the service's; then it is there for the next keystroke.
+        await until(async () => {
+          const { items = [] } = (await complete(code, code.length)) ?? {};
+          offered = items.map(({ text }) => text);
+          return some.every((name) => offered.includes(name));
+        }, 60_000);
+        return { answers: [], text: '', contents: '', error: '' };
+      });
+      t.ok(offered.length <= 1_000);
     });
   }
 });

@@ -287,8 +287,8 @@ t.test('ten million rows of a table pass through a gateway whose memory stays fl
     t.equal(await print('len(df), df.n.sum()'), `${limit} ${(limit * (limit + 1)) / 2}`);
     const grown = Math.round((most - before) / 1024 ** 2);
     t.comment(`${name}: ${grown} MiB`);
-    // V8 lets its heap grow by 100 to 300 MB at this rate, for two million rows as for ten, which would take gigabytes.
-    t.ok(most > 0 && grown < 600, `${name}: grew by ${grown} MiB`);
+    // 18 to 65 MiB were measured. What keeps pages, be it only until the next full collection, makes it 200 to 300.
+    t.ok(most > 0 && grown < 150, `${name}: grew by ${grown} MiB`);
   }
 });
 
