@@ -215,6 +215,8 @@ const helped: readonly [what: string, cell: string, text: RegExp][] = [
   ],
   ['%%spin --help', '%%spin --help', /^%%spin NAME … is the same as/],
   ['one whose connection is still to come', '%%spin sql?', /^%%sql \[CONNECTION\]/],
+  ['the same by its own name', '%%sql?', /^%%sql \[CONNECTION\]/],
+  ['the same with --help', '%%sql --help\nselect 1', /^%%sql \[CONNECTION\]/],
 ];
 for (const [what, cell, text] of helped) {
   t.test(`C2: ${what} is a text that the kernel prints, and no error`, async (t) => {
