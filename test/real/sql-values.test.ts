@@ -204,6 +204,11 @@ t.test('S13: a list in any() is an array, of any length', async (t) => {
     }),
     [false, true],
   );
+  t.same(
+    await run('select 1 = any({{mixed}})', { mixed: list(number(1), number('1.5')) }),
+    [true],
+    'as numbers that hold each of them, not as what stands before',
+  );
   t.same(await run(`select 'a"b\\c' = any({{l}}), 'x' = any({{l}})`, { l: list(text('a"b\\c'), nothing) }), [
     true,
     null,
