@@ -3,7 +3,7 @@ import { CellError, type Json } from './processor.js';
 /** A SPIN cell before its options were checked. */
 export interface Draft {
   readonly processor: string;
-  /** Written `%%processor?` or `%%processor??`, the way IPython asks for help, or with `--help`, as shells do. */
+  /** Written `%%processor?` or `%%processor??`, the way IPython asks for help, or with `--help` or `-h`, as shells do. */
   readonly help: boolean;
   readonly connection: string | undefined;
   /** In order of writing; undefined: written without a value. */
@@ -37,19 +37,22 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
       help = true;
       return '';
     });
-    if (name === '--help') [name, help] = ['', true];
+    if (name === '--help' || name === '-h') [name, help] = ['', true];
   }
   const options: [string, Json | undefined][] = [];
   const plain: string[] = [];
   while (words.length > 0) {
     const word = words.pop() ?? '';
+    if (/^(?:--help|-h|\?{1,2})$/.test(word)) {
+      help = true;
+      continue;
+    }
     if (!word.startsWith('--')) {
       plain.push(word);
       continue;
     }
     const [option = '', ...value] = word.slice(2).split('=');
-    if (word === '--help') help = true;
-    else if (value.length > 0) options.push([option, value.join('=')]);
+    if (value.length > 0) options.push([option, value.join('=')]);
     else if (isFlag(name, option)) options.push([option, true]);
     else options.push([option, words.at(-1)?.startsWith('--') ? undefined : words.pop()]);
   }

@@ -48,6 +48,8 @@ export type Page =
   | { readonly kind: 'rows'; readonly rows: readonly (readonly Json[])[] }
   /** A sentence below the table that has come so far. */
   | { readonly kind: 'note'; readonly text: string }
+  /** The table that has come is whole: it is shown also where what comes after it fails. */
+  | { readonly kind: 'whole' }
   /** Lines that the service says beside the result, shown below it; the sender bounds them. */
   | { readonly kind: 'notice'; readonly text: string }
   /** More of a Markdown text. */

@@ -165,7 +165,7 @@ async function* ask(
     return;
   }
   const { data, remarks } = readAnswer({ status, body: textOf(pieces) }, asked.promql);
-  const nothing = isEmpty(data)
+  const nothing = isEmpty(data, asked.promql)
     ? await noSeries(
         job,
         asked.promql,

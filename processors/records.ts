@@ -98,8 +98,15 @@ function flat(record: unknown): Row {
 function fill(row: Row, prefix: string, record: object, depth: number): void {
   for (const [key, value] of Object.entries(record)) {
     if (isObject(value) && depth < DEEPEST) fill(row, `${prefix}${key}.`, value, depth + 1);
-    else row.set(prefix + key, value);
+    else row.set(unusedIn(row, prefix + key), value);
   }
+}
+
+/** `{"a.b": 1, "a": {"b": 2}}` has two of one name. */
+function unusedIn(row: Row, name: string): string {
+  let unused = name;
+  while (row.has(unused)) unused += '_1';
+  return unused;
 }
 
 function isObject(value: unknown): value is object {

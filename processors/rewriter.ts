@@ -82,7 +82,11 @@ export class Rewriter {
     const name = namesCell(metadata) === undefined ? headName(code) : undefined;
     const sentence = name === undefined || this.isTaken(name) ? undefined : this.#meant(name);
     if (name !== undefined && sentence !== undefined)
-      return { ...this.refuse(sentence, 'spin'), magic: name, isGuess: true };
+      return {
+        ...(this.#helpAsked(name, code) ?? this.refuse(sentence, 'spin')),
+        magic: name,
+        isGuess: true,
+      };
     const magic = name !== undefined && name !== 'spin' && this.isTaken(name) ? name : undefined;
     return this.#rewrite(code, metadata, magic);
   }
@@ -187,10 +191,23 @@ export class Rewriter {
     return processor;
   }
 
+  /** The help for which a cell asks whose processor has no connection yet. */
+  #helpAsked(name: string, code: string): Rewrite | undefined {
+    try {
+      return this.#processors.has(name) && this.#head(code).help ? this.#help(name) : undefined;
+    } catch {
+      // Its first line can't be read: the sentence on connections comes before that.
+      return undefined;
+    }
+  }
+
   #draft(code: string, metadata: unknown) {
     const spin = namesCell(metadata);
     if (spin !== undefined) return readMetadata(spin, code);
-    if (!this.isTaken(headName(code))) return undefined;
+    return this.isTaken(headName(code)) ? this.#head(code) : undefined;
+  }
+
+  #head(code: string) {
     return readHead(code, (name, option) => this.#processors.get(name)?.options[option]?.type === 'flag');
   }
 }

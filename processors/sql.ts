@@ -107,6 +107,7 @@ async function* runAll(session: Session, cell: Whole): AsyncGenerator<Page> {
       const done = yield* results.of(session.run(rendered, statement, limit, next), at + 1);
       if (!done.hasRows) said.push(done.says);
     } catch (error) {
+      yield* results.before(at + 1);
       if (!(error instanceof StatementError)) throw error;
       const which = statements.length > 1 ? `Statement ${at + 1} of ${statements.length}: ` : '';
       throw new CellError(which + told(error, rendered, body, dialect), { cause: error });

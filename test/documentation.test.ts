@@ -105,6 +105,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
   'docs/agents-and-scripts.md': { 'By hand': by('real/extensions.test') },
   'docs/jupyterhub.md': {},
   'docs/vscode.md': {},
+  'docs/rest.md': {},
   'docs/what-passes.md': {},
   'docker/capacity.md': { 'What one gateway carries': says('No test runs this') },
 };

@@ -12,7 +12,7 @@ export type Answer = Page | { readonly kind: 'error'; readonly sentence: string 
 
 /** Words of the pages themselves: a credential that happens to be one would say nothing as a whole string. */
 const WORDS = new Set(
-  `kind columns name type number float text bool time bytes json rows content progress end displays value note notice summary
+  `kind columns name type number float text bool time bytes json rows content progress end displays value note notice summary whole
    error sentence text/plain text/html text/markdown application/json application/vnd.vegalite.v5+json`.split(
     /\s+/,
   ),

@@ -1,4 +1,5 @@
 import { CellError } from '../processor.js';
+import { refuseSpaced } from '../references.js';
 import { boundaryOf, multipartText } from './multipart.js';
 
 /** One request as a cell writes it; every part may hold references. */
@@ -164,7 +165,11 @@ function parseHeader(line: string, number: number): [name: string, value: string
 }
 
 function parseRequestLine(line: string, number: number, example: string): [method: string, target: string] {
-  if (!isRequestLine(line)) throw noRequestLine(number, example);
+  if (!isRequestLine(line)) {
+    // Its spaces may be what makes it none.
+    refuseSpaced(line);
+    throw noRequestLine(number, example);
+  }
   const words = line.split(/\s+/, 2);
   return [(words.length > 1 ? (words[0] ?? '') : 'GET').toUpperCase(), words.at(-1) ?? ''];
 }

@@ -50,7 +50,7 @@ function placeBelowIn(base: string, location: string, from: URL): URL | undefine
 
 /** Names the other server, and nothing that its address may hold beside that. */
 function notFollowed(from: URL, status: number, location = ''): CellError {
-  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  const to = location !== '' && URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   const where =
     to === undefined || !/^https?:$/.test(to.protocol)
       ? 'no address that a cell can follow'

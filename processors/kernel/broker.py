@@ -40,8 +40,7 @@ def run_brokered(binding, ticket, out, view):
                 break
             result.take(page)
     except BaseException:
-        result.withdraw()
-        result.show_notices()
+        result.fail()
         raise
     value = result.show(page, out is not None)
     if out is not None:
@@ -109,6 +108,7 @@ class _Result:
         self._view = view
         self._shown = False
         self._table = None
+        self._is_whole = False
         self._text = []
         self._pieces = []
         self._shown_length = 0
@@ -125,8 +125,11 @@ class _Result:
                 self._show_table()
             self._notes = []
             self._table = Table(page["columns"])
+            self._is_whole = False
         elif kind == "rows":
             self._table.add(page["rows"])
+        elif kind == "whole":
+            self._is_whole = True
         elif kind == "note":
             self._notes.append(page["text"])
         elif kind == "notice":
@@ -171,6 +174,13 @@ class _Result:
         self._show_rest()
         if self._shown and not self._text:
             self._update({"text/plain": ""})
+
+    def fail(self):
+        """What is whole stays; the cell's error says the rest."""
+        if self._is_whole:
+            self._show_table()
+        self.withdraw()
+        self.show_notices()
 
     def _show_table(self):
         """The table so far, when another one begins below it."""

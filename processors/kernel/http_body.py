@@ -1,6 +1,7 @@
 """Puts values into the body of a request, by its media type."""
 
 import datetime
+import decimal
 import json
 import re
 import urllib.parse
@@ -237,5 +238,18 @@ def _json_value(value, reference):
 
 
 def _json_other(value):
-    """Times as everywhere else, and the scalars of numpy."""
-    return value.isoformat() if isinstance(value, (datetime.date, datetime.time)) else value.item()
+    """What the gateway takes too: times, scalars and arrays of numpy and pandas, exact decimals."""
+    if hasattr(value, "tolist") and getattr(value, "shape", None) != ():
+        return items_of(value)
+    plain = of_python(value)
+    if plain is None:
+        return None
+    if isinstance(plain, (datetime.date, datetime.time)):
+        return plain.isoformat()
+    if isinstance(plain, decimal.Decimal):
+        number = int(plain) if plain == plain.to_integral_value() else float(plain)
+        if decimal.Decimal(repr(number)) == plain:
+            return number
+    elif plain is not value:
+        return plain
+    raise TypeError

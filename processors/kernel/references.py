@@ -77,8 +77,9 @@ def as_text(value, reference):
     """Text for a place that takes text; only what reads the same to everybody."""
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, (numbers.Number, datetime.date, datetime.time)):
-        return str(value)
+    plain = of_python(value)
+    if isinstance(plain, (numbers.Number, datetime.date, datetime.time)):
+        return str(plain)
     if isinstance(value, os.PathLike):
         return os.fsdecode(os.fspath(value))
     raise SpinError(

@@ -54,7 +54,7 @@ def _cell(value, fraction="microseconds", longest=_LONGEST_CELL):
     if isinstance(value, decimal.Decimal):
         return _decimal(value)
     if isinstance(value, list):
-        text = "[%s]" % ", ".join(map(_cell, value))
+        text = "[%s]" % ", ".join(_cell(each, longest=longest) for each in value)
     else:
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
     if not text.isprintable():

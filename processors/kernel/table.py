@@ -105,6 +105,8 @@ class Table:
         longest = _LONGEST_ALONE if is_alone and len(self) == 1 else _LONGEST_LINES if is_plan else _LONGEST_CELL
         names = self._names()
         shown = self._pairs()[:_MOST_COLUMNS]
+        if is_plan:
+            shown = [({"type": "text"}, _plan_texts(column, values)) for column, values in shown]
         cells = [_cells(column, values[:first], longest) for column, values in shown]
         columns = [
             {"name": _cell(name), "is_number": column["type"] in _NUMBERS, "is_plan": is_plan}
@@ -140,6 +142,12 @@ class Table:
                 name = "%s_%d" % (column["name"], number)
             names[name] = True
         return list(names)
+
+
+def _plan_texts(column, values):
+    """A plan as JSON is one long line without its line ends."""
+    plans = map(_decoder(column), values)
+    return [plan if plan is None or isinstance(plan, str) else json.dumps(plan, indent=2, ensure_ascii=False) for plan in plans]
 
 
 def _flat(record):

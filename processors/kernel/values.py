@@ -16,12 +16,8 @@ _MOST_ITEMS = 200_000
 
 def typed(value, reference):
     """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table" | "bytes", "value": …}`."""
-    if getattr(value, "shape", None) == () and _kind(value) == "M":
-        value = _moment(value)
-    elif hasattr(value, "item") and getattr(value, "shape", None) == () and _kind(value) != "m":
-        # A scalar of numpy or pandas.
-        value = value.item()
-    if value is None or type(value).__name__ in ("NaTType", "NAType"):
+    value = of_python(value)
+    if value is None:
         return {"type": "null", "value": None}
     if isinstance(value, bool):
         return {"type": "bool", "value": value}
@@ -51,15 +47,27 @@ def typed(value, reference):
                 "{{%s}} holds %s values, and a cell sends at most %s. Put them into a table and join it, or send fewer."
                 % (reference, format(len(value), ","), format(_MOST_ITEMS, ","))
             )
-        # numpy makes integers of its times.
-        items = value.tolist() if hasattr(value, "tolist") and _kind(value) not in ("M", "m") else list(value)
-        return {"type": "list", "value": [typed(item, reference) for item in items]}
+        return {"type": "list", "value": [typed(item, reference) for item in items_of(value)]}
     if isinstance(value, dict):
         return {"type": "object", "value": {str(key): typed(item, reference) for key, item in value.items()}}
     raise SpinError(
         "{{%s}} is a %s; only text, numbers, dates, lists and dicts of them and DataFrames can be sent."
         % (reference, type(value).__name__)
     )
+
+
+def of_python(value):
+    """A scalar of numpy or pandas as Python's own value, None for a missing one; anything else as it is."""
+    if getattr(value, "shape", None) == () and _kind(value) == "M":
+        value = _moment(value)
+    elif hasattr(value, "item") and getattr(value, "shape", None) == () and _kind(value) != "m":
+        value = value.item()
+    return None if type(value).__name__ in ("NaTType", "NAType") else value
+
+
+def items_of(value):
+    """Of a list or an array; numpy makes integers of its times."""
+    return value.tolist() if hasattr(value, "tolist") and _kind(value) not in ("M", "m") else list(value)
 
 
 def _kind(value):

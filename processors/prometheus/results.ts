@@ -28,8 +28,9 @@ export interface Asked {
   readonly span?: { readonly start: number; readonly end: number; readonly step?: number } | undefined;
 }
 
-/** @returns true for an answer to a query that no series matches */
-export function isEmpty(data: unknown): boolean {
+/** @returns true for an answer to a query, or to a selector of a list, that no series matches */
+export function isEmpty(data: unknown, promql: string): boolean {
+  if (Array.isArray(data)) return data.length === 0 && promql !== '';
   const { resultType, result } = Object(data) as { resultType?: unknown; result?: unknown };
   return (resultType === 'matrix' || resultType === 'vector') && Array.isArray(result) && result.length === 0;
 }

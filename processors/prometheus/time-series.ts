@@ -126,7 +126,7 @@ function specOf(
   const kind = { field: 'series', type: 'nominal' };
   const data = { data: { values } };
   // A line has one tooltip, that of its first point: each point gets its own.
-  const line = { mark: { type: 'line', clip: true, point: 'transparent' } };
+  const line = { mark: { type: 'line', point: 'transparent' } };
   const dots = { data: { values: alone }, mark: { type: 'point', filled: true, opacity: 1, size: 18 } };
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v5.json',

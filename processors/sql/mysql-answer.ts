@@ -38,6 +38,8 @@ export class Answer {
   /** The protocol's status flags after the statement. */
   status = 0;
   warnings = 0;
+  /** The session's time zone, where the server says that it has changed. */
+  zone: string | undefined;
   readonly #pages: RowPages<unknown>;
   readonly #instants: boolean;
 
@@ -65,10 +67,12 @@ export class Answer {
           affectedRows?: number;
           serverStatus?: number;
           warningStatus?: number;
+          stateChanges?: { systemVariables?: { time_zone?: string } };
         };
         this.affected = header.affectedRows ?? 0;
         this.status = header.serverStatus ?? 0;
         this.warnings = header.warningStatus ?? 0;
+        this.zone = header.stateChanges?.systemVariables?.time_zone ?? this.zone;
       }
     });
     query.on('error', (error: unknown) => this.fail(error));

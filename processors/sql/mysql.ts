@@ -14,6 +14,7 @@ import type { Endpoint } from './settings.js';
 import type { Statement } from './statements.js';
 import { type Framing, GuardedSocket, outliveNonsense, SizeCheck } from './wire.js';
 
+const UTC = '+00:00';
 /** What a read-only cell may begin with: MariaDB's BEGIN NOT ATOMIC and CALL could start a transaction of their own. */
 const READS = new Set('select with values table show describe desc explain use'.split(' '));
 /** Statements that change nothing when they are stopped at the limit. */
@@ -81,6 +82,8 @@ export class MysqlSession implements Session {
   #status = 0;
   /** Whether nothing has run since the session was set to UTC. */
   #isNew = true;
+  /** As far as it is known. */
+  #zone = UTC;
   #answer: Answer | undefined;
   /** That which the login gave. */
   #role = '';
@@ -114,9 +117,10 @@ export class MysqlSession implements Session {
   }
 
   async #prepare(): Promise<void> {
-    await this.#query("SET NAMES utf8mb4, time_zone = '+00:00'");
+    await this.#query(`SET NAMES utf8mb4, time_zone = '${UTC}'`);
     this.#status = 0;
     this.#isNew = true;
+    this.#zone = UTC;
   }
 
   get isInTransaction(): boolean {
@@ -171,8 +175,9 @@ export class MysqlSession implements Session {
       this.#isBusy = false;
       this.#answer = undefined;
     }
-    const { hasRows, status, affected, warnings } = answer;
+    const { hasRows, status, affected, warnings, zone } = answer;
     this.#status = status;
+    this.#zone = zone ?? this.#zone;
     const isAlone = !LOOKS_BACK.test(sql) && !LOOKS_BACK.test(next);
     if (warnings > 0 && timer === undefined && isAlone) yield* this.#warnings(warnings);
     return { says: tagOf(statement, affected), hasRows };
@@ -186,10 +191,13 @@ export class MysqlSession implements Session {
     await this.#query('START TRANSACTION READ ONLY');
   }
 
-  /** Whether the session still is in UTC: statements, and routines that they call, may have set another zone. */
+  /**
+   * Whether the session still is in UTC: statements, and routines that they call, may have set another zone. Before a
+   * statement that looks back nothing can be asked: then it counts what the server has told of itself.
+   */
   async #isUtc(sql: string): Promise<boolean> {
-    if (this.#isNew || LOOKS_BACK.test(sql)) return true;
-    return (await this.#ask('SELECT @@session.time_zone')) === '+00:00';
+    if (!this.#isNew && !LOOKS_BACK.test(sql)) this.#zone = await this.#ask('SELECT @@session.time_zone');
+    return this.#zone === UTC;
   }
 
   /** Instants as a clock in the session's zone shows them: what is compared with a TIMESTAMP is read so. */

@@ -24,6 +24,8 @@ export class PostgresAnswer implements Submittable {
   hasRows = false;
   /** As the database says it: `INSERT 0 2`. */
   tag = '';
+  /** Whether rows came that are no result: COPY … TO STDOUT. */
+  isCopied = false;
   readonly #text: string;
   readonly #parameters: readonly Parameter[];
   readonly #types: readonly number[];
@@ -96,7 +98,9 @@ export class PostgresAnswer implements Submittable {
     wire.sync();
   }
 
-  handleCopyData(): void {}
+  handleCopyData(): void {
+    this.isCopied = true;
+  }
 
   handleReadyForQuery(): void {
     this.#pages.end();

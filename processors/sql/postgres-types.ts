@@ -12,10 +12,7 @@ import {
   type Reader,
 } from './types.js';
 
-const asBytes: Reader = {
-  type: 'bytes',
-  read: (text) => Buffer.from(text.slice(2), 'hex').toString('base64'),
-};
+const asBytes: Reader = { type: 'bytes', read: (text) => bytesOf(text).toString('base64') };
 
 /** Object ids of types and of arrays of them: PostgreSQL's src/include/catalog/pg_type.dat. */
 const byOid: Readonly<Record<number, readonly [Reader, isArray?: true]>> = {
@@ -66,6 +63,15 @@ export function readerOf(oid: number): {
 } {
   const [reader, isArray = false] = byOid[oid] ?? [asText];
   return { reader, isArray, read: isArray ? (text) => readArray(text, reader.read) : reader.read };
+}
+
+/** In either form: a cell may have set bytea_output. Source: https://www.postgresql.org/docs/current/datatype-binary.html */
+function bytesOf(text: string): Buffer {
+  if (text.startsWith('\\x')) return Buffer.from(text.slice(2), 'hex');
+  const characters = text.replace(/\\(?:(\d{3})|\\)/g, (_, octal?: string) =>
+    octal === undefined ? '\\' : String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+  return Buffer.from(characters, 'latin1');
 }
 
 /**

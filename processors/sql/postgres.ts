@@ -15,8 +15,11 @@ import { type Framing, GuardedSocket, outliveNonsense, SizeCheck } from './wire.
 /** Values come as PostgreSQL writes them; how it writes dates and bytes is a setting that a role may have otherwise. */
 const AS_READ = 'SET datestyle TO ISO; SET bytea_output TO hex; SET extra_float_digits TO 1';
 
-/** syntax_error, undefined_function: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const UNREAD = new Set(['42601', '42883']);
+/**
+ * syntax_error, undefined_function, wrong_object_type, cannot_coerce: what comes of a list at a place for one value.
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const UNREAD = new Set(['42601', '42883', '42809', '42846']);
 
 /** What is undone when the database could not tell a parameter's type. */
 const SAVEPOINT = 'spin_parameters';
@@ -164,6 +167,7 @@ export class PostgresSession implements Session {
       this.#isBusy = false;
       this.#client.off('notice', note).off('notification', told);
     }
+    if (answer.isCopied) notices.add('COPY … TO STDOUT shows nothing here: run its query by itself.');
     yield* notices.pages();
     return { says: tagOf(answer.tag), hasRows: answer.hasRows };
   }

@@ -25,7 +25,10 @@ export class Results {
     let number = 0;
     for (;;) {
       const { done, value } = await pages.next();
-      if (done) return value;
+      if (done) {
+        if (number > 0) yield { kind: 'whole' };
+        return value;
+      }
       if (value.kind === 'columns') {
         number += 1;
         this.count += 1;
@@ -36,6 +39,11 @@ export class Results {
       } else if (value.kind === 'notice') yield* this.#notice(value.text);
       else yield value;
     }
+  }
+
+  /** What is said below the one that came before a statement that failed. */
+  *before(failed: number): Generator<Page> {
+    if (this.#last !== undefined && this.#last.statement < failed) yield this.#name(this.#last.number > 1);
   }
 
   /**

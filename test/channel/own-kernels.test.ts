@@ -143,6 +143,12 @@ t.test('C3: a kernel without such a magic says what to add and where, or what wa
     await said('%%prometheus\nup'),
     /^There is no connection of type prometheus\. Add one to etc\/connections\.yaml/,
   );
+  const helped = await client.execute('%%prometheus --help');
+  t.match(
+    helped,
+    { status: 'ok', stdout: /^%%prometheus \[CONNECTION\][\s\S]*\nExample:\n/ },
+    'C2: help comes before',
+  );
   t.match(await said('%%Shell\nls'), /^There is no cell magic %%Shell\. Did you mean %%shell\?$/);
   t.match(await said('%%shel\nls'), /Did you mean %%shell\?$/);
   t.match(await said('%%nothing_like_it\nls'), /Cell magic `%%nothing_like_it` not found/);

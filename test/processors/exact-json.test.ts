@@ -70,6 +70,18 @@ t.test('R5: of records a column of such numbers is exact, also where one is miss
   t.end();
 });
 
+t.test('R10: no member is lost where two would have one column', (t) => {
+  const [columns, rows] = [...tableOfRecords([{ 'a.b': 1, a: { b: 2 } }, { a: { b: 3 } }])];
+  t.match(columns, { columns: [{ name: 'a.b' }, { name: 'a.b_1' }] });
+  t.match(rows, {
+    rows: [
+      [1, 3],
+      [2, null],
+    ],
+  });
+  t.end();
+});
+
 t.test('R5: so it is for %%github, and for a cursor of pages', async (t) => {
   const json = 'application/json';
   const server = await startRestServer(t, {

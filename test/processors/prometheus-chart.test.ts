@@ -54,6 +54,12 @@ t.test('P4: a gap in a range is a gap in the chart, and the axis is the range th
   t.end();
 });
 
+t.test('P4: a line along the edge of its chart is as thick as any other', (t) => {
+  const spec = JSON.stringify(specOf(timeSeriesChart([series([1, 1, 1]), series([0, 0, 0])], 'up', span(2))));
+  t.notMatch(spec, '"clip":true', 'as that of an up that always is 1');
+  t.end();
+});
+
 t.test('P4: a point between two gaps can be seen; so can the first, the last and the only one', (t) => {
   const { line, dots } = layers(
     specOf(timeSeriesChart([series([7, undefined, 8, undefined, 1, 1, undefined, 9])], 'up', span(7))),

@@ -278,5 +278,8 @@ t.test('P9: an unknown metric gets names like it', async (t) => {
   t.match(await ask('{__name__="node_load"}'), /no metric node_load\. Did you mean node_load1\?$/);
   t.equal(await ask('up{job="nope"} == bool 1e3 # upp'), 'No series matches.', 'the metric is there');
   t.equal(await ask('quite_another_thing'), 'No series matches. There is no metric quite_another_thing.');
+  const series = async (selector: string) =>
+    (await told(t, `%%prometheus --list series\n${selector}`, [], {}, known)).note;
+  t.equal(await series('upp'), 'No series matches. There is no metric upp. Did you mean up?');
   t.equal((await told(t, '%%prometheus\nupp', vector())).note, 'No series matches.', 'without any names');
 });

@@ -19,6 +19,10 @@ export async function testRestAnswers(t: Test, { kernel }: RestKernel, hasPandas
     '/object': give('application/problem+json; charset=utf-8', '{"a": {"b": [1, "ä"]}}'),
     '/rows': give(json, ROWS),
     '/large': give(json, '{"id":1234567890123456717,"price":0.1234567890123456789,"small":1.50,"n":[1,2]}'),
+    '/whole': give(json, '{"id":1234567890123456717}'),
+    '/negative': give(json, '[-9007199254740993]'),
+    '/price': give(json, '{"price":0.1234567890123456789}'),
+    '/infinite': give(json, '{"power":1e400}'),
     '/safe': give(json, '{"id":9007199254740991,"price":0.12345678901234566,"zero":1.50,"power":1.5e3}'),
     '/ids': give(json, '[{"id":9007199254740993},{"name":"b"}]'),
     '/mixed': give(json, '[{"id":9007199254740993},{"id":0.5},{"id":null}]'),
@@ -95,6 +99,16 @@ export async function testRestAnswers(t: Test, { kernel }: RestKernel, hasPandas
       t.match(await kernel.send('value["id"], type(value["price"]).__name__'), {
         shown: "(1234567890123456717, 'float')",
       });
+      for (const [path, digits] of Object.entries({
+        '/whole': '"id": 1234567890123456717',
+        '/negative': '-9007199254740993',
+        '/price': '"price": 0.1234567890123456789',
+        '/infinite': '"power": 1e400',
+      })) {
+        const bundle = bundleOf(await get(path));
+        t.same(Object.keys(bundle), ['text/plain'], path);
+        t.match(bundle['text/plain'], digits, path);
+      }
       const safe = bundleOf(await get('/safe'));
       t.same(safe['application/json'], {
         id: 9007199254740991,

@@ -156,6 +156,11 @@ t.test('R1: what is not followed fails the cell, and says where it would have le
   }
   await bothWays(
     t,
+    (place) => `GET ${place}/nowhere`,
+    (t, { error }) => t.match(error, /sends on .*to no address that a cell can follow/),
+  );
+  await bothWays(
+    t,
     (place) => `POST ${place}/round\n\n{}`,
     (t, { error }) => t.match(error, /127\.0\.0\.1:\d+ sends on in circles/),
   );
@@ -199,6 +204,52 @@ t.test('R2: JSON lines end with a line end, and a text that is the whole body go
       t.equal(error, '');
       t.match(server.last.headers, { 'content-type': 'application/octet-stream', 'content-length': '256' });
     },
+  );
+});
+
+t.test('S3: scalars, times and arrays of numpy and pandas are the same either way', async (t) => {
+  const made = await kernel.run(`
+import numpy as np, pandas as pd, decimal
+day, moment, never, missing = np.datetime64('2026-01-31'), np.datetime64('2026-01-31T11:00:00.5'), pd.NaT, pd.NA
+number, truth, numbers, series = np.int64(2**53 + 1), np.bool_(True), np.array([1, 2]), pd.Series([1.5, 2])
+days, exact = pd.to_datetime(pd.Series(['2026-01-31'])).values, decimal.Decimal('1.5')`);
+  t.equal(made.error, '');
+  const names = 'day moment never missing number truth numbers series days exact'.split(' ');
+  await bothWays(
+    t,
+    (place) =>
+      `POST ${place}/echo?day={{day}}&number={{number}}\nContent-Type: ${json}\n\n{${names.map((each) => `"${each}": {{${each}}}`)}}`,
+    (t, { error }) => {
+      t.equal(error, '');
+      t.match(server.last.url, /\?day=2026-01-31&number=9007199254740993$/);
+      t.match(server.last.body, '9007199254740993');
+      t.same(JSON.parse(server.last.body), {
+        day: '2026-01-31',
+        moment: '2026-01-31T11:00:00.500000',
+        never: null,
+        missing: null,
+        number: 2 ** 53,
+        truth: true,
+        numbers: [1, 2],
+        series: [1.5, 2],
+        days: ['2026-01-31T00:00:00'],
+        exact: 1.5,
+      });
+    },
+  );
+  for (const name of ['never', 'missing'])
+    await bothWays(
+      t,
+      (place) => `GET ${place}/echo?at={{${name}}}`,
+      (t, { error }) => t.match(error, new RegExp(`\\{\\{${name}\\}\\} is .*only text, numbers`)),
+    );
+});
+
+t.test('C1: spaces in the reference of a request line are named', async (t) => {
+  await bothWays(
+    t,
+    (place) => `GET ${place}/echo?q={{ word }}`,
+    (t, { error }) => t.match(error, /\{\{ word \}\} has spaces, so it isn't a reference/),
   );
 });
 

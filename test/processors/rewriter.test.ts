@@ -201,6 +201,10 @@ const helped: readonly [what: string, cell: string, text: RegExp][] = [
   ['%%NAME??', '%%prometheus??\nx', /^%%prometheus \[CONNECTION\] \[--OPTION …\]\n/],
   ['%%spin NAME?', '%%spin echo?', /^%%echo/],
   ['%%NAME --help', '%%shell --help\nls', /^%%shell \[--OPTION …\]\n {2}runs a bash script\nOptions:\n/],
+  ['%%NAME -h', '%%shell -h\nls', /^%%shell \[--OPTION …\]\n/],
+  ['%%NAME ?', '%%shell ?', /^%%shell \[--OPTION …\]\n/],
+  ['%%NAME ??', '%%shell ??\nls', /^%%shell \[--OPTION …\]\n/],
+  ['%%spin -h', '%%spin -h', /^%%spin NAME … is the same as/],
   ['--help among others', '%%spin echo --quiet --label --help', /^%%echo/],
   ['the longest help', '%%rest?', /\n {2}--variables VALUE: [^\n]*\nExample:\n {2}%%rest /],
   ['an example', '%%shell?', /\nExample:\n {2}%%shell [^\n]*\n {2}[^\n]+$/],
@@ -211,6 +215,8 @@ const helped: readonly [what: string, cell: string, text: RegExp][] = [
   ],
   ['%%spin --help', '%%spin --help', /^%%spin NAME … is the same as/],
   ['one whose connection is still to come', '%%spin sql?', /^%%sql \[CONNECTION\]/],
+  ['the same by its own name', '%%sql?', /^%%sql \[CONNECTION\]/],
+  ['the same with --help', '%%sql --help\nselect 1', /^%%sql \[CONNECTION\]/],
 ];
 for (const [what, cell, text] of helped) {
   t.test(`C2: ${what} is a text that the kernel prints, and no error`, async (t) => {

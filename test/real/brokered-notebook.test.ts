@@ -265,9 +265,9 @@ t.test('an answer of a language model is shown while it comes', async (t) => {
   t.match(await text.textContent(), 'more more', 'what has come stays');
 });
 
-t.test('a slow cell tells its progress, and ends by the stop button, in the database too', async (t) => {
+t.test('C5: a slow cell tells its progress, and ends by the stop button, in the database too', async (t) => {
   const cell = await notebook.start('%%sql\nselect pg_sleep(600)');
-  // C5: a page that is loaded again in the middle keeps this, so that it has to say what then holds.
+  // A page that is loaded again in the middle keeps this, so that it has to say what then holds.
   const told = cell.locator('.jp-OutputArea-output', {
     hasText: /^At \d\d:\d\d:\d\d UTC: no answer yet, \d+ s\. The result takes .*: then run the cell again\.$/,
   });

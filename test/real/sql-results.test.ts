@@ -55,6 +55,33 @@ t.test('S9: every result of a cell is shown, and the variable holds the last', a
   ]);
   const failed = await run('%%sql\nselect 1 as a; select nope');
   t.match(failed.error, /Statement 2 of 2: ERROR: column "nope"/);
+  const before = async (cell: string) => {
+    const { data, error } = await run(cell);
+    return [...data.map((bundle) => String(bundle['text/plain'])).filter((text) => text !== ''), error];
+  };
+  t.match(
+    await before('%%sql --out kept\nselect 1 as a; select 2 as b; select nope; select 4'),
+    [
+      /^a\n-\n1\n\(1 row\. Statement 1 of 4\.\)$/,
+      /^b\n-\n2\n\(1 row\. Statement 2 of 4\.\)$/,
+      /Statement 3 of 4/,
+    ],
+    'what is whole before a statement that fails is shown',
+  );
+  t.equal(await print('"kept" in globals()'), 'False');
+  t.match(await before('%%sql --timeout 2\nselect 1 as a; select pg_sleep(60)'), [
+    /^a\n-\n1\n/,
+    /longer than 2 s/,
+  ]);
+  t.match(await before('%%sql my\nselect 1 as a; insert into nowhere values (1)'), [
+    /^a\n-\n1\n\(1 row\. Statement 1 of 2\.\)$/,
+    /nowhere/,
+  ]);
+  t.match(
+    await before('%%sql\nselect 1 as a; select 1 / (3 - g) from generate_series(1, 4) g'),
+    [/^a\n-\n1\n/, /division by zero/],
+    'nothing is shown of the statement that failed',
+  );
   await run(
     '%%sql my\ncreate procedure loops() begin declare i int default 1; while i <= 150 do select i; set i = i + 1; end while; end',
   );
@@ -101,6 +128,16 @@ t.test('S8: what a database says beside a result stands below it', async (t) => 
   t.match(
     await shown("%%sql my\nset sql_mode = ''; insert into w values (300), (400); select row_count() n"),
     [/\n *2\n/],
+  );
+});
+
+t.test('S9: what COPY sends is not dropped without a word', async (t) => {
+  const { run } = await runtime.startKernel(t);
+  const { data, error } = await run('%%sql\ncopy (select 1) to stdout');
+  t.equal(error, '');
+  t.match(
+    data.map((bundle) => bundle['text/plain']),
+    ['COPY 1.', /COPY … TO STDOUT shows nothing here/],
   );
 });
 

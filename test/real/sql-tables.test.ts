@@ -55,6 +55,10 @@ t.test('S11: lines and indentation of a plan and of texts are kept', async (t) =
   t.match(plan?.['text/plain'], /^ {2}-> /m);
   const long = (await run(`%%sql\nexplain ${Array(30).fill('select 1').join(' union all ')}`)).data[0];
   t.match(long?.['text/plain'], /\(31 rows\)$/, 'a plan is shown whole');
+  const json = (await run('%%sql\nexplain (format json) select * from pg_class where relkind = current_user'))
+    .data[0];
+  t.match(json?.['text/plain'], /\n {4}"Plan": \{\n {6}"Node Type": /, 'lines and indentation of JSON too');
+  t.match(json?.['text/plain'], /"Filter": /, 'and it is whole');
   const texts = (
     await run(String.raw`%%sql
 select 1 as id, E'def f():\r\n\tif x:\n        return 1\n' as source, 'two  blanks' as blanks union all select 2, 'x', 'y'`)
