@@ -18,7 +18,7 @@ const says = (sentence: string): Account => ({ says: sentence });
 const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
   'README.md': { Start: by('real/readme.test'), 'A cell': by('real/readme.test') },
   'docs/README.md': {},
-  'docs/architecture.md': {},
+  'docs/architecture.md': { Architecture: says('client ─► edge') },
   'docs/guide/start.md': {
     Start: by('real/readme.test'),
     'In front of your own Jupyter': by('real/readme.test'),

@@ -1,3 +1,4 @@
+/** @param {import('spin-runtime/toolkit').Toolkit} toolkit */
 export default ({
   brokered,
   fields,

@@ -1,3 +1,4 @@
+/** @type {import('spin-runtime/processor').Processor} */
 export default {
   name: 'shout',
   summary: 'prints the cell in capitals',
