@@ -55,7 +55,7 @@ function resultsAreWhole() {
 /** Whatever has no source any more must not stay behind as a test or module. */
 function removeOrphans() {
   for (const file of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
-    const source = /^(.*)\.js(?:\.map)?$/.exec(file)?.[1];
+    const source = /^(.*)\.(?:js(?:\.map)?|d\.ts)$/.exec(file)?.[1];
     if (source !== undefined && !existsSync(`${source}.ts`)) rmSync(join('dist', file));
   }
 }

@@ -13,7 +13,7 @@ import { version } from './version.js';
 
 const program = new Command('spin-runtime')
   .description(
-    'A security and integration gateway in front of a stock Jupyter server. Set by environment variables: see the README.',
+    'A security and integration gateway in front of a stock Jupyter server. Set by environment variables: see docs/reference/settings.md.',
   )
   .version(version())
   .showHelpAfterError('spin-runtime --help lists the commands.')

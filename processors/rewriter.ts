@@ -216,7 +216,7 @@ function noConnection(type: string): string {
   return (
     `There is no connection of type ${type}. Add one to etc/connections.yaml in the gateway’s SPIN_HOME, or to the file ` +
     `that SPIN_CONNECTIONS names: below “connections:” a line such as “my-${type}: {type: ${type}, …}”. ` +
-    'The chapter on connections in the README shows what it takes.'
+    'docs/guide/connections.md shows what it takes.'
   );
 }
 

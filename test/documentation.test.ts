@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { marked } from 'marked';
 import t from 'tap';
@@ -16,36 +16,43 @@ const says = (sentence: string): Account => ({ says: sentence });
  * its page has to say so.
  */
 const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
-  'README.md': {
+  'README.md': { Start: by('real/readme.test'), 'A cell': by('real/readme.test') },
+  'docs/README.md': {},
+  'docs/architecture.md': { Architecture: says('client ─► edge') },
+  'docs/guide/start.md': {
     Start: by('real/readme.test'),
     'In front of your own Jupyter': by('real/readme.test'),
-    'One notebook, once': by('real/readme.test'),
-    Cells: by('real/readme.test'),
-    Connections: by('real/readme.test'),
   },
+  'docs/guide/cells.md': { Cells: by('real/readme.test') },
+  'docs/guide/connections.md': { Connections: by('real/readme.test') },
   'CONTRIBUTING.md': {
     'Set-up': says('are run by hand alone'),
     'The code, in the order in which data flows': says('browser ─► edge'),
     'Adding a processor': by('real/readme.test'),
     'One with connections': by('real/add-on.test'),
   },
-  'docker/README.md': {
+  'docs/deploy/container.md': {
     'The image': by('deploy/image.test'),
     Run: by('deploy/image.test'),
     'Hardened, and over TLS for other machines': by('deploy/image.test'),
     Secrets: by('deploy/image.test'),
-    Compose: by('support/compose'),
-    Alone: by('deploy/compose.test'),
-    'With Jupyter in a container of its own': by('deploy/compose.test'),
     'In front of a Jupyter of the host': by('deploy/image.test'),
     Pinned: by('deploy/image.test'),
   },
-  'docker/tailscale.md': { Start: by('deploy/tailscale.test') },
-  'docker/cloudflare.md': {
+  'docs/deploy/compose.md': {
+    Compose: by('support/compose'),
+    Alone: by('deploy/compose.test'),
+    'With Jupyter in a container of its own': by('deploy/compose.test'),
+  },
+  'docs/deploy/tailnet.md': { Start: by('deploy/tailscale.test') },
+  'docs/deploy/cloudflare.md': {
     'On the Internet through a Cloudflare Tunnel': by('deploy/compose.test'),
   },
-  'docker/oneshot.md': { 'With the image': by('deploy/oneshot.test') },
-  'docker/kubernetes/README.md': {
+  'docs/guide/one-run.md': {
+    'In a checkout': by('real/readme.test'),
+    'With the image': by('deploy/oneshot.test'),
+  },
+  'docs/deploy/kubernetes.md': {
     'A namespace and its secrets': by('deploy/helm.test'),
     // Its second block is kubectl's.
     Install: by('deploy/helm.test'),
@@ -53,17 +60,17 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
     Remove: by('deploy/helm.test'),
     'A variable for ingress-nginx': by('deploy/helm-affinity.test'),
   },
-  'docker/ssh.md': {
+  'docs/deploy/ssh.md': {
     'To loopback': by('real/ssh.test'),
     'Behind another machine': by('real/ssh.test'),
     'Another local port': by('real/ssh.test'),
     'To a unix socket': by('real/ssh.test'),
   },
-  'docker/systemd.md': {
+  'docs/deploy/systemd.md': {
     // Its second block is what the test runs.
     'As a systemd service': says('because the test machine starts no systemd: the first block'),
   },
-  'docker/reverse-proxies.md': {
+  'docs/deploy/reverse-proxies.md': {
     'Behind nginx, Caddy or HAProxy': by('real/reverse-proxies.test'),
     nginx: by('support/front-proxy'),
     Caddy: by('support/front-proxy'),
@@ -72,7 +79,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
     'HAProxy passing TLS on': by('support/front-proxy'),
     'nginx passing TLS on': by('support/front-proxy'),
   },
-  'docker/certificates.md': {
+  'docs/deploy/certificates.md': {
     'From a certificate authority': by('deploy/acme.test'),
     // Its second block is Tailscale's.
     'From files': says('It was not run here'),
@@ -85,7 +92,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
     'macOS (not tried)': says('(not tried)'),
     'Windows (not tried)': says('(not tried)'),
   },
-  'docker/operations.md': {
+  'docs/deploy/operations.md': {
     Metrics: by('real/operations.test'),
     Alerts: by('real/operations.test'),
     Traces: by('real/readme.test'),
@@ -93,21 +100,26 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
     Reloading: by('real/operations-program.test'),
     Backup: by('real/operations-program.test'),
   },
-  'docker/replicas.md': {
+  'docs/deploy/replicas.md': {
     Settings: by('support/replicas'),
     nginx: by('support/replicas'),
     HAProxy: by('support/replicas'),
   },
-  'docker/enterprise-gateway.md': {
+  'docs/deploy/enterprise-gateway.md': {
     'Kernels on other machines': says('browser ─► SPIN Runtime'),
     'Enterprise Gateway': by('support/enterprise-gateway'),
   },
-  'docs/agents-and-scripts.md': { 'By hand': by('real/extensions.test') },
-  'docs/jupyterhub.md': {},
-  'docs/vscode.md': {},
-  'docs/rest.md': {},
-  'docs/what-passes.md': {},
-  'docker/capacity.md': { 'What one gateway carries': says('No test runs this') },
+  'docs/clients/agents-and-scripts.md': { 'By hand': by('real/extensions.test') },
+  'docs/deploy/jupyterhub.md': {},
+  'docs/clients/vscode.md': {},
+  'docs/reference/settings.md': {},
+  'docs/reference/cells.md': {},
+  'docs/reference/errors.md': {},
+  'docs/reference/metrics.md': {},
+  'docs/reference/exit-statuses.md': {},
+  'docs/reference/rest.md': {},
+  'docs/reference/what-passes.md': {},
+  'docs/deploy/capacity.md': { 'What one gateway carries': says('No test runs this') },
 };
 
 function headingsWithCode(page: string): string[] {
@@ -125,15 +137,31 @@ for (const [page, accounts] of Object.entries(pages)) {
     t.same(headingsWithCode(page).sort(), Object.keys(accounts).sort());
     for (const [heading, account] of Object.entries(accounts)) {
       if ('says' in account) t.match(read(page), account.says, heading);
-      else t.match(read(account.by), `'${heading}'`, `${account.by} names it`);
+      else
+        for (const name of [`'${heading}'`, `${page}'`])
+          t.match(read(account.by), name, `${account.by} names ${name}`);
     }
   });
 }
 
+t.test('no page of the documentation is left out here', async (t) => {
+  const found = readdirSync(`${root}docs`, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`);
+  t.same(
+    found.filter((page) => !Object.hasOwn(pages, page)),
+    [],
+  );
+});
+
+t.test('the README fits on two screens', async (t) => {
+  t.ok(read('README.md').split('\n').length <= 100);
+});
+
 t.test('A4: no document has anybody ask a registry for a name that nobody owns', async (t) => {
   for (const page of Object.keys(pages))
     t.notMatch(read(page), /\b(?:npx|npm exec|npm x|yarn dlx|pnpm dlx|bunx)\b[^\n`]*spin-runtime/, page);
-  for (const page of Object.keys(pages).filter((each) => each !== 'docker/README.md'))
+  for (const page of Object.keys(pages).filter((each) => each !== 'docs/deploy/container.md'))
     for (const line of read(page).split('\n'))
       if (/^(?:[A-Z_]+=\S+ )*spin-runtime (?:start|run|login-url|cert|doctor|connections)\b/.test(line))
         t.fail(`${page} has a command that a checkout doesn't have: ${line}`);

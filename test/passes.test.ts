@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type Passage, passages } from '../gateway/proxy/passes.js';
 
-const page = readFileSync(fileURLToPath(new URL('../../docs/what-passes.md', import.meta.url)), 'utf8');
+const page = readFileSync(
+  fileURLToPath(new URL('../../docs/reference/what-passes.md', import.meta.url)),
+  'utf8',
+);
 
 const words: Readonly<Record<Passage['treatment'], string>> = {
   channel: 'read',

@@ -22,6 +22,6 @@ export async function printLocalAuthority(): Promise<void> {
   const { fingerprint256, validTo } = new X509Certificate(pem);
   process.stdout.write(pem);
   process.stderr.write(
-    `SHA-256 ${fingerprint256}, valid to ${validTo}.\nHow each system learns to trust it: docker/certificates.md\n`,
+    `SHA-256 ${fingerprint256}, valid to ${validTo}.\nHow each system learns to trust it: docs/deploy/certificates.md\n`,
   );
 }

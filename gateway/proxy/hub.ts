@@ -16,7 +16,7 @@ const USER_SERVER = /\/user\/([^/]+)(?:\/[^/]+)?$/;
 export const HUB: Remark = {
   says: 'SPIN_UPSTREAM names a JupyterHub, which is no Jupyter server itself.',
   remedy:
-    'Front one user’s server: the hub’s address and /user/NAME/ in SPIN_UPSTREAM, a token of that user in SPIN_UPSTREAM_TOKEN. See docs/jupyterhub.md.',
+    'Front one user’s server: the hub’s address and /user/NAME/ in SPIN_UPSTREAM, a token of that user in SPIN_UPSTREAM_TOKEN. See docs/deploy/jupyterhub.md.',
 };
 
 /** By its REST API (https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html), which a user's server hasn't. */

@@ -26,7 +26,7 @@ const KERNELS = 'runs notebooks in kernels of its own, which were given no value
 /**
  * The one table of all paths that are treated in their own way. The first row that fits counts. What fits none: a
  * request passes to Jupyter, also one that starts a kernel, a session or a terminal, which runs nothing of the
- * request's; a websocket is `opaque`. `docs/what-passes.md` shows these rows to users; a test compares the two.
+ * request's; a websocket is `opaque`. `docs/reference/what-passes.md` shows these rows to users; a test compares the two.
  */
 export const passages: readonly Passage[] = [
   {

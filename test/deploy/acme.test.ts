@@ -19,7 +19,7 @@ t.setTimeout(900_000);
 
 /** What the page tells people to set. */
 async function pageSettings(): Promise<Record<string, string>> {
-  const [block] = await blocksOf('docker/certificates.md', 'From a certificate authority');
+  const [block] = await blocksOf('docs/deploy/certificates.md', 'From a certificate authority');
   const listed = await runBlock({ language: 'sh', text: `${block?.text}\nenv` });
   return Object.fromEntries(
     listed

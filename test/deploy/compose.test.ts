@@ -72,7 +72,7 @@ t.test('compose.yml: the runtime alone', async (t) => {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const env = { PUBLISH: `127.0.0.1:${port}`, SPIN_PUBLIC_URL: 'https://notebooks.example.com:8888' };
-  const { folder, container, link } = await bringUp(t, 'docker/README.md', 'Alone', { env });
+  const { folder, container, link } = await bringUp(t, 'docs/deploy/compose.md', 'Alone', { env });
   const gateway = container('spin-runtime');
   await started(origin, gateway);
   t.equal((await ask(`${origin}/api/status`)).status, 401);
@@ -92,7 +92,7 @@ t.test('compose.front.yml: Jupyter in a container of its own', async (t) => {
   const origin = `http://127.0.0.1:${port}`;
   const env = { PUBLISH: `127.0.0.1:${port}` };
   const heading = 'With Jupyter in a container of its own';
-  const { folder, container, link } = await bringUp(t, 'docker/README.md', heading, { env });
+  const { folder, container, link } = await bringUp(t, 'docs/deploy/compose.md', heading, { env });
   const [gateway, jupyter] = [container('spin-runtime'), container('jupyter')];
   await started(origin, gateway);
   t.equal(await overTls(folder, gateway, 'localhost', port), '200');
@@ -138,7 +138,7 @@ t.test('compose.cloudflare.yml: the gateway behind a tunnel, and published nowhe
   );
   t.teardown(() => podman('rmi', '--force', standIn));
 
-  const page = 'docker/cloudflare.md';
+  const page = 'docs/deploy/cloudflare.md';
   const heading = 'On the Internet through a Cloudflare Tunnel';
   const env = { CLOUDFLARED_IMAGE: `localhost/${standIn}` };
   const { container, link } = await bringUp(t, page, heading, { env });

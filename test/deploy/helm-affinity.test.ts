@@ -95,7 +95,7 @@ async function checkAffinity(t: Test, origin: string): Promise<void> {
 
 t.test('ingress-nginx: the hash of the example, with the variable of the page', async (t) => {
   const key = await annotation('ingress-nginx.yaml', 'nginx.ingress.kubernetes.io/upstream-hash-by');
-  const [block] = (await blocksOf('docker/kubernetes/README.md', 'A variable for ingress-nginx')).filter(
+  const [block] = (await blocksOf('docs/deploy/kubernetes.md', 'A variable for ingress-nginx')).filter(
     ({ language }) => language === 'yaml',
   );
   const { data } = z

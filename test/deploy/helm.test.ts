@@ -18,7 +18,7 @@ t.setTimeout(1_800_000);
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const CHART = join(ROOT, 'docker/kubernetes');
-const PAGE = 'docker/kubernetes/README.md';
+const PAGE = 'docs/deploy/kubernetes.md';
 const NAMESPACE = 'checked';
 const EXAMPLES = readdirSync(join(CHART, 'examples'));
 const CANARY = 'canary-value-of-a-secret-5512';

@@ -21,7 +21,7 @@ const START_MS = 120_000;
 const VALUE = 'canary-value-5512';
 const SPIN = [`--env=SPIN_TOKEN=${TOKEN}`, `--env=API_KEY=${VALUE}`];
 
-const PAGE = 'docker/README.md';
+const PAGE = 'docs/deploy/container.md';
 
 t.before(async () => {
   const [build] = await blocksOf(PAGE, 'The image');

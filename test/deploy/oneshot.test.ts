@@ -55,7 +55,7 @@ async function outputsOf(folder: string, name: string): Promise<string[]> {
 }
 
 t.test('the page’s commands run the notebook of the folder that one is in', async (t) => {
-  const [once, parameters] = await blocksOf('docker/oneshot.md', 'With the image');
+  const [once, parameters] = await blocksOf('docs/guide/one-run.md', 'With the image');
   if (!once || !parameters) throw new Error('the page shows two commands');
   const folder = await checkout(t);
   const first = await shell(t, once.text.replaceAll('…', VALUE), folder);
@@ -127,7 +127,7 @@ const pipeline = z.object({
 });
 
 t.test('the GitHub Actions example runs as it stands', async (t) => {
-  const { jobs } = workflow.parse(parse(await readFile(`${ROOT}docker/examples/github-actions.yml`, 'utf8')));
+  const { jobs } = workflow.parse(parse(await readFile(`${ROOT}examples/ci/github-actions.yml`, 'utf8')));
   const [lines] = (jobs.report?.steps ?? []).flatMap(({ run }) => run ?? []);
   const folder = await checkout(t);
   const ran = await shell(t, lines ?? 'exit 1', folder, { NOTEBOOK_IMAGE: IMAGE, API_KEY: VALUE });
@@ -142,7 +142,7 @@ t.test('the GitHub Actions example runs as it stands', async (t) => {
 });
 
 t.test('the GitLab example runs as it stands, as its runner would run it', async (t) => {
-  const { report } = pipeline.parse(parse(await readFile(`${ROOT}docker/examples/gitlab-ci.yml`, 'utf8')));
+  const { report } = pipeline.parse(parse(await readFile(`${ROOT}examples/ci/gitlab-ci.yml`, 'utf8')));
   const folder = await checkout(t);
   const variables = Object.entries({ ...report.variables, NOTEBOOK_IMAGE: IMAGE, API_KEY: VALUE }).map(
     ([name, value]) => `-e=${name}=${value}`,

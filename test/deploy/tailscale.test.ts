@@ -104,7 +104,7 @@ t.test('the tailnet, and nobody else, reaches the runtime of compose.tailscale.y
   );
   const tailnet = await startTailnet(t, HOST);
   await standIn(t, tailnet, image?.[1] ?? '');
-  const { container, link } = await bringUp(t, 'docker/tailscale.md', 'Start', {
+  const { container, link } = await bringUp(t, 'docs/deploy/tailnet.md', 'Start', {
     changes: { 'tail1234.ts.net': tailnet.domain, 'tskey-auth-…': tailnet.key },
   });
   const [runtime, sidecar] = [container('spin-runtime'), container('tailscale')];

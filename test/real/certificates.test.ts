@@ -14,7 +14,7 @@ import { freePort } from '../support/free-port.js';
 import { blocksOf, runBlock } from '../support/page.js';
 import { until } from '../support/until.js';
 
-const PAGE = 'docker/certificates.md';
+const PAGE = 'docs/deploy/certificates.md';
 const program = fileURLToPath(new URL('../../gateway/cli.js', import.meta.url));
 
 t.setTimeout(180_000);

@@ -153,8 +153,11 @@ t.test('W1: a notebook in a folder opens in jupyter-collaboration, for two peopl
   }
 });
 
-t.test('the command of docs/agents-and-scripts.md, "By hand"', async (t) => {
-  const page = await readFile(new URL('../../../docs/agents-and-scripts.md', import.meta.url), 'utf8');
+t.test('the command of docs/clients/agents-and-scripts.md, "By hand"', async (t) => {
+  const page = await readFile(
+    new URL('../../../docs/clients/agents-and-scripts.md', import.meta.url),
+    'utf8',
+  );
   // Its heading there is 'By hand'.
   const command = /## By hand\n.*?```sh\n(.*?)```/s.exec(page)?.[1] ?? '';
   const env = { ...process.env, SPIN_URL: gateway.origin, SPIN_TOKEN: gateway.token };

@@ -12,7 +12,7 @@ import { until } from '../support/until.js';
 
 t.setTimeout(180_000);
 
-const PAGE = 'docker/operations.md';
+const PAGE = 'docs/deploy/operations.md';
 const TOKEN = 'operations-token-0123456789';
 const program = fileURLToPath(new URL('../../gateway/cli.js', import.meta.url));
 

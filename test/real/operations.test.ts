@@ -12,7 +12,7 @@ import { until } from '../support/until.js';
 
 t.setTimeout(180_000);
 
-const PAGE = 'docker/operations.md';
+const PAGE = 'docs/deploy/operations.md';
 const METRICS_TOKEN = 'metrics-token-0123456789';
 
 t.test('a Prometheus scrapes the gateway over TLS as the page says', async (t) => {

@@ -48,19 +48,15 @@ async function runsCells(t: Test, origin: string): Promise<void> {
 }
 
 t.test('Start: npm start, the link that it prints, and another one', async (t) => {
-  const [start = ''] = await linesOf('README.md', 'Start');
+  const [start = '', another = ''] = await linesOf('README.md', 'Start');
+  t.same(await linesOf('docs/guide/start.md', 'Start'), [start], 'the guide says the same');
   t.equal(start, 'npm start');
   const port = String(await freePort());
   const env = { SPIN_PORT: port, SPIN_TOKEN: TOKEN, SPIN_JUPYTER: await jupyterEnvironment() };
   const { home, link, said } = await startRuntime(t, start, env);
   t.match(link, `http://localhost:${port}/`);
   await until(() => said().includes('Jupyter is ready'), 60_000);
-  const text = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
-  t.match(text, '`node dist/gateway/cli.js login-url` prints another');
-  const printed = await runBlock(
-    { language: 'sh', text: 'node dist/gateway/cli.js login-url' },
-    { ...env, SPIN_HOME: home },
-  );
+  const printed = await runBlock({ language: 'sh', text: another }, { ...env, SPIN_HOME: home });
   for (const url of [link, printed.trim()]) {
     const answer = await ask(url, { headers: NAVIGATION });
     t.equal(answer.status, 303);
@@ -72,8 +68,8 @@ t.test('Start: npm start, the link that it prints, and another one', async (t) =
 });
 
 for (const [page, heading, at] of [
-  ['README.md', 'In front of your own Jupyter', 0],
-  ['docker/enterprise-gateway.md', 'Enterprise Gateway', 3],
+  ['docs/guide/start.md', 'In front of your own Jupyter', 0],
+  ['docs/deploy/enterprise-gateway.md', 'Enterprise Gateway', 3],
 ] as const) {
   t.test(`${page}: in front of a Jupyter`, async (t) => {
     const [line = ''] = await linesOf(page, heading, at);
@@ -89,7 +85,7 @@ for (const [page, heading, at] of [
   });
 }
 
-t.test('docker/operations.md: traces', async (t) => {
+t.test('docs/deploy/operations.md: traces', async (t) => {
   let asked = 0;
   const collector = createTcpServer((socket) => {
     asked++;
@@ -97,7 +93,7 @@ t.test('docker/operations.md: traces', async (t) => {
   }).listen(0, '127.0.0.1');
   await once(collector, 'listening');
   t.teardown(() => collector.close());
-  const [line = ''] = await linesOf('docker/operations.md', 'Traces');
+  const [line = ''] = await linesOf('docs/deploy/operations.md', 'Traces');
   const command = changed(line, ['4318', String((collector.address() as AddressInfo).port)]);
   const port = String(await freePort());
   await startRuntime(t, command, { SPIN_PORT: port, SPIN_TOKEN: TOKEN, ...fronting });
@@ -106,9 +102,9 @@ t.test('docker/operations.md: traces', async (t) => {
   t.pass('a span was brought to where the command says');
 });
 
-t.test('One notebook, once', async (t) => {
+t.test('One run', async (t) => {
   const folder = t.testdir({ 'report.ipynb': notebookFile(['print(days * 6)']) });
-  const [line = ''] = await linesOf('README.md', 'One notebook, once');
+  const [line = ''] = await linesOf('docs/guide/one-run.md', 'In a checkout');
   const run = (cells: readonly string[]) =>
     writeFile(join(folder, 'report.ipynb'), notebookFile(cells)).then(() =>
       runBlock(
@@ -145,9 +141,9 @@ t.test('Cells, as they stand there', async (t) => {
   t.teardown(() => client.close());
   const kernel = await client.kernels.startNew({ name: 'python3' });
   t.teardown(() => kernel.shutdown());
-  const blocks = (await blocksOf('README.md', 'Cells')).map(({ text }) =>
-    changed(text, ['https://api.example.com', at]),
-  );
+  const written = await blocksOf('docs/guide/cells.md', 'Cells');
+  t.match(await blocksOf('README.md', 'A cell'), [written[1]], 'the README shows the second one');
+  const blocks = written.map(({ text }) => changed(text, ['https://api.example.com', at]));
   t.equal(blocks.length, 2);
   await execute(kernel, 'state = "open & new"');
   for (const block of blocks) t.match(await execute(kernel, block), { status: 'ok' });
@@ -157,7 +153,7 @@ t.test('Cells, as they stand there', async (t) => {
 
 t.test('Connections, as they stand there', async (t) => {
   const folder = t.testdir({});
-  const [block] = await blocksOf('README.md', 'Connections');
+  const [block] = await blocksOf('docs/guide/connections.md', 'Connections');
   await mkdir(join(folder, 'etc'), { mode: 0o700 });
   await writeFile(join(folder, 'etc', 'connections.yaml'), block?.text ?? '', { mode: 0o600 });
   const env = { SPIN_HOME: folder, PROM_TOKEN: 'x', SHOP_PASSWORD: 'y', ...fronting };

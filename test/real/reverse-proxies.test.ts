@@ -147,7 +147,7 @@ for (const front of whole) {
 }
 
 t.test('the runtime’s own command, as the page has it, behind nginx', async (t) => {
-  const [start] = await blocksOf('docker/reverse-proxies.md', 'Behind nginx, Caddy or HAProxy');
+  const [start] = await blocksOf('docs/deploy/reverse-proxies.md', 'Behind nginx, Caddy or HAProxy');
   const ports = await freePorts();
   const port = await freePort();
   const text = start?.text.replace('https://spin.example', `https://spin.example:${ports.https}`) ?? '';

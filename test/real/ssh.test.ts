@@ -11,7 +11,7 @@ import { blocksOf, runBlock } from '../support/page.js';
 import { type Sshd, startSshd } from '../support/sshd.js';
 import { until } from '../support/until.js';
 
-const PAGE = 'docker/ssh.md';
+const PAGE = 'docs/deploy/ssh.md';
 const TOKEN = 'ssh-test-token-0123456789';
 /** Logs in on the far side: not root, so that the socket's permissions count. */
 const USER = 'nobody';

@@ -24,7 +24,7 @@ function setting(name: string): string {
 }
 
 t.test('the unit is right, and its exposure is as low as the page says', async (t) => {
-  const blocks = await blocksOf('docker/systemd.md', 'As a systemd service');
+  const blocks = await blocksOf('docs/deploy/systemd.md', 'As a systemd service');
   const [, look] = blocks;
   if (look === undefined) throw new Error('the page has no second block');
   // Fails above the threshold that the page names.

@@ -18,7 +18,7 @@ export interface Project {
 }
 
 /**
- * Makes the tokens as docker/README.md has it, and runs the first block below a heading of a page, in a folder of their
+ * Makes the tokens as docs/deploy/compose.md has it, and runs the first block below a heading of a page, in a folder of their
  * own. The test's end takes away what they made.
  *
  * @param env as people may set them in their shell
@@ -31,7 +31,7 @@ export async function bringUp(
   heading: string,
   { env = {}, changes = {} }: { env?: Record<string, string>; changes?: Record<string, string> } = {},
 ): Promise<Project> {
-  const [tokens] = await blocksOf('docker/README.md', 'Compose');
+  const [tokens] = await blocksOf('docs/deploy/compose.md', 'Compose');
   const [commands] = await blocksOf(page, heading);
   const file = /-f docker\/(compose\.\S*)/.exec(commands?.text ?? '')?.[1];
   if (tokens === undefined || commands === undefined || file === undefined)

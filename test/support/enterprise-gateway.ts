@@ -10,7 +10,7 @@ import { blocksOf } from './page.js';
 import { PEERS } from './peers.js';
 import { until } from './until.js';
 
-const PAGE = 'docker/enterprise-gateway.md';
+const PAGE = 'docs/deploy/enterprise-gateway.md';
 const TOKEN = 'enterprise-token-0123456789';
 
 /** Jupyter Enterprise Gateway, as the page installs and starts it. */

@@ -15,7 +15,7 @@ export interface FrontProxy {
 }
 
 /** Where the page's configurations stand. */
-const PAGE = 'docker/reverse-proxies.md';
+const PAGE = 'docs/deploy/reverse-proxies.md';
 
 interface Front {
   /** The program and its arguments before the configuration's path. */

@@ -16,7 +16,7 @@ export interface Block {
 /**
  * The code that a page shows below a heading, up to the next heading: so that a test runs what people copy.
  *
- * @param page a Markdown file's path from the project's root, e.g. `docker/README.md`
+ * @param page a Markdown file's path from the project's root, e.g. `docs/deploy/container.md`
  * @throws {Error} when the page has no such heading, or no code below it: a page that moved must not pass unread
  */
 export async function blocksOf(page: string, heading: string): Promise<readonly Block[]> {

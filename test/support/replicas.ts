@@ -12,7 +12,7 @@ import { until } from './until.js';
 
 export const TOKEN = 'test-token-0123456789';
 const CLI = fileURLToPath(new URL('../../gateway/cli.js', import.meta.url));
-const PAGE = 'docker/replicas.md';
+const PAGE = 'docs/deploy/replicas.md';
 
 /** Two gateway processes, as the page starts them, and the load balancer's address. */
 export interface Replicas {
