@@ -166,3 +166,12 @@ t.test('A4: no document has anybody ask a registry for a name that nobody owns',
       if (/^(?:[A-Z_]+=\S+ )*spin-runtime (?:start|run|login-url|cert|doctor|connections)\b/.test(line))
         t.fail(`${page} has a command that a checkout doesn't have: ${line}`);
 });
+
+t.test(
+  'X11: SECURITY.md promises nothing between the kernels of one Jupyter, and says what does',
+  async (t) => {
+    const text = read('SECURITY.md').replace(/\s+/g, ' ');
+    t.match(text, /kernels of one Jupyter aren't kept from each other/);
+    t.match(text, /a gateway of their own with a `SPIN_HOME` of its own/);
+  },
+);

@@ -9,6 +9,9 @@ import { startTestGateway, TOKEN } from '../support/gateway.js';
 import { startSyntheticUpstream } from '../support/synthetic-upstream.js';
 import { until } from '../support/until.js';
 
+// Twenty floods on a busy machine.
+t.setTimeout(300_000);
+
 const PROGRAM = fileURLToPath(new URL('../support/gateway-process.js', import.meta.url));
 
 /** A gateway in a process of its own, with half a gigabyte of heap. */

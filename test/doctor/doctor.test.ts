@@ -60,6 +60,20 @@ t.test('A6: all findings are one table, a hint stands once, and the last line co
   );
 });
 
+t.test('X15: a stranger’s text reaches the terminal as text, wherever it stands in the table', async (t) => {
+  const hostile = 'x\x1b[2J\r\u009b\u202e';
+  const text = printFindingsTable([
+    {
+      state: 'failed',
+      subject: hostile,
+      says: `${hostile}\nok       forged`,
+      remedy: `${hostile}\nok       forged`,
+    },
+  ]);
+  t.notMatch(text, /[\x1b\r\u009b\u202e]/);
+  t.notMatch(text, /^ok/m, 'no line is another one’s');
+});
+
 t.test('the machine', async (t) => {
   t.match(checkNode('20.18.3'), { state: 'failed', remedy: /20\.19/ });
   for (const version of ['20.19.0', '24.1.0']) t.match(checkNode(version), { state: 'ok' }, version);

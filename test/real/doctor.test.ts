@@ -48,7 +48,7 @@ function onSmallDisk(home: string, options: string, fill: string) {
     said([...name, process.execPath, program, ...args], { SPIN_HOME: home, ...env });
 }
 
-t.test('a full disk, on which only the state is', async (t) => {
+t.test('X14: a full disk, on which only the state is', async (t) => {
   const home = await folderFor(t);
   await mkdir(join(home, 'var'));
   const filled = 'dd if=/dev/zero of="$SPIN_HOME/var/fill" bs=1k 2>/dev/null';
