@@ -1,8 +1,11 @@
 import type { Admission, JupyterLogin } from '../edge/admission.js';
 import { loginIn } from './headers.js';
 
-/** Where Jupyter and its extensions ask who somebody is. */
-const ASKS_WHO = /^\/api\//;
+/**
+ * Where Jupyter and its extensions ask who somebody is, and the pages of JupyterLab and Notebook 7: the page comes alone, so that
+ * the many questions which it asks at once come from one person.
+ */
+const ASKS_WHO = /^\/(?:api|lab|doc|tree|notebooks|edit|consoles|terminals)(?:\/|$)/;
 
 /** Sessions that are remembered; one that is forgotten gets another anonymous name from Jupyter. */
 const MOST_SESSIONS = 1000;
@@ -39,7 +42,7 @@ export class JupyterLogins {
 }
 
 /**
- * The login of whoever asks, where Jupyter's API is. Elsewhere may be a server behind jupyter-server-proxy, which gets every
+ * The login of whoever asks, where Jupyter's API and pages are. Elsewhere may be a server behind jupyter-server-proxy, which gets every
  * header: there the cookie has no business, and nothing that is set there is a login.
  *
  * @param path below the base path

@@ -56,13 +56,14 @@ t.test("S6: Jupyter's login cookie is kept for its session, and for nobody else"
   t.same((await get({ authorization })).got, '', 'and a token that comes by itself none');
   t.same((await get({ cookie: `${one}; ${carl}` })).got, anna);
 
-  for (const path of ['/app/', '/proxy/1/api/', '/lab', '/%61pi/me'])
+  for (const path of ['/app/', '/proxy/1/api/', '/labs/', '/%61pi/me'])
     t.same(
       (await get({ cookie: one }, [carl], path)).got,
       '',
       'a server behind Jupyter has no business with it',
     );
   t.same((await get({ cookie: one })).got, anna, 'and sets none');
+  t.same((await get({ cookie: one }, [], '/lab/tree/x.ipynb')).got, anna, 'a page asks as its person');
 
   t.same((await get({ cookie: one }, ['theme=dark', carl])).got, anna, 'Jupyter may set another one');
   t.same((await get({ cookie: one })).got, carl);
