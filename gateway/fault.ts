@@ -39,6 +39,11 @@ export function faultOf(error: unknown, depth = 1): Fault {
   }
 }
 
+/** The same of what a client is refused for: where in the gateway's source that is says nothing, and is long. */
+export function withoutPlaces({ stack: _, cause, ...rest }: Fault): Fault {
+  return { ...rest, ...(cause !== undefined && { cause: withoutPlaces(cause) }) };
+}
+
 /** A code that is a word of the system or of this gateway; any other may be anything. */
 function codeOf(error: Error): string | undefined {
   const code: unknown = 'code' in error ? error.code : undefined;

@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import type { Processors } from '../../processors/index.js';
 import type { Admission } from '../edge/admission.js';
 import { asGatewayError, type GatewayError } from '../errors.js';
-import { faultOf } from '../fault.js';
+import { faultOf, withoutPlaces } from '../fault.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { closeLike, sender } from '../proxy/legs.js';
@@ -272,9 +272,10 @@ export class Conversation implements Work {
     this.#failed = true;
     const error = asGatewayError(caught);
     const { log } = this.#options;
+    const fault = error.code === 'INTERNAL' ? faultOf(caught) : withoutPlaces(faultOf(caught));
     tallyOf(log).tell(`closed ${error.code} ${this.#who.address}`, (more) =>
       log.warn(
-        { fault: faultOf(caught), code: error.code, ...this.#who, ...(more > 0 && { more }) },
+        { fault, code: error.code, ...this.#who, ...(more > 0 && { more }) },
         'a kernel websocket was closed',
       ),
     );

@@ -130,6 +130,8 @@ SCANNERS = {
 
 # Where it doesn't matter what the text is.
 ONCE = {"keys of records": records}
+# What only copies too much shows in longer texts alone.
+LARGE = {"its path": "/{{v}}", "its host": "{{v}}.", "a fence in a quote": "> ", "a formula": "\\(", "a Python cell": "a"}
 
 
 def seconds(work, text):
@@ -142,11 +144,11 @@ def seconds(work, text):
     return time.thread_time() - start
 
 
-def growth(work, piece, end):
+def growth(work, piece, end, length=LENGTH):
     """How many times as long the longer text takes; 0 when it doesn't take long."""
     best = float("inf")
     for _ in range(TRIES):
-        long, short = (piece * -(-length // len(piece)) + end for length in (LENGTH * TIMES, LENGTH))
+        long, short = (piece * -(-size // len(piece)) + end for size in (length * TIMES, length))
         took = seconds(work, long)
         if took < NOTHING:
             return 0
@@ -164,4 +166,8 @@ for what, work in {**SCANNERS, **ONCE}.items():
             times = growth(work, piece, end)
             if times > MOST:
                 slow.append("%r … %s: %d times" % (piece, end, times))
+    if what in LARGE:
+        times = growth(work, LARGE[what], "", LENGTH * TIMES)
+        if times > MOST:
+            slow.append("%r, longer: %d times" % (LARGE[what], times))
     print(json.dumps({"what": what, "slow": slow}), flush=True)
