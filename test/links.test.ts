@@ -91,3 +91,16 @@ t.test('the pages and examples that other files name are there', async (t) => {
   }
   t.ok(files.length > 300, 'the files were found');
 });
+
+t.test('every file that docs/architecture.md names is there', async (t) => {
+  const files = ['gateway', 'processors', 'test'].flatMap((folder) => filesBelow(folder, /\.ts$/));
+  const named = [...read('docs/architecture.md').matchAll(/`([\w/-]+(?:\.test)?\.ts)`/g)].map(
+    ([, path = '']) => path,
+  );
+  t.ok(named.length > 30, 'files are named');
+  for (const path of named)
+    t.ok(
+      files.some((file) => `/${file}`.endsWith(`/${path}`)),
+      path,
+    );
+});
