@@ -70,7 +70,7 @@ t.test(
       JSON.parse((await ask(gateway.origin + path, { headers: { cookie } })).body) as Record<string, string>;
     const { Authorization, Cookie } = await headersAt('/app/headers');
     // The token itself is taken out of what this page shows.
-    t.match(Authorization, /^token /, 'as docs/what-passes.md tells');
+    t.match(Authorization, /^token /, 'as docs/reference/what-passes.md tells');
     t.equal(Cookie, 'own=1', 'no cookie of the gateway, none of the login');
     const quiet = await headersAt('/quiet/headers');
     t.equal(quiet.Cookie, 'own=1');
