@@ -1,4 +1,4 @@
-import type { Secret } from '../processors/secret.js';
+import type { Secret } from '../processors/core/secret.js';
 import type { Home } from './home.js';
 
 /** Where the gateway listens. */

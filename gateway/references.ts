@@ -1,5 +1,5 @@
-import { CellError } from '../processors/processor.js';
-import type { Secret } from '../processors/secret.js';
+import { CellError } from '../processors/core/processor.js';
+import type { Secret } from '../processors/core/secret.js';
 import type { RuntimeEnv } from './config.js';
 import type { Catalogue } from './connections/catalogue.js';
 

@@ -2,9 +2,9 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import type { ConnectionKind } from './connection.js';
+import type { ConnectionKind } from './core/connection.js';
+import type { Processor } from './core/processor.js';
 import { builtIn } from './index.js';
-import type { Processor } from './processor.js';
 import { toolkit } from './toolkit.js';
 
 /** Why an add-on is not loaded: names the file and says what to do. */

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { brokered } from './brokered.js';
+import { brokered } from './core/brokered.js';
+import { OUT, RAW, TIMEOUT } from './core/options.js';
+import { type Cell, CellError } from './core/processor.js';
+import { credential, httpUrl, text, tlsFields } from './core/settings.js';
 import { fetchGraphql, fetchRest, type GithubSettings, testGithub } from './github/requests.js';
 import { cellValues } from './http/cell-values.js';
 import { checkQuery } from './http/graphql.js';
 import { startsWithRequest } from './http/http-file.js';
 import { PAGINATE } from './http/pagination.js';
-import { OUT, RAW, TIMEOUT } from './options.js';
-import { type Cell, CellError } from './processor.js';
 import { readRequest, renderRequest, shown } from './rest/request.js';
-import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const id = () => z.union([z.int().positive().transform(String), text()]);
 const settings = z

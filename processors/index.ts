@@ -1,10 +1,10 @@
 import { Completer, type Completion } from './completion/completer.js';
-import type { ConnectionKind } from './connection.js';
+import type { ConnectionKind } from './core/connection.js';
+import type { Elsewhere } from './core/other-language.js';
+import type { Context, Processor } from './core/processor.js';
 import { github } from './github.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
-import type { Elsewhere } from './other-language.js';
-import type { Context, Processor } from './processor.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
 import { rest } from './rest.js';

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { brokered, type Job } from './brokered.js';
+import { brokered, type Job } from './core/brokered.js';
+import { OUT, RAW, TIMEOUT } from './core/options.js';
+import type { Page } from './core/pages.js';
+import { CellError } from './core/processor.js';
+import { variablesIn } from './core/references.js';
+import { credential, httpUrl, text, tlsFields } from './core/settings.js';
 import { credentialRefusal } from './http/credential-refusal.js';
+import { NoAnswer } from './http/no-answer.js';
+import { askForStatus, openService } from './http/service.js';
 import { piecesOf, refusalOf, type Told } from './llm/answer.js';
 import { coalesced } from './llm/coalesce.js';
 import { renderPrompt } from './llm/prompt.js';
-import { NoAnswer } from './no-answer.js';
-import { OUT, RAW, TIMEOUT } from './options.js';
-import type { Page } from './pages.js';
-import { CellError } from './processor.js';
-import { variablesIn } from './references.js';
-import { askForStatus, openService } from './service.js';
-import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const settings = z.strictObject({
   /** With the version: `https://api.openai.com/v1` */

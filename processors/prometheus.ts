@@ -1,22 +1,22 @@
 import { z } from 'zod';
-import { apart, isSmall, textOf } from './apart.js';
-import { brokered, type Job, type Request } from './brokered.js';
-import { completePromql } from './completion/prometheus.js';
+import { apart, isSmall, textOf } from './core/apart.js';
+import { brokered, type Job, type Request } from './core/brokered.js';
+import { OUT, RAW, TIMEOUT } from './core/options.js';
+import type { Page } from './core/pages.js';
+import { type Cell, CellError } from './core/processor.js';
+import { variablesIn } from './core/references.js';
+import { credential, httpUrl, text, tlsFields } from './core/settings.js';
 import { type Patience, usualPatience } from './http/retry.js';
 import { beginningOf } from './http/send.js';
-import { OUT, RAW, TIMEOUT } from './options.js';
-import type { Page } from './pages.js';
-import { type Cell, CellError } from './processor.js';
+import { askForMuch, askService } from './http/service.js';
 import { readAnswer } from './prometheus/answer.js';
+import { completePromql } from './prometheus/completion.js';
 import { readDuration, writeDuration } from './prometheus/duration.js';
 import type { LargeAnswer } from './prometheus/large-answer.js';
 import { noSeries } from './prometheus/no-series.js';
 import { renderPromql } from './prometheus/promql.js';
 import { type Asked, isEmpty, tableOf } from './prometheus/results.js';
 import { selectedSpan } from './prometheus/selected-span.js';
-import { variablesIn } from './references.js';
-import { askForMuch, askService } from './service.js';
-import { credential, httpUrl, text, tlsFields } from './settings.js';
 
 const settings = z.strictObject({
   url: httpUrl(),

@@ -1,5 +1,5 @@
-import { CellError, type Delivery, type Processor } from './processor.js';
-import { isProvided, referencesIn, secretCalls } from './references.js';
+import { CellError, type Delivery, type Processor } from './core/processor.js';
+import { isProvided, referencesIn, secretCalls } from './core/references.js';
 
 /**
  * Plain Python cells. The code stays as typed; the kernel helper turns string constants that hold references

@@ -1,6 +1,6 @@
+import { type Cell, CellError, type Compiled, type Context, type Processor } from './core/processor.js';
+import { cellReferencesIn, isProvided } from './core/references.js';
 import { type HttpFile, parseHttpFile } from './http/http-file.js';
-import { type Cell, CellError, type Compiled, type Context, type Processor } from './processor.js';
-import { cellReferencesIn, isProvided } from './references.js';
 import { REST_OPTIONS, restOverConnection } from './rest/connection.js';
 
 const EXAMPLE = 'GET https://example.com/api';

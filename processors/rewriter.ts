@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { closest, distance } from 'fastest-levenshtein';
-import { helpOf, overviewOf } from './completion/help.js';
-import { headName, isObject, readHead, readMetadata } from './header.js';
-import { pythonLiteral } from './literal.js';
-import { checkCell, suggestion } from './options.js';
-import { type Elsewhere, elsewhere } from './other-language.js';
+import { headName, isObject, readHead, readMetadata } from './core/header.js';
+import { helpOf, overviewOf } from './core/help.js';
+import { pythonLiteral } from './core/literal.js';
+import { checkCell, suggestion } from './core/options.js';
+import { type Elsewhere, elsewhere } from './core/other-language.js';
 import {
   type Brokered,
   type Cell,
@@ -13,11 +13,11 @@ import {
   type Context,
   type Json,
   type Processor,
-} from './processor.js';
+} from './core/processor.js';
+import { mentionsProvided } from './core/references.js';
+import { presentable, printing, quoted, raising } from './core/refusal.js';
+import type { Secret } from './core/secret.js';
 import { python } from './python.js';
-import { mentionsProvided } from './references.js';
-import { presentable, printing, quoted, raising } from './refusal.js';
-import type { Secret } from './secret.js';
 
 /** What the kernel gets in place of a SPIN cell. */
 export interface Rewrite {

@@ -1,6 +1,6 @@
-import { OUT, RAW, TIMEOUT } from './options.js';
-import { CellError, type Delivery, type Processor } from './processor.js';
-import { isProvided, refuseSpaced } from './references.js';
+import { OUT, RAW, TIMEOUT } from './core/options.js';
+import { CellError, type Delivery, type Processor } from './core/processor.js';
+import { isProvided, refuseSpaced } from './core/references.js';
 import { bindReferences } from './shell/lexer.js';
 
 /**

@@ -1,9 +1,9 @@
-import { brokered, type Job } from './brokered.js';
-import { completeSql } from './completion/sql.js';
-import { OUT, RAW, TIMEOUT } from './options.js';
-import type { Page } from './pages.js';
-import { CellError } from './processor.js';
-import { variablesIn } from './references.js';
+import { brokered, type Job } from './core/brokered.js';
+import { OUT, RAW, TIMEOUT } from './core/options.js';
+import type { Page } from './core/pages.js';
+import { CellError } from './core/processor.js';
+import { variablesIn } from './core/references.js';
+import { completeSql } from './sql/completion.js';
 import { type Rendered, render } from './sql/parameters.js';
 import { Results } from './sql/results.js';
 import type { Dialect } from './sql/scanner.js';

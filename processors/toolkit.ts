@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { brokered } from './brokered.js';
-import { OUT, RAW, ROWS, TIMEOUT } from './options.js';
-import { CellError } from './processor.js';
+import { brokered } from './core/brokered.js';
+import { OUT, RAW, ROWS, TIMEOUT } from './core/options.js';
+import { CellError } from './core/processor.js';
+import { tableOfRecords } from './core/records.js';
+import { referencesIn, variablesIn } from './core/references.js';
+import { shortened } from './core/refusal.js';
+import { credential, file, httpUrl, text, tlsFields } from './core/settings.js';
+import { jsonOf } from './core/value.js';
+import { askPatiently, askService } from './http/service.js';
 import { renderPromql } from './prometheus/promql.js';
-import { tableOfRecords } from './records.js';
-import { referencesIn, variablesIn } from './references.js';
-import { shortened } from './refusal.js';
-import { askPatiently, askService } from './service.js';
-import { credential, file, httpUrl, text, tlsFields } from './settings.js';
-import { jsonOf } from './value.js';
 
 /**
  * What built-in processors are made of, for add-ons: their files stand where nothing of the gateway can be imported.

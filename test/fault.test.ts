@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { faultOf } from '../gateway/fault.js';
-import { CellError } from '../processors/processor.js';
+import { CellError } from '../processors/core/processor.js';
 
 t.test('says the kind and the place of an error', async (t) => {
   const { kind, stack } = faultOf(new RangeError('canary'));

@@ -11,10 +11,12 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'gateway/edge': [],
+  // Which way in and which message may pass, and what a principal may ask: everybody asks it.
+  'gateway/policy': ['gateway/edge'],
   'gateway/acme': ['gateway/edge', 'processors'],
-  'gateway/api': ['gateway/edge'],
-  'gateway/proxy': ['gateway/edge'],
-  'gateway/channel': ['gateway/edge', 'gateway/proxy', 'processors'],
+  'gateway/api': ['gateway/edge', 'gateway/policy'],
+  'gateway/proxy': ['gateway/edge', 'gateway/policy'],
+  'gateway/channel': ['gateway/edge', 'gateway/policy', 'gateway/proxy', 'processors'],
   'gateway/jupyter': ['gateway/proxy'],
   // A client of the gateway: it shares the codec with it, and nothing else.
   'gateway/oneshot': ['gateway/channel', 'processors'],
@@ -77,7 +79,7 @@ t.test('imports go one way', async (t) => {
         if (target === 'gateway') t.notOk(assembles(to), `${file} imports ${to}`);
         continue;
       }
-      const shape = typeOnly || to === 'processors/secret.ts' || to === 'processors/processor.ts';
+      const shape = typeOnly || to === 'processors/core/secret.ts' || to === 'processors/core/processor.ts';
       const may = allowed[from]?.includes(target) ?? false;
       t.ok(may || (shape && from !== 'processors'), `${file} imports ${to}`);
     }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { type Passage, passages } from '../gateway/proxy/passes.js';
+import { type Passage, passages } from '../gateway/policy/passes.js';
 
 const page = readFileSync(
   fileURLToPath(new URL('../../docs/reference/what-passes.md', import.meta.url)),

@@ -2,7 +2,7 @@ import { format, inspect } from 'node:util';
 import { serialize } from 'node:v8';
 import { pino } from 'pino';
 import t from 'tap';
-import { Secret, secretsIn } from '../processors/secret.js';
+import { Secret, secretsIn } from '../processors/core/secret.js';
 
 const VALUE = 'canary-"\'\n$`{{\\-value';
 

@@ -1,6 +1,6 @@
 import { request } from 'undici';
 import { dispatcherFor } from '../../processors/http/dispatcher.js';
-import { NoAnswer } from '../../processors/no-answer.js';
+import { NoAnswer } from '../../processors/http/no-answer.js';
 import type { AcmeSetting } from '../config.js';
 
 /** How long the authority may take, in milliseconds. */

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ConnectionDesk } from '../connections/desk.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
-import { demand } from './permission.js';
+import { demand } from '../policy/rights.js';
 import type { Visitor } from './visitor.js';
 
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;

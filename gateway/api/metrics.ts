@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { METRICS_PATH } from '../edge/identity.js';
 import type { Metrics } from '../metrics.js';
-import { demand } from './permission.js';
+import { demand } from '../policy/rights.js';
 import type { Visitor } from './visitor.js';
 
 /**

@@ -1,5 +1,5 @@
 import { builtIn, kindsOf } from '../../processors/index.js';
-import { PageMask } from '../channel/broker-mask.js';
+import { PageMask } from '../channel/broker/mask.js';
 import type { Config } from '../config.js';
 import { openCatalogue } from '../connections/catalogue.js';
 import { type ConnectionDesk, createDesk } from '../connections/desk.js';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import type { AcmeSetting } from '../config.js';
 import type { Env } from './env.js';
 import { Mistake, type Problems } from './problems.js';

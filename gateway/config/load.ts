@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Secret } from '../../processors/secret.js';
+import type { Secret } from '../../processors/core/secret.js';
 import type { Config, RunSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
 import { readAcme } from './acme.js';

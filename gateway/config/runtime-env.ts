@@ -1,5 +1,5 @@
 import picomatch from 'picomatch';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import type { RuntimeEnv } from '../config.js';
 
 /** What the system and the tools around the gateway set: nothing that a cell needs, some of it telling. */

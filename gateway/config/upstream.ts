@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import type { UpstreamSetting } from '../config.js';
 import type { Home } from '../home.js';
 import { type Env, optional } from './env.js';

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Connection, ConnectionKind, Connections } from '../../processors/connection.js';
-import { CellError } from '../../processors/processor.js';
-import type { Secret } from '../../processors/secret.js';
+import type { Connection, ConnectionKind, Connections } from '../../processors/core/connection.js';
+import { CellError } from '../../processors/core/processor.js';
+import type { Secret } from '../../processors/core/secret.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import { checkConnections } from './check.js';

@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { type core, type ZodType, z } from 'zod';
-import type { ConnectionKind } from '../../processors/connection.js';
-import { Secret } from '../../processors/secret.js';
+import type { ConnectionKind } from '../../processors/core/connection.js';
+import { Secret } from '../../processors/core/secret.js';
 import { type CatalogueDocument, type Draft, QUOTES } from './document.js';
 import type { CatalogueProblem } from './problem.js';
 import { isMixed, isUnquoted, misspelt, textsOf, withValues } from './references.js';

@@ -1,5 +1,5 @@
-import { referenceAt, referencesIn } from '../../processors/references.js';
-import type { Secret } from '../../processors/secret.js';
+import { referenceAt, referencesIn } from '../../processors/core/references.js';
+import type { Secret } from '../../processors/core/secret.js';
 
 /** @returns what stands between the braces when the whole text is one reference to a value */
 export function wholeReference(text: string): string | undefined {

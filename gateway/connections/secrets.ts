@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { CellError } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
+import { CellError } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
 
 /** Where Docker mounts secrets; Kubernetes' volumes go wherever `secrets.folder` says. */
 export const DEFAULT_SECRETS_FOLDER = '/run/secrets';

@@ -1,4 +1,4 @@
-import type { Secret } from '../../processors/secret.js';
+import type { Secret } from '../../processors/core/secret.js';
 import { DEFAULT_SECRETS_FOLDER, readSecretFile, secretFileNames } from './secrets.js';
 
 /** Where references lead, for connections; what cells may use is decided elsewhere. */

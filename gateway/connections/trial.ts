@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import type { Connection, ConnectionKind } from '../../processors/connection.js';
-import { CellError } from '../../processors/processor.js';
-import { type Secret, secretsIn } from '../../processors/secret.js';
+import type { Connection, ConnectionKind } from '../../processors/core/connection.js';
+import { CellError } from '../../processors/core/processor.js';
+import { type Secret, secretsIn } from '../../processors/core/secret.js';
 
 /** How long a service may take to show that it works, in milliseconds. */
 const LIMIT_MS = 15_000;

@@ -1,4 +1,4 @@
-import { NoAnswer } from '../../processors/no-answer.js';
+import { NoAnswer } from '../../processors/http/no-answer.js';
 import type { Config } from '../config.js';
 import { GatewayError } from '../errors.js';
 import { askJupyter } from '../proxy/ask.js';

@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
-import type { Secret } from '../../processors/secret.js';
+import type { Secret } from '../../processors/core/secret.js';
 
 const ISSUER = 'spin-runtime';
 const ALGORITHM = 'HS256';

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { Secret } from '../../processors/secret.js';
+import type { Secret } from '../../processors/core/secret.js';
 import { isUnguessable } from './unguessable.js';
 
 /** A token as the gateway keeps it: its name for logs, and its hash. */

@@ -1,8 +1,8 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import WebSocket from 'ws';
-import type { Secret } from '../../processors/secret.js';
-import { V1_PROTOCOL } from '../channel/codec.js';
+import type { Secret } from '../../processors/core/secret.js';
+import { V1_PROTOCOL } from '../channel/wire/codec.js';
 import { printExact } from './exact-json.js';
 import { RunProblem } from './problem.js';
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mapBare } from '../channel/json-text.js';
+import { mapBare } from '../channel/wire/json-text.js';
 
 /** Stands before a number that JavaScript can't hold, in a string. Nobody can know it, so no text is taken for one. */
 const MARK = `number:${randomUUID()}:`;

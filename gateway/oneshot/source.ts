@@ -4,9 +4,9 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { unescape as percentDecode } from 'node:querystring';
 import { buffer } from 'node:stream/consumers';
 import { type Dispatcher, request } from 'undici';
+import { isLinkLocal } from '../../processors/core/link-local.js';
+import { CellError } from '../../processors/core/processor.js';
 import { dispatcherFor } from '../../processors/http/dispatcher.js';
-import { isLinkLocal } from '../../processors/link-local.js';
-import { CellError } from '../../processors/processor.js';
 import type { NotebookPlace } from '../config.js';
 import { RunProblem } from './problem.js';
 

@@ -3,6 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { createProxyServer } from 'http-proxy';
 import type { Admission } from '../edge/admission.js';
 import { asGatewayError, GatewayError } from '../errors.js';
+import type { Rules } from '../policy/rules.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { checkRunning, isDoubtful } from './hub.js';
@@ -10,7 +11,6 @@ import { loginAt } from './jupyter-logins.js';
 import { isLarge, offer } from './offer.js';
 import { belowBase, redirectToBase } from './paths.js';
 import { answersAcceptable, mayHoldToken, sendResponse } from './response.js';
-import type { Rules } from './rules.js';
 import { addressOf, createAgents, type Upstream, type UpstreamSource } from './upstream.js';
 import { withXsrfProof } from './xsrf.js';
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Admission } from '../edge/admission.js';
 import { GatewayError } from '../errors.js';
+import type { Rules } from '../policy/rules.js';
 import { accept, departure, offerOf } from './accept.js';
 import { dial } from './dial.js';
 import { upgradeTowardsUpstream } from './headers.js';
@@ -9,7 +10,6 @@ import { loginAt } from './jupyter-logins.js';
 import { join } from './legs.js';
 import type { OpenSockets } from './open-sockets.js';
 import { belowBase } from './paths.js';
-import type { Rules } from './rules.js';
 import type { UpstreamSource } from './upstream.js';
 
 /** Documents of jupyter-collaboration come in one message: as much as stock clients and notebooks need. */

@@ -1,6 +1,6 @@
 import { Agent, type RequestOptions, request } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import type { Secret } from '../../processors/secret.js';
+import type { Secret } from '../../processors/core/secret.js';
 import type { UpstreamSetting } from '../config.js';
 
 /** How long a readiness check waits for Jupyter. */

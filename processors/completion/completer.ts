@@ -1,11 +1,11 @@
-import { headName } from '../header.js';
-import type { Context, Processor } from '../processor.js';
+import { headName } from '../core/header.js';
+import { helpOf, optionHelp } from '../core/help.js';
+import type { Context, Processor } from '../core/processor.js';
+import type { CompletionJob, Suggested, Suggestion } from '../core/suggestion.js';
 import { needsConnection } from '../rewriter.js';
 import { type Place, placeOnHead, wordEnd } from './head.js';
-import { helpOf, optionHelp } from './help.js';
 import { identityOf, Memory } from './memory.js';
 import { isVariable, type OpenReference, openReference } from './reference.js';
-import type { CompletionJob, Suggested, Suggestion } from './suggestion.js';
 
 /** Completion of a cell; its places are indices of the code. */
 export interface Completion extends Suggested {

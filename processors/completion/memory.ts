@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Secret } from '../secret.js';
+import { Secret } from '../core/secret.js';
 
 /** How long names are good to be offered, in milliseconds; a service that failed is asked again sooner. */
 const FRESH_MS = 180_000;

@@ -1,4 +1,4 @@
-import { referenceAt } from '../references.js';
+import { referenceAt } from '../core/references.js';
 import { isOfPython } from './python-names.js';
 
 /** An unfinished `{{…` that the cursor stands in. */

@@ -1,11 +1,11 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
+import { CellError } from '../core/processor.js';
+import { Secret } from '../core/secret.js';
 import type { Place } from '../http/dispatcher.js';
 import { send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
 import { forgetToken, LARGEST_TOKEN, type Token, tokenFor } from '../http/tokens.js';
-import { CellError } from '../processor.js';
-import { Secret } from '../secret.js';
 
 /** An app that is installed for somebody. */
 export interface App extends Place {

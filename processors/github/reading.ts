@@ -1,10 +1,10 @@
-import { type Pieces, sizeOf } from '../apart.js';
+import { type Pieces, sizeOf } from '../core/apart.js';
+import type { Page } from '../core/pages.js';
+import { CellError } from '../core/processor.js';
+import { tableOfBatches } from '../core/records.js';
 import { graphqlProblem, pathToResult } from '../http/graphql.js';
 import { readJson } from '../http/json.js';
 import { pathToItems } from '../http/pagination.js';
-import type { Page } from '../pages.js';
-import { CellError } from '../processor.js';
-import { tableOfBatches } from '../records.js';
 
 /** What an answer says of itself. */
 export interface GithubList {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Limits } from '../processor.js';
-import { CellError } from '../processor.js';
-import { Secret } from '../secret.js';
-import { credential, httpUrl, text } from '../settings.js';
+import type { Limits } from '../core/processor.js';
+import { CellError } from '../core/processor.js';
+import { Secret } from '../core/secret.js';
+import { credential, httpUrl, text } from '../core/settings.js';
 import type { Place } from './dispatcher.js';
 import { send } from './send.js';
 import { statusLine } from './status-line.js';

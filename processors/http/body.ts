@@ -1,5 +1,5 @@
-import { CellError } from '../processor.js';
-import { jsonOf, type Value } from '../value.js';
+import { CellError } from '../core/processor.js';
+import { jsonOf, type Value } from '../core/value.js';
 import { bytesOf } from './bytes.js';
 import { renderForm } from './form.js';
 import { Markup } from './markup.js';

@@ -1,6 +1,6 @@
-import type { Job } from '../brokered.js';
-import type { Context } from '../processor.js';
-import { cellReferencesIn, isProvided } from '../references.js';
+import type { Job } from '../core/brokered.js';
+import type { Context } from '../core/processor.js';
+import { cellReferencesIn, isProvided } from '../core/references.js';
 import type { Values } from './template.js';
 
 /** The values that a cell with a connection refers to. */

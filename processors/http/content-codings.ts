@@ -1,6 +1,6 @@
 import { pipeline, type Readable, type Transform } from 'node:stream';
 import zlib, { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib';
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 
 /** A stream that decodes, once its first bytes are known. */
 type Decoder = (first: Buffer) => Transform;

@@ -1,4 +1,4 @@
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 
 /** Statuses of RFC 9110 sections 15.5.2 and 15.5.4: who are you, and you may not. */
 export const UNKNOWN = 401;

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
-import { refusingLinkLocal } from '../link-local.js';
-import { checkTls, readTlsFiles, type TlsFiles } from '../tls-files.js';
+import { refusingLinkLocal } from '../core/link-local.js';
+import { checkTls, readTlsFiles, type TlsFiles } from '../core/tls-files.js';
 import { discardContinue } from './continue.js';
 import { proxyOf } from './proxy.js';
 

@@ -1,7 +1,7 @@
-import { CellError } from '../processor.js';
-import { cellReferencesIn } from '../references.js';
-import { shortened } from '../refusal.js';
-import { jsonOf, type Value } from '../value.js';
+import { CellError } from '../core/processor.js';
+import { cellReferencesIn } from '../core/references.js';
+import { shortened } from '../core/refusal.js';
+import { jsonOf, type Value } from '../core/value.js';
 
 /** How many of a service's error messages are shown, and how long each. */
 const MOST_ERRORS = 5;

@@ -1,5 +1,5 @@
-import { CellError } from '../processor.js';
-import { refuseSpaced } from '../references.js';
+import { CellError } from '../core/processor.js';
+import { refuseSpaced } from '../core/references.js';
 import { boundaryOf, multipartText } from './multipart.js';
 
 /** One request as a cell writes it; every part may hold references. */

@@ -1,6 +1,6 @@
-import { type Pieces, sizeOf } from '../apart.js';
-import { CellError } from '../cell-error.js';
-import { parseExactJson } from './exact-json.js';
+import { type Pieces, sizeOf } from '../core/apart.js';
+import { CellError } from '../core/cell-error.js';
+import { parseExactJson } from '../core/exact-json.js';
 
 /** What is read in one piece, in bytes: a parsed answer takes some ten times its size in memory. */
 const LARGEST = 32 * 1024 * 1024;

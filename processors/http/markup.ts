@@ -1,4 +1,4 @@
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 
 /** Source: XML 1.0, production 2 (Char); with `u` a surrogate is one that stands alone. */
 const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/u;

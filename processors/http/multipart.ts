@@ -1,4 +1,4 @@
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 import { bytesOf } from './bytes.js';
 import { percentEncoded, type Template, textOf, type Values } from './template.js';
 

@@ -1,5 +1,5 @@
-import { CellError, type Option } from '../processor.js';
-import { ExactNumber } from './exact-json.js';
+import { ExactNumber } from '../core/exact-json.js';
+import { CellError, type Option } from '../core/processor.js';
 import { linkBelow } from './place.js';
 
 /** How the pages of a service follow each other. */

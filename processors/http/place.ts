@@ -1,4 +1,4 @@
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 
 /** How often a path is decoded: some servers do it twice. */
 const DECODINGS = 4;

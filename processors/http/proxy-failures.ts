@@ -1,5 +1,5 @@
-import { NoAnswer } from '../no-answer.js';
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
+import { NoAnswer } from './no-answer.js';
 import { statusLine } from './status-line.js';
 
 /** RFC 9110 section 15.5.8. */

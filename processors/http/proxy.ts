@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 
 /** The proxy settings that the environment of most programs has; small letters win, as with curl. */
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,4 @@
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 import { linkBelow, placeOf } from './place.js';
 import type { HttpAnswer, HttpRequest } from './send.js';
 import { statusLine } from './status-line.js';

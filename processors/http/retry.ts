@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { NoAnswer } from '../no-answer.js';
-import type { Page } from '../pages.js';
+import type { Page } from '../core/pages.js';
 import type { Place } from './dispatcher.js';
+import { NoAnswer } from './no-answer.js';
 import { type HttpAnswer, type HttpRequest, send } from './send.js';
 import { statusLine } from './status-line.js';
 

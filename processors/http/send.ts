@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { request } from 'undici';
-import { NoAnswer } from '../no-answer.js';
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 import { Collected } from './collected.js';
 import { decoded } from './content-codings.js';
 import { dispatcherFor, type Place } from './dispatcher.js';
+import { NoAnswer } from './no-answer.js';
 import { placeOf } from './place.js';
 import { failureAt } from './proxy-failures.js';
 import { isRedirect } from './redirects.js';

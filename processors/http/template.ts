@@ -1,6 +1,6 @@
-import { CellError } from '../processor.js';
-import { referenceAt } from '../references.js';
-import { compoundName, isPlain, type Value } from '../value.js';
+import { CellError } from '../core/processor.js';
+import { referenceAt } from '../core/references.js';
+import { compoundName, isPlain, type Value } from '../core/value.js';
 
 /** Stands for a value in a text. */
 export interface Reference {

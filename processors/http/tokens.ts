@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Secret } from '../secret.js';
+import type { Secret } from '../core/secret.js';
 
 /** A short-lived token that stands for a connection's own credential. */
 export interface Token {

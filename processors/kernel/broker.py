@@ -12,7 +12,7 @@ from IPython.display import display
 _PROMPT = "spin-broker:"
 # Of this moment, so that it stays true in a notebook that is saved now and read in a year.
 _PROGRESS = "At %s UTC: %s. The result takes the place of this line, unless the page is loaded again before: then %s."
-# What the gateway reads of one question (gateway/channel/broker.ts), with room for the message around it.
+# What the gateway reads of one question (gateway/channel/broker/broker.ts), with room for the message around it.
 _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
 _CONNECTED_WITHIN = 20

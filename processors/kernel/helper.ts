@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
-import { pythonString } from '../literal.js';
+import { pythonString } from '../core/literal.js';
 
 /** The parts of the helper in the order in which they make up one module. */
 const PARTS =

@@ -34,7 +34,7 @@ View = collections.namedtuple("View", "rows exact tree", defaults=(None, False, 
 
 class Table:
     def __init__(self, columns):
-        """`columns`: `{"name": str, "type": …, "items": …}` each; what the types are is said in processors/pages.ts."""
+        """`columns`: `{"name": str, "type": …, "items": …}` each; what the types are is said in processors/core/pages.ts."""
         self._columns = columns
         self._values = [[] for _ in columns]
 

@@ -1,11 +1,11 @@
 import { text } from 'node:stream/consumers';
-import { oneApart, type Pieces } from '../apart.js';
+import { oneApart, type Pieces } from '../core/apart.js';
+import { CellError } from '../core/processor.js';
+import { quoted, shortened } from '../core/refusal.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
 import { readJson } from '../http/json.js';
 import { retryAfter } from '../http/retry.js';
 import type { OpenAnswer } from '../http/send.js';
-import { CellError } from '../processor.js';
-import { quoted, shortened } from '../refusal.js';
 import { eventsIn } from './event-stream.js';
 
 /** What a model's answer came with. */

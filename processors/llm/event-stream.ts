@@ -1,4 +1,4 @@
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
 
 /** An event that goes on beyond this is none, in characters. */
 const LONGEST = 1024 * 1024;

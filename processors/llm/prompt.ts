@@ -1,7 +1,7 @@
-import { CellError } from '../processor.js';
-import { referenceAt } from '../references.js';
-import { shortened } from '../refusal.js';
-import { isPlain, jsonOf, type Table, type Value } from '../value.js';
+import { CellError } from '../core/processor.js';
+import { referenceAt } from '../core/references.js';
+import { shortened } from '../core/refusal.js';
+import { isPlain, jsonOf, type Table, type Value } from '../core/value.js';
 
 /** What is put in of a list of dicts, as the kernel's helper does with a DataFrame. */
 const MOST_ROWS = 200;

@@ -1,6 +1,6 @@
+import { CellError } from '../core/processor.js';
+import { shortened } from '../core/refusal.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
-import { CellError } from '../processor.js';
-import { shortened } from '../refusal.js';
 
 /** What Prometheus answered. */
 export interface Answer {

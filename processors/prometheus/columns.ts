@@ -1,4 +1,4 @@
-import type { Column } from '../pages.js';
+import type { Column } from '../core/pages.js';
 import type { Labels } from './time-series.js';
 
 /** The columns that aren't labels. */

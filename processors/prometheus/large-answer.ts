@@ -1,5 +1,5 @@
-import { type Pieces, textOf } from '../apart.js';
-import type { Page } from '../pages.js';
+import { type Pieces, textOf } from '../core/apart.js';
+import type { Page } from '../core/pages.js';
 import { readAnswer } from './answer.js';
 import { type Asked, tableOf } from './results.js';
 

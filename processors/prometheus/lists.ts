@@ -1,6 +1,6 @@
-import type { Column, ColumnType, Page } from '../pages.js';
-import type { Json } from '../processor.js';
-import { tableOfRecords } from '../records.js';
+import type { Column, ColumnType, Page } from '../core/pages.js';
+import type { Json } from '../core/processor.js';
+import { tableOfRecords } from '../core/records.js';
 import { columnOfLabel, labelsOf } from './columns.js';
 import type { Labels } from './time-series.js';
 

@@ -1,6 +1,6 @@
-import type { Pieces } from '../apart.js';
-import { oneApart, textOf } from '../apart.js';
-import { askForPieces, type ServiceJob } from '../service.js';
+import type { Pieces } from '../core/apart.js';
+import { oneApart, textOf } from '../core/apart.js';
+import { askForPieces, type ServiceJob } from '../http/service.js';
 import { readAnswer } from './answer.js';
 import { namesLike } from './metric-names.js';
 

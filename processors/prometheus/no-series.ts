@@ -1,4 +1,4 @@
-import type { ServiceJob } from '../service.js';
+import type { ServiceJob } from '../http/service.js';
 import { metricsIn } from './metric-names.js';
 import { type Missing, missingOf } from './names.js';
 

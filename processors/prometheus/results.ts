@@ -1,4 +1,4 @@
-import type { Column, Page } from '../pages.js';
+import type { Column, Page } from '../core/pages.js';
 import { usualStep } from './line.js';
 import { lists } from './lists.js';
 import {

@@ -1,5 +1,5 @@
-import type { Column, Page } from '../pages.js';
-import type { Json } from '../processor.js';
+import type { Column, Page } from '../core/pages.js';
+import type { Json } from '../core/processor.js';
 import { columnOfLabel, HISTOGRAM_COLUMNS, labelsOf } from './columns.js';
 import type { Labels } from './time-series.js';
 

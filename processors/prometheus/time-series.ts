@@ -1,4 +1,4 @@
-import type { Json } from '../processor.js';
+import type { Json } from '../core/processor.js';
 import { namesOf, titleOf, wrapped } from './chart-text.js';
 import { type Line, lineOf, type Point } from './line.js';
 

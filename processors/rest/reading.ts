@@ -1,8 +1,8 @@
-import type { Pieces } from '../apart.js';
+import type { Pieces } from '../core/apart.js';
+import { CellError } from '../core/processor.js';
 import { graphqlProblem, pathToResult } from '../http/graphql.js';
 import { readJson } from '../http/json.js';
 import { nextPage, type Pagination, pathToItems } from '../http/pagination.js';
-import { CellError } from '../processor.js';
 
 /** What a page of a list says of itself. */
 export interface ListPage {

@@ -1,10 +1,10 @@
+import { type Cell, CellError, type Json } from '../core/processor.js';
 import { guessType, renderBody } from '../http/body.js';
 import { graphqlBody } from '../http/graphql.js';
 import { type HttpFile, parseHttpFile, startsWithRequest } from '../http/http-file.js';
 import { placeBelow } from '../http/place.js';
 import type { HttpRequest } from '../http/send.js';
 import { cut, renderHeader, renderTarget, type Values } from '../http/template.js';
-import { type Cell, CellError, type Json } from '../processor.js';
 
 const EXAMPLE = 'GET /v1/things?x={{y}}';
 

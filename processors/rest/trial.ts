@@ -1,6 +1,6 @@
-import { CellError } from '../cell-error.js';
+import { CellError } from '../core/cell-error.js';
+import { text } from '../core/settings.js';
 import { statusLine } from '../http/status-line.js';
-import { text } from '../settings.js';
 
 /** A path below the connection's url that answers only whoever may ask, e.g. `/me`. */
 export function testPath() {

@@ -1,5 +1,5 @@
-import { CellError } from '../processor.js';
-import { referenceAt } from '../references.js';
+import { CellError } from '../core/processor.js';
+import { referenceAt } from '../core/references.js';
 
 /** Why no reference may stand somewhere; asked only where one stands, as telling takes time. */
 export type Reason = () => string | undefined;

@@ -1,4 +1,4 @@
-import { referenceAt } from '../references.js';
+import { referenceAt } from '../core/references.js';
 import { Scanner } from './scanner.js';
 
 const ARITHMETIC = 'bash evaluates arithmetic as code; assign it to a variable and check that it is a number';

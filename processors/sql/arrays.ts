@@ -1,4 +1,4 @@
-import type { Plain } from '../value.js';
+import type { Plain } from '../core/value.js';
 
 /** `any(`, `all(` or `some(` right before the list, and `)` right behind it. */
 const BEFORE = /\b(?:any|all|some)\s*\(\s*$/i;

@@ -1,5 +1,5 @@
 import type { Connection } from 'mysql2';
-import type { Page } from '../pages.js';
+import type { Page } from '../core/pages.js';
 import { readerOf } from './mysql-types.js';
 import { RowPages } from './row-pages.js';
 import { columnOf } from './types.js';

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'mysql2';
-import { NoAnswer } from '../no-answer.js';
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
+import { NoAnswer } from '../http/no-answer.js';
 import { permissionRefusal } from './session.js';
 import type { Endpoint } from './settings.js';
 import { GREETING_MS } from './wire.js';

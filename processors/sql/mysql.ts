@@ -1,7 +1,7 @@
 import mysql, { type Connection } from 'mysql2';
-import { NoAnswer } from '../no-answer.js';
-import type { Page } from '../pages.js';
-import { CellError } from '../processor.js';
+import type { Page } from '../core/pages.js';
+import { CellError } from '../core/processor.js';
+import { NoAnswer } from '../http/no-answer.js';
 import { hasOffset } from './arrays.js';
 import { Answer, type Inside } from './mysql-answer.js';
 import { optionsOf, refusalOf } from './mysql-login.js';

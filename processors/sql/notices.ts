@@ -1,4 +1,4 @@
-import type { Page } from '../pages.js';
+import type { Page } from '../core/pages.js';
 
 /** What is shown of one statement: a loop can raise millions. */
 const MOST = 50;

@@ -1,6 +1,6 @@
-import { CellError } from '../processor.js';
-import { referenceAt } from '../references.js';
-import { compoundName, isPlain, type Plain, type Value } from '../value.js';
+import { CellError } from '../core/processor.js';
+import { referenceAt } from '../core/references.js';
+import { compoundName, isPlain, type Plain, type Value } from '../core/value.js';
 import { arrayCast, arrayText, castOf, type Item, isArrayPlace } from './arrays.js';
 import type { Dialect, Region } from './scanner.js';
 

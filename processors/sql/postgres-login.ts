@@ -1,6 +1,6 @@
 import { type ClientConfig, DatabaseError } from 'pg';
-import { NoAnswer } from '../no-answer.js';
-import { CellError } from '../processor.js';
+import { CellError } from '../core/processor.js';
+import { NoAnswer } from '../http/no-answer.js';
 import { permissionRefusal } from './session.js';
 import type { Endpoint } from './settings.js';
 import { GREETING_MS, type GuardedSocket } from './wire.js';

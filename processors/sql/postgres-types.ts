@@ -1,4 +1,4 @@
-import type { Json } from '../processor.js';
+import type { Json } from '../core/processor.js';
 import {
   asBool,
   asDate,

@@ -1,7 +1,7 @@
 import { Client, Connection, DatabaseError, type Notification } from 'pg';
-import { NoAnswer } from '../no-answer.js';
-import type { Page } from '../pages.js';
-import { CellError } from '../processor.js';
+import type { Page } from '../core/pages.js';
+import { CellError } from '../core/processor.js';
+import { NoAnswer } from '../http/no-answer.js';
 import { Notices } from './notices.js';
 import type { Parameter, Rendered } from './parameters.js';
 import { PostgresAnswer, PostgresParse } from './postgres-answer.js';

@@ -1,4 +1,4 @@
-import type { Page } from '../pages.js';
+import type { Page } from '../core/pages.js';
 
 /** Tables and characters of notices that one cell shows: a routine can give any number of them. */
 const MOST_RESULTS = 100;

@@ -1,5 +1,5 @@
-import type { Column, Page } from '../pages.js';
-import type { Json } from '../processor.js';
+import type { Column, Page } from '../core/pages.js';
+import type { Json } from '../core/processor.js';
 
 /** About a page of a result, in characters: a kernel takes it in one answer, and neither side holds more than a few. */
 const PAGE_SIZE = 500_000;

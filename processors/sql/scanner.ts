@@ -1,4 +1,4 @@
-import { referenceAt } from '../references.js';
+import { referenceAt } from '../core/references.js';
 
 export type Dialect = 'postgres' | 'mysql';
 

@@ -1,5 +1,5 @@
-import type { Page } from '../pages.js';
-import { CellError } from '../processor.js';
+import type { Page } from '../core/pages.js';
+import { CellError } from '../core/processor.js';
 import type { Rendered } from './parameters.js';
 import type { Statement } from './statements.js';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Page } from '../pages.js';
+import type { Page } from '../core/pages.js';
 import { type MysqlSession, openMysql } from './mysql.js';
 import { atMost, CANCEL_MS } from './patience.js';
 import { Pool } from './pool.js';

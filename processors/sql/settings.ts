@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { CellError } from '../processor.js';
-import { Secret } from '../secret.js';
-import { credential, text, tlsFields } from '../settings.js';
-import { checkTls, readTlsFiles } from '../tls-files.js';
+import { CellError } from '../core/processor.js';
+import { Secret } from '../core/secret.js';
+import { credential, text, tlsFields } from '../core/settings.js';
+import { checkTls, readTlsFiles } from '../core/tls-files.js';
 import type { Dialect } from './scanner.js';
 
 /** The names of both databases' clients for the same thing. */

@@ -1,5 +1,5 @@
-import type { Column, ScalarType } from '../pages.js';
-import type { Json } from '../processor.js';
+import type { Column, ScalarType } from '../core/pages.js';
+import type { Json } from '../core/processor.js';
 
 /** How the text of a database's value becomes a page's. */
 export interface Reader {

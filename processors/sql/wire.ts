@@ -1,7 +1,7 @@
 import { type NetConnectOpts, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { refusingLinkLocal } from '../link-local.js';
-import { CellError } from '../processor.js';
+import { refusingLinkLocal } from '../core/link-local.js';
+import { CellError } from '../core/processor.js';
 
 /** How long a database may take to greet, in milliseconds. */
 export const GREETING_MS = 10_000;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { ask, askUpgrade, NAVIGATION } from '../support/ask.js';
 import { startTestGateway, TOKEN } from '../support/gateway.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { demand } from '../../gateway/api/permission.js';
+import { demand } from '../../gateway/policy/rights.js';
 
 t.test('the full token may do everything, any other principal nothing', async (t) => {
   for (const right of ['connections:list', 'connections:test', 'metrics:read'] as const) {

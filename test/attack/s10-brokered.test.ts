@@ -1,8 +1,8 @@
 import t from 'tap';
-import { BrokerJob } from '../../gateway/channel/broker-job.js';
-import type { Page } from '../../processors/pages.js';
-import { type Brokered, CellError } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
+import { BrokerJob } from '../../gateway/channel/broker/job.js';
+import type { Page } from '../../processors/core/pages.js';
+import { type Brokered, CellError } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
 import { give, startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
 import { CANARY, leakIn } from '../support/canary.js';

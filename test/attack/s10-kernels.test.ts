@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
-import { createAskLiving } from '../../gateway/channel/living.js';
+import { createAskLiving } from '../../gateway/channel/kernels/living.js';
 import { fixedUpstream } from '../../gateway/proxy/upstream.js';
 import { CANARY, ENV, leakIn, REF } from '../support/canary.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
+import type { Value } from '../../processors/core/value.js';
 import { render } from '../../processors/sql/parameters.js';
 import { scan } from '../../processors/sql/scanner.js';
-import type { Value } from '../../processors/value.js';
 
 /** Each could end what it stands in, were it put there. */
 const pieces = [

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { decode, encode } from '../../gateway/channel/codec.js';
-import { encodeV1 } from '../../gateway/channel/v1.js';
-import type { Page } from '../../processors/pages.js';
-import type { Brokered } from '../../processors/processor.js';
-import type { Value } from '../../processors/value.js';
+import { decode, encode } from '../../gateway/channel/wire/codec.js';
+import { encodeV1 } from '../../gateway/channel/wire/v1.js';
+import type { Page } from '../../processors/core/pages.js';
+import type { Brokered } from '../../processors/core/processor.js';
+import type { Value } from '../../processors/core/value.js';
 import { conversation, rewriteTo, type Said } from '../support/conversation.js';
 import { until } from '../support/until.js';
 

@@ -1,8 +1,8 @@
 import dns from 'node:dns';
 import { syncBuiltinESMExports } from 'node:module';
 import t, { type Test } from 'tap';
-import { isLinkLocal } from '../../processors/link-local.js';
-import { Secret } from '../../processors/secret.js';
+import { isLinkLocal } from '../../processors/core/link-local.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
 import { startForwardProxy } from '../support/forward-proxy.js';

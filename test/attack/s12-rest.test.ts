@@ -1,10 +1,10 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
+import { Secret } from '../../processors/core/secret.js';
+import type { Value } from '../../processors/core/value.js';
 import { linkBelow, placeBelow } from '../../processors/http/place.js';
 import { cut, renderTarget } from '../../processors/http/template.js';
-import { Secret } from '../../processors/secret.js';
-import type { Value } from '../../processors/value.js';
 import { give, startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
 

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import t from 'tap';
 import { GatewayError } from '../../gateway/errors.js';
+import { CellError, type Compiled, type Processor } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
 import { createProcessors } from '../../processors/index.js';
-import { CellError, type Compiled, type Processor } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
 import { connect, execute } from '../support/client.js';
 import { connectionsOf } from '../support/connections.js';
 import { conversation } from '../support/conversation.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { V1_PROTOCOL } from '../../gateway/channel/codec.js';
+import { V1_PROTOCOL } from '../../gateway/channel/wire/codec.js';
 import { REF } from '../support/canary.js';
 import {
   answerCompanion,

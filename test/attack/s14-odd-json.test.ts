@@ -1,7 +1,7 @@
 import t from 'tap';
-import { encode, type Wire } from '../../gateway/channel/codec.js';
-import { PARTS } from '../../gateway/channel/frame.js';
-import { Secret } from '../../processors/secret.js';
+import { encode, type Wire } from '../../gateway/channel/wire/codec.js';
+import { PARTS } from '../../gateway/channel/wire/frame.js';
+import { Secret } from '../../processors/core/secret.js';
 import { conversation, rewriteTo } from '../support/conversation.js';
 import { bytesOf } from '../support/frames.js';
 

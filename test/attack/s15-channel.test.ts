@@ -3,9 +3,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { decode, encode } from '../../gateway/channel/codec.js';
-import type { Payload } from '../../gateway/channel/frame.js';
-import { parentId, readHeader } from '../../gateway/channel/messages.js';
+import { decode, encode } from '../../gateway/channel/wire/codec.js';
+import type { Payload } from '../../gateway/channel/wire/frame.js';
+import { parentId, readHeader } from '../../gateway/channel/wire/messages.js';
 import { REF } from '../support/canary.js';
 import {
   answerCompanion,

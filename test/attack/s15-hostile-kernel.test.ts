@@ -3,11 +3,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import t from 'tap';
-import { Delivered } from '../../gateway/channel/delivered.js';
-import { createAskLanguage } from '../../gateway/channel/language.js';
-import { createAskLiving } from '../../gateway/channel/living.js';
-import { Redactor } from '../../gateway/channel/redact.js';
-import { Secret } from '../../processors/secret.js';
+import { Delivered } from '../../gateway/channel/hidden/delivered.js';
+import { Redactor } from '../../gateway/channel/hidden/redact.js';
+import { createAskLanguage } from '../../gateway/channel/kernels/language.js';
+import { createAskLiving } from '../../gateway/channel/kernels/living.js';
+import { Secret } from '../../processors/core/secret.js';
 import { conversation, rewriteTo } from '../support/conversation.js';
 import { frameOf, payloadOf } from '../support/frames.js';
 

@@ -5,7 +5,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import t from 'tap';
 import { knownToken, matchToken } from '../../gateway/edge/tokens.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { type Answer, ask, askUpgrade, cookieFrom, NAVIGATION, postForm } from '../support/ask.js';
 import { startGatehouse, TOKEN } from '../support/gatehouse.js';
 import { startTestGateway } from '../support/gateway.js';

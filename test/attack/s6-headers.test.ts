@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import t, { type Test } from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { ask } from '../support/ask.js';
 import { startFront } from '../support/front.js';
 import { type Recorder, sendRaw, startRecorder } from '../support/recorder.js';

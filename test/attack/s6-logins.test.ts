@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { ask, askUpgrade, NAVIGATION, postForm } from '../support/ask.js';
 import { startTestGateway } from '../support/gateway.js';
 import { startRecorder } from '../support/recorder.js';

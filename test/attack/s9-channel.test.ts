@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { handlingOf } from '../../gateway/channel/client-messages.js';
+import { handlingOf } from '../../gateway/policy/messages.js';
 import { ENV, leakIn, REF } from '../support/canary.js';
 import { conversation } from '../support/conversation.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createRules } from '../../gateway/proxy/rules.js';
+import { createRules } from '../../gateway/policy/rules.js';
 import { ask, askUpgrade } from '../support/ask.js';
 import { startFront } from '../support/front.js';
 import { startRecorder } from '../support/recorder.js';

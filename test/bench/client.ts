@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { WebSocket } from 'ws';
-import { decode, V1_PROTOCOL } from '../../gateway/channel/codec.js';
-import { readObject } from '../../gateway/channel/frame.js';
-import { parentId, readHeader } from '../../gateway/channel/messages.js';
+import { decode, V1_PROTOCOL } from '../../gateway/channel/wire/codec.js';
+import { readObject } from '../../gateway/channel/wire/frame.js';
+import { parentId, readHeader } from '../../gateway/channel/wire/messages.js';
 import { sizedMessage } from '../support/frames.js';
 import { SMALL } from '../support/synthetic-upstream.js';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { BrokerJob } from '../../gateway/channel/broker-job.js';
-import type { Page } from '../../processors/pages.js';
-import type { Brokered, Json } from '../../processors/processor.js';
+import { BrokerJob } from '../../gateway/channel/broker/job.js';
+import type { Page } from '../../processors/core/pages.js';
+import type { Brokered, Json } from '../../processors/core/processor.js';
 
 /** A request of a second, whose pages come as they like. */
 function jobOf(perform: () => AsyncIterable<Page>) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
-import { decode, type Wire } from '../../gateway/channel/codec.js';
+import { decode, type Wire } from '../../gateway/channel/wire/codec.js';
 import { REF } from '../support/canary.js';
 import { answerCompanion, companionIn, KERNEL, startFakeKernel } from '../support/fake-kernel.js';
 import { bytesOf } from '../support/frames.js';

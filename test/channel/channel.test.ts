@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { pino } from 'pino';
 import t from 'tap';
 import { GatewayError } from '../../gateway/errors.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { conversation, HELPER, rewriteTo } from '../support/conversation.js';
 import { bytesOf } from '../support/frames.js';
 

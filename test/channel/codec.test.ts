@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { decode, decodeStrictly, encode, type Wire } from '../../gateway/channel/codec.js';
+import { decode, decodeStrictly, encode, type Wire } from '../../gateway/channel/wire/codec.js';
 import { GatewayError } from '../../gateway/errors.js';
 import { bytesOf, frameOf, payloadOf } from '../support/frames.js';
 

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
-import type { Wire } from '../../gateway/channel/codec.js';
-import type { Connections } from '../../processors/connection.js';
+import type { Wire } from '../../gateway/channel/wire/codec.js';
+import type { Connections } from '../../processors/core/connection.js';
+import { CellError, type Processor } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
 import { createProcessors } from '../../processors/index.js';
-import { CellError, type Processor } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
 import { connectionsOf } from '../support/connections.js';
 import { conversation } from '../support/conversation.js';
 import { until } from '../support/until.js';

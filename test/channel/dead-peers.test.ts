@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mock } from 'node:test';
 import t, { type Test } from 'tap';
 import { type ClientOptions, WebSocket } from 'ws';
-import { V1_PROTOCOL } from '../../gateway/channel/codec.js';
+import { V1_PROTOCOL } from '../../gateway/channel/wire/codec.js';
 import { sizedMessage } from '../support/frames.js';
 import { startTestGateway } from '../support/gateway.js';
 import { closed, startSocketServer } from '../support/sockets.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
-import type { Frame, Payload } from '../../gateway/channel/frame.js';
-import { Gate } from '../../gateway/channel/gate.js';
-import { frameOf, type Parts, payloadOf } from './../support/frames.js';
+import { Gate } from '../../gateway/channel/execution/gate.js';
+import type { Frame, Payload } from '../../gateway/channel/wire/frame.js';
+import { frameOf, type Parts, payloadOf } from '../support/frames.js';
 
 /** A gate whose looks end when a test says so. */
 function gate() {

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Kernels } from '../../gateway/channel/kernels.js';
-import { Secret } from '../../processors/secret.js';
+import { Kernels } from '../../gateway/channel/kernels/kernels.js';
+import { Secret } from '../../processors/core/secret.js';
 
 /** Kernels before a Jupyter that has those of `living`; undefined: it can't be asked. */
 function before() {

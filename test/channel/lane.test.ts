@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Lane, type Turn } from '../../gateway/channel/lane.js';
+import { Lane, type Turn } from '../../gateway/channel/execution/lane.js';
 
 function script() {
   const events: string[] = [];

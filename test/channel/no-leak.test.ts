@@ -7,7 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { V1_PROTOCOL } from '../../gateway/channel/codec.js';
+import { V1_PROTOCOL } from '../../gateway/channel/wire/codec.js';
 import { sizedMessage } from '../support/frames.js';
 import { TOKEN } from '../support/gateway.js';
 import { BUSY, type SyntheticUpstream, startSyntheticUpstream } from '../support/synthetic-upstream.js';

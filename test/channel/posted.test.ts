@@ -2,11 +2,11 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import t from 'tap';
-import { Kernels } from '../../gateway/channel/kernels.js';
-import { Posted } from '../../gateway/channel/posted.js';
-import { createRules } from '../../gateway/proxy/rules.js';
+import { Kernels } from '../../gateway/channel/kernels/kernels.js';
+import { Posted } from '../../gateway/channel/kernels/posted.js';
+import { createRules } from '../../gateway/policy/rules.js';
+import { Secret } from '../../processors/core/secret.js';
 import { createProcessors } from '../../processors/index.js';
-import { Secret } from '../../processors/secret.js';
 
 const ID = '3f2a1c00-0000-4000-8000-000000000001';
 const EXECUTE = `/api/kernels/${ID}/execute`;

@@ -1,10 +1,10 @@
 import t from 'tap';
-import { PageMask } from '../../gateway/channel/broker-mask.js';
-import { Delivered, MASK } from '../../gateway/channel/delivered.js';
-import type { Payload } from '../../gateway/channel/frame.js';
-import { Redactor } from '../../gateway/channel/redact.js';
-import type { Content, Page } from '../../processors/pages.js';
-import { Secret } from '../../processors/secret.js';
+import { PageMask } from '../../gateway/channel/broker/mask.js';
+import { Delivered, MASK } from '../../gateway/channel/hidden/delivered.js';
+import { Redactor } from '../../gateway/channel/hidden/redact.js';
+import type { Payload } from '../../gateway/channel/wire/frame.js';
+import type { Content, Page } from '../../processors/core/pages.js';
+import { Secret } from '../../processors/core/secret.js';
 import { frameOf, payloadOf } from '../support/frames.js';
 
 /** 54 characters, as pandas' 46 of 54. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Delivered, MASK } from '../../gateway/channel/delivered.js';
-import type { Payload } from '../../gateway/channel/frame.js';
-import { Redactor } from '../../gateway/channel/redact.js';
-import { Secret } from '../../processors/secret.js';
+import { Delivered, MASK } from '../../gateway/channel/hidden/delivered.js';
+import { Redactor } from '../../gateway/channel/hidden/redact.js';
+import type { Payload } from '../../gateway/channel/wire/frame.js';
+import { Secret } from '../../processors/core/secret.js';
 import { bytesOf, frameOf, type Parts, payloadOf } from '../support/frames.js';
 
 const CANARY = 'can"ary\'\n$`{{x}}\\end-of-it';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { V1_PROTOCOL } from '../../gateway/channel/codec.js';
+import { V1_PROTOCOL } from '../../gateway/channel/wire/codec.js';
 import { KERNEL, startFakeKernel } from '../support/fake-kernel.js';
 import { payloadOf } from '../support/frames.js';
 import { startTestGateway, type TestGateway } from '../support/gateway.js';

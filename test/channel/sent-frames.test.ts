@@ -1,5 +1,5 @@
 import t from 'tap';
-import { SentFrames } from '../../gateway/channel/sent-frames.js';
+import { SentFrames } from '../../gateway/channel/link/sent-frames.js';
 
 /** Frames as a socket reads them: parts of one buffer, with a byte between them. */
 function chunk(...texts: readonly string[]) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
-import { type Claim, Sessions } from '../../gateway/channel/sessions.js';
+import { type Claim, Sessions } from '../../gateway/channel/link/sessions.js';
 import { KERNEL, startFakeKernel } from '../support/fake-kernel.js';
 import { startTestGateway } from '../support/gateway.js';
 

@@ -1,6 +1,6 @@
 import { mock } from 'node:test';
 import t from 'tap';
-import { createAsk, READING, WRITING } from '../../gateway/channel/shared-folder.js';
+import { createAsk, READING, WRITING } from '../../gateway/channel/hidden/shared-folder.js';
 
 const never = () => new Promise<never>(() => {});
 

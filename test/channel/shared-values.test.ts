@@ -15,9 +15,9 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { Delivered } from '../../gateway/channel/delivered.js';
-import { openSharedValues } from '../../gateway/channel/shared-values.js';
-import { Secret } from '../../processors/secret.js';
+import { Delivered } from '../../gateway/channel/hidden/delivered.js';
+import { openSharedValues } from '../../gateway/channel/hidden/shared-values.js';
+import { Secret } from '../../processors/core/secret.js';
 import { CANARY, filesWithLeak } from '../support/canary.js';
 
 const TOKEN = new Secret('test-token-0123456789');

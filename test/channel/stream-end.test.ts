@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { streamEnd } from '../../gateway/channel/stream-end.js';
+import { streamEnd } from '../../gateway/channel/hidden/stream-end.js';
 
 const end = (content: string, reach = 5) => streamEnd(Buffer.from(content), reach);
 

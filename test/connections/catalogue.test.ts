@@ -6,9 +6,9 @@ import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { type Catalogue, openCatalogue } from '../../gateway/connections/catalogue.js';
 import { CatalogueError } from '../../gateway/connections/problem.js';
-import type { ConnectionKind } from '../../processors/connection.js';
-import { Secret } from '../../processors/secret.js';
-import { credential, file, httpUrl, text } from '../../processors/settings.js';
+import type { ConnectionKind } from '../../processors/core/connection.js';
+import { Secret } from '../../processors/core/secret.js';
+import { credential, file, httpUrl, text } from '../../processors/core/settings.js';
 import { until } from '../support/until.js';
 
 const service: ConnectionKind = {

@@ -1,12 +1,12 @@
 import t from 'tap';
 import { z } from 'zod';
-import { PageMask } from '../../gateway/channel/broker-mask.js';
+import { PageMask } from '../../gateway/channel/broker/mask.js';
 import { listConnections, sayNone, testConnections } from '../../gateway/connections/command.js';
 import { createDesk } from '../../gateway/connections/desk.js';
 import { createTrial } from '../../gateway/connections/trial.js';
-import type { ConnectionKind } from '../../processors/connection.js';
-import { CellError } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
+import type { ConnectionKind } from '../../processors/core/connection.js';
+import { CellError } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
 
 const CANARY = 'canary-"\'\n$`{{\\-credential';
 

@@ -7,7 +7,7 @@ import { createSigner } from '../../gateway/edge/jwt.js';
 import { createLoginCodes, loginUrl } from '../../gateway/edge/login-codes.js';
 import { openRevocations } from '../../gateway/edge/revocations.js';
 import { createSessions } from '../../gateway/edge/sessions.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 
 const HOUR = 3600;
 const QUIET = pino({ level: 'silent' });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
 import { homeAt } from '../../gateway/home.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startTestGateway, TOKEN } from '../support/gateway.js';
 import { jupyterEnvironment } from '../support/jupyter.js';
 import { notebookOf, PATIENCE, putNotebook } from '../support/lab.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
+import { Secret } from '../../processors/core/secret.js';
 import { builtIn } from '../../processors/index.js';
-import { Secret } from '../../processors/secret.js';
 import { type give, startRestServer } from './rest-server.js';
 
 /** What each kind of HTTP connection is, beside its url and token. */

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { ExactNumber, exactJson, parseExactJson } from '../../processors/http/exact-json.js';
-import { tableOfRecords } from '../../processors/records.js';
+import { ExactNumber, exactJson, parseExactJson } from '../../processors/core/exact-json.js';
+import { tableOfRecords } from '../../processors/core/records.js';
 import { oneConnection, performCell } from '../support/brokered.js';
 import { give, startRestServer } from './rest-server.js';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
-import type { Value } from '../../processors/value.js';
+import { Secret } from '../../processors/core/secret.js';
+import type { Value } from '../../processors/core/value.js';
 import { oneConnection, performCell } from '../support/brokered.js';
 import { startLimitedGithub } from '../support/github.js';
 

@@ -1,9 +1,9 @@
 import t from 'tap';
+import { Secret } from '../../processors/core/secret.js';
+import type { Value } from '../../processors/core/value.js';
 import { guessType, renderBody } from '../../processors/http/body.js';
 import { cut, renderHeader, renderTarget, type Values } from '../../processors/http/template.js';
 import { rest } from '../../processors/rest.js';
-import { Secret } from '../../processors/secret.js';
-import type { Value } from '../../processors/value.js';
 
 const text = (value: string): Value => ({ type: 'text', value });
 const values: Values = new Map<string, Value>([

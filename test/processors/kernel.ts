@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
+import { CellError } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
 import { createProcessors, type Processors } from '../../processors/index.js';
-import { CellError } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
 import { connectionsOf } from '../support/connections.js';
 import { type StockJupyter, type StockJupyterOptions, startStockJupyter } from '../support/jupyter.js';
 

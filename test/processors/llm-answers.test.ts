@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { oneConnection, performCell } from '../support/brokered.js';
 import { type Answer, give, startRestServer } from './rest-server.js';
 

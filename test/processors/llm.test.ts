@@ -1,10 +1,10 @@
 import { ReadableStream } from 'node:stream/web';
 import fc from 'fast-check';
 import t from 'tap';
+import type { Value } from '../../processors/core/value.js';
 import { coalesced } from '../../processors/llm/coalesce.js';
 import { eventsIn } from '../../processors/llm/event-stream.js';
 import { renderPrompt } from '../../processors/llm/prompt.js';
-import type { Value } from '../../processors/value.js';
 
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];

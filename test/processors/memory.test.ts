@@ -1,6 +1,6 @@
 import t from 'tap';
 import { identityOf, Memory } from '../../processors/completion/memory.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 
 t.test('a load is shared, kept, and given to nobody else', async (t) => {
   const memory = new Memory();

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Json } from '../../processors/processor.js';
+import type { Json } from '../../processors/core/processor.js';
 import { type Chart, type Series, timeSeriesChart } from '../../processors/prometheus/time-series.js';
 
 interface Value {

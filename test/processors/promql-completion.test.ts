@@ -1,8 +1,8 @@
 import t from 'tap';
-import { completePromql } from '../../processors/completion/prometheus.js';
-import { promqlPlace } from '../../processors/completion/promql.js';
-import type { CompletionJob } from '../../processors/completion/suggestion.js';
-import type { ServiceSettings } from '../../processors/service.js';
+import type { CompletionJob } from '../../processors/core/suggestion.js';
+import type { ServiceSettings } from '../../processors/http/service.js';
+import { completePromql } from '../../processors/prometheus/completion.js';
+import { promqlPlace } from '../../processors/prometheus/completion-place.js';
 
 /** What could stand at `│`. */
 function place(marked: string) {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
+import type { Value } from '../../processors/core/value.js';
 import { readDuration, writeDuration } from '../../processors/prometheus/duration.js';
 import { renderPromql } from '../../processors/prometheus/promql.js';
-import type { Value } from '../../processors/value.js';
 
 const text = (value: string): Value => ({ type: 'text', value });
 const number = (value: string): Value => ({ type: 'number', value });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { CellError, type Processor } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
 import { createProcessors } from '../../processors/index.js';
-import { CellError, type Processor } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
 import { anyKind, connectionsOf } from '../support/connections.js';
 
 /** Shows what its cell holds, so that tests see how a cell was read. */

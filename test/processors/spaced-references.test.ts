@@ -1,7 +1,7 @@
 import t from 'tap';
+import { cellReferencesIn, mentionsProvided, referencesIn } from '../../processors/core/references.js';
 import { renderPrompt } from '../../processors/llm/prompt.js';
 import { renderPromql } from '../../processors/prometheus/promql.js';
-import { cellReferencesIn, mentionsProvided, referencesIn } from '../../processors/references.js';
 import { render } from '../../processors/sql/parameters.js';
 import { scan } from '../../processors/sql/scanner.js';
 

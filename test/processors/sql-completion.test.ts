@@ -1,6 +1,6 @@
 import t from 'tap';
-import { completeSql } from '../../processors/completion/sql.js';
-import type { CompletionJob } from '../../processors/completion/suggestion.js';
+import type { CompletionJob } from '../../processors/core/suggestion.js';
+import { completeSql } from '../../processors/sql/completion.js';
 import type { Dialect } from '../../processors/sql/scanner.js';
 import type { Schema } from '../../processors/sql/schema.js';
 import type { SqlSettings } from '../../processors/sql/settings.js';

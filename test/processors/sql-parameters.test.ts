@@ -1,9 +1,9 @@
 import t from 'tap';
+import type { Value } from '../../processors/core/value.js';
 import { render } from '../../processors/sql/parameters.js';
 import { readArray } from '../../processors/sql/postgres-types.js';
 import { type Dialect, scan } from '../../processors/sql/scanner.js';
 import { asTime } from '../../processors/sql/types.js';
-import type { Value } from '../../processors/value.js';
 
 const text = (value: string): Value => ({ type: 'text', value });
 const number = (value: string): Value => ({ type: 'number', value });

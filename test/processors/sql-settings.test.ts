@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { endpointOf, settings } from '../../processors/sql/settings.js';
 
 const endpoint = (fields: object) => endpointOf(settings.parse(fields));

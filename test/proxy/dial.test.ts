@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { dial } from '../../gateway/proxy/dial.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startRecorder, until } from '../support/recorder.js';
 import { startSocketServer } from '../support/sockets.js';
 

@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { ask, NAVIGATION } from '../support/ask.js';
 import { startFront } from '../support/front.js';
 import { startRecorder } from '../support/recorder.js';

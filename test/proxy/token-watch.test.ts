@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { ask } from '../support/ask.js';
 import { startTestGateway, TOKEN, upstreamOf } from '../support/gateway.js';
 import { startStockJupyter } from '../support/jupyter.js';

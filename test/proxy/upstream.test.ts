@@ -5,7 +5,7 @@ import forge from 'node-forge';
 import t from 'tap';
 import { dial } from '../../gateway/proxy/dial.js';
 import { fixedUpstream, probe, type Upstream } from '../../gateway/proxy/upstream.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { ask } from '../support/ask.js';
 import { startFront } from '../support/front.js';
 import { startRecorder } from '../support/recorder.js';

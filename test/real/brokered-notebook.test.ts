@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { BrowserContext, Locator, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { give, startRestServer } from '../processors/rest-server.js';
 import { startBrowser, type Watch, watch } from '../support/browser.js';
 import { TOKEN } from '../support/gateway.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
 import t from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startBrowser } from '../support/browser.js';
 import { type ExtendedJupyter, startExtendedJupyter } from '../support/extensions.js';
 import { startTestGateway, type TestGateway, TOKEN, upstreamOf } from '../support/gateway.js';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Locator, Page, WebSocket } from 'playwright-core';
 import t from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startBrowser } from '../support/browser.js';
 import { startTestGateway, type TestGateway, TOKEN, upstreamOf } from '../support/gateway.js';
 import { jupyterEnvironment, startStockJupyter } from '../support/jupyter.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startBrowser, watch } from '../support/browser.js';
 import { startTestGateway, TOKEN, upstreamOf } from '../support/gateway.js';
 import { startStockJupyter } from '../support/jupyter.js';

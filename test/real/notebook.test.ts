@@ -9,7 +9,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import t from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
 import { type Home, homeAt } from '../../gateway/home.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startBrowser, type Watch, watch } from '../support/browser.js';
 import { startTestGateway, type TestGateway, TOKEN, upstreamOf } from '../support/gateway.js';
 import { jupyterEnvironment } from '../support/jupyter.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { fixedUpstream, probe, type Upstream } from '../../gateway/proxy/upstream.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { ask, NAVIGATION } from '../support/ask.js';
 import { type Front, startFront } from '../support/front.js';
 import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { connect, execute } from '../support/client.js';
 import { startTestGateway, upstreamOf } from '../support/gateway.js';
 import { startStockJupyter } from '../support/jupyter.js';

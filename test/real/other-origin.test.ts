@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import t from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startBrowser } from '../support/browser.js';
 import { type Carrier, type ForeignSite, startForeignSite, useFrom } from '../support/foreign-page.js';
 import { startTestGateway, type TestGateway, TOKEN, upstreamOf } from '../support/gateway.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Value } from '../../processors/value.js';
+import type { Value } from '../../processors/core/value.js';
 import { type Database, startMariadb, startPostgres } from '../support/databases.js';
 import { sqlCells } from '../support/sql-cells.js';
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { startBrowser } from '../support/browser.js';
 import { startTestGateway, TOKEN } from '../support/gateway.js';
 import { jupyterEnvironment } from '../support/jupyter.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { makePair } from '../support/certificate.js';
 import { PASSWORD, startMariadb, startPostgres } from '../support/databases.js';
 import { sqlCells } from '../support/sql-cells.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { type Database, startMariadb, startPgBouncer, startPostgres } from '../support/databases.js';
 import { sqlCells } from '../support/sql-cells.js';
 import { until } from '../support/until.js';

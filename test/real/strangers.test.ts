@@ -1,7 +1,7 @@
 import type { BrowserContext, Locator, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { loginUrl } from '../../gateway/edge/login-codes.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { give, type RestServer, startRestServer } from '../processors/rest-server.js';
 import { startBrowser } from '../support/browser.js';
 import { TOKEN } from '../support/gateway.js';

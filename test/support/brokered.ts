@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import { BrokerJob } from '../../gateway/channel/broker-job.js';
-import type { Connections } from '../../processors/connection.js';
+import { BrokerJob } from '../../gateway/channel/broker/job.js';
+import type { Connections } from '../../processors/core/connection.js';
+import { CellError } from '../../processors/core/processor.js';
+import { Secret } from '../../processors/core/secret.js';
+import type { Value } from '../../processors/core/value.js';
 import { builtIn, createProcessors } from '../../processors/index.js';
-import { CellError } from '../../processors/processor.js';
-import { Secret } from '../../processors/secret.js';
-import type { Value } from '../../processors/value.js';
 
 /** What a kernel would get of a brokered cell. */
 export interface Answered {

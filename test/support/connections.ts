@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ConnectionKind, Connections } from '../../processors/connection.js';
-import { CellError } from '../../processors/processor.js';
+import type { ConnectionKind, Connections } from '../../processors/core/connection.js';
+import { CellError } from '../../processors/core/processor.js';
 
 /** A catalogue that holds these types, for tests in which no cell gets as far as using one. */
 export function connectionsOf(...types: readonly string[]): Connections {

@@ -1,14 +1,14 @@
 import { Channel } from '../../gateway/channel/channel.js';
-import type { Wire } from '../../gateway/channel/codec.js';
-import type { Payload } from '../../gateway/channel/frame.js';
-import { parseJson } from '../../gateway/channel/json-text.js';
-import { Kernels } from '../../gateway/channel/kernels.js';
-import type { SharedValues } from '../../gateway/channel/shared-values.js';
+import type { SharedValues } from '../../gateway/channel/hidden/shared-values.js';
+import { Kernels } from '../../gateway/channel/kernels/kernels.js';
+import type { Wire } from '../../gateway/channel/wire/codec.js';
+import type { Payload } from '../../gateway/channel/wire/frame.js';
+import { parseJson } from '../../gateway/channel/wire/json-text.js';
 import { createLog, type Log } from '../../gateway/log.js';
 import { Metrics } from '../../gateway/metrics.js';
 import { NO_TRACING } from '../../gateway/tracing.js';
+import { Secret } from '../../processors/core/secret.js';
 import { createProcessors, type Processors, type Rewrite } from '../../processors/index.js';
-import { Secret } from '../../processors/secret.js';
 import { connectionsOf } from './connections.js';
 import { bytesOf, frameOf, type Parts, payloadOf } from './frames.js';
 

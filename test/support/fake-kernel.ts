@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { decode, V1_PROTOCOL } from '../../gateway/channel/codec.js';
-import { readHeader } from '../../gateway/channel/messages.js';
+import { decode, V1_PROTOCOL } from '../../gateway/channel/wire/codec.js';
+import { readHeader } from '../../gateway/channel/wire/messages.js';
 import type { Config } from '../../gateway/config.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import { payloadOf } from './frames.js';
 
 /** A frame that a kernel got. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { decode, encode, type Wire } from '../../gateway/channel/codec.js';
-import type { Frame, Payload } from '../../gateway/channel/frame.js';
+import { decode, encode, type Wire } from '../../gateway/channel/wire/codec.js';
+import type { Frame, Payload } from '../../gateway/channel/wire/frame.js';
 
 export interface Parts {
   readonly header?: object;

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import type { Admission } from '../../gateway/edge/admission.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
+import { createRules } from '../../gateway/policy/rules.js';
 import { createHttpProxy, type Patience } from '../../gateway/proxy/http.js';
 import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
-import { createRules } from '../../gateway/proxy/rules.js';
 import { connectTunnel } from '../../gateway/proxy/tunnel.js';
 import type { Upstream } from '../../gateway/proxy/upstream.js';
 import { refuseUpgrade, sendRefusal } from '../../gateway/refuse.js';

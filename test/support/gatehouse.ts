@@ -15,7 +15,7 @@ import { checkOrigin } from '../../gateway/edge/origin.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
 import { Metrics } from '../../gateway/metrics.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from '../../gateway/refuse.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 
 /** Awkward on purpose: it has to survive headers, URLs and forms, and be findable in any log. */
 export const TOKEN = 'canary-"\'$`{{\\%+&=;,-token';

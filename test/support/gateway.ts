@@ -7,7 +7,7 @@ import { createRuntimeEnv } from '../../gateway/config/runtime-env.js';
 import type { Config, RuntimeEnv } from '../../gateway/config.js';
 import { homeAt } from '../../gateway/home.js';
 import { type Gateway, startGateway } from '../../gateway/main.js';
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
 import type { StockJupyter } from './jupyter.js';
 
 /** A gateway in this process, in front of a real Jupyter, with a temporary home. */

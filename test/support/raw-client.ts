@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { decode, encode, V1_PROTOCOL, type Wire } from '../../gateway/channel/codec.js';
-import type { Payload } from '../../gateway/channel/frame.js';
-import { parseJson } from '../../gateway/channel/json-text.js';
+import { decode, encode, V1_PROTOCOL, type Wire } from '../../gateway/channel/wire/codec.js';
+import type { Payload } from '../../gateway/channel/wire/frame.js';
+import { parseJson } from '../../gateway/channel/wire/json-text.js';
 import { until } from './until.js';
 
 /** One message that a client got. */

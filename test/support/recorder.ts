@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Upstream } from '../../gateway/proxy/upstream.js';
-import type { Secret } from '../../processors/secret.js';
+import type { Secret } from '../../processors/core/secret.js';
 
 /** A request as an upstream understood it. */
 export interface Recorded {

@@ -1,6 +1,6 @@
-import { Secret } from '../../processors/secret.js';
+import { Secret } from '../../processors/core/secret.js';
+import type { Value } from '../../processors/core/value.js';
 import { sql } from '../../processors/sql.js';
-import type { Value } from '../../processors/value.js';
 import { oneConnection, performCell, weighCell } from './brokered.js';
 import { type Database, PASSWORD } from './databases.js';
 

@@ -4,8 +4,8 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
-import { decode, V1_PROTOCOL } from '../../gateway/channel/codec.js';
-import { readExecuteRequest, readHeader } from '../../gateway/channel/messages.js';
+import { decode, V1_PROTOCOL } from '../../gateway/channel/wire/codec.js';
+import { readExecuteRequest, readHeader } from '../../gateway/channel/wire/messages.js';
 import type { KeyPair } from '../../gateway/edge/tls.js';
 import { sizedMessage } from './frames.js';
 

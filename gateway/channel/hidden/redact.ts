@@ -1,0 +1,184 @@
+import { type Frame, PARTS, type Part, type Payload, readObject } from '../wire/frame.js';
+import { mapStrings, withMembers } from '../wire/json-text.js';
+import { lifeIn, parentId, readHeader } from '../wire/messages.js';
+import type { Delivered, OpenEnd } from './delivered.js';
+import { streamEnd } from './stream-end.js';
+
+/**
+ * Words of the protocol itself. A value that happens to equal one (`LEVEL=error`) isn't hidden where the
+ * word is a whole string: it would say nothing, and hiding it would break the client.
+ */
+const PROTOCOL_WORDS = new Set(
+  `channel shell iopub stdin control header parent_header metadata content buffers msg_id msg_type session username date version
+  status execution_state busy idle starting restarting dead ok error aborted abort stream name text stdout stderr
+  execute_input execute_result execute_reply display_data update_display_data clear_output input_request input_reply
+  data transient display_id execution_count code ename evalue traceback payload user_expressions prompt password value
+  comm_open comm_msg comm_close comm_id target_name method update state text/plain text/html application/json`.split(
+    /\s+/,
+  ),
+);
+
+/** After these a cell's stream can't go on as the same run of output. */
+const ENDS_A_STREAM = new Set([
+  'error',
+  'execute_result',
+  'display_data',
+  'update_display_data',
+  'clear_output',
+]);
+
+/**
+ * Ids and dates that programs write (`msg_id`, `comm_id`, `IPY_MODEL_…`, `date`): a short value stands in one by
+ * chance (`2026`, `beef`), and a client whose ids are changed waits for ever.
+ */
+const ID = /^(?:IPY_MODEL_)?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?:_\d+)*$/i;
+const DATE = /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/;
+
+/** A value of this length isn't part of an id or date by chance: it is hidden there too. */
+const BEYOND_CHANCE = 12;
+
+/** So many streams may wait for their next chunk; beyond it the oldest is shown as it is. */
+const MOST_HELD = 100;
+
+/** And so many bytes of frames: a kernel chooses their size (invariant S15). The newest may be larger. */
+const MOST_HELD_BYTES = 32 * 1024 * 1024;
+
+/** A stream whose end may be the beginning of a value. */
+interface Held {
+  readonly parent: string;
+  readonly frame: Frame;
+  /** Size of the frame. */
+  readonly bytes: number;
+  readonly end: OpenEnd;
+}
+
+/**
+ * Hides delivered values in what one client gets from a kernel: in every string of a frame, in its binary
+ * buffers, and across the chunks of a stream.
+ */
+export class Redactor {
+  readonly #delivered: Delivered;
+  readonly #held = new Map<string, Held>();
+  /** The requests that the kernel is busy with: only their streams go on. */
+  readonly #busy = new Set<string>();
+
+  constructor(delivered: Delivered) {
+    this.#delivered = delivered;
+  }
+
+  /** @returns what the client gets in place of the frame, in order; empty while all of it is held back */
+  pass(frame: Frame, payload: Payload): Payload[] {
+    if (this.#delivered.empty) return [payload];
+    const mayHold = this.#delivered.mayBeIn(bytesOf(payload));
+    if (frame.channel !== 'iopub') return [mayHold ? this.#hide(frame, payload) : payload];
+    if (!mayHold && this.#held.size === 0 && this.#beginsNothing(frame)) return [payload];
+    const type = readHeader(frame).msg_type;
+    if (type === 'stream') return this.#stream(frame, payload, mayHold);
+    const before = type === 'status' ? this.#status(frame) : [];
+    if (ENDS_A_STREAM.has(type)) before.push(...this.#release(parentId(frame)));
+    return [...before, mayHold ? this.#hide(frame, payload) : payload];
+  }
+
+  /** The kernel restarted or died: no stream of it goes on. @returns what was still held back */
+  releaseAll(): Payload[] {
+    this.#busy.clear();
+    return [...this.#held.keys()].flatMap((key) => this.#show(key));
+  }
+
+  /** Nearly all that a kernel streams holds no value, and neither ends nor begins one: that much shows unparsed. */
+  #beginsNothing(frame: Frame): boolean {
+    const content = frame.bytes('content');
+    const end = streamEnd(content, 2);
+    if (end === undefined) return false;
+    if (!this.#delivered.mayGoOnAfter(end)) return true;
+    const whole = streamEnd(content, this.#delivered.reach);
+    return whole !== undefined && !this.#delivered.mayGoOn(whole);
+  }
+
+  #stream(frame: Frame, payload: Payload, mayHold: boolean): Payload[] {
+    const { name, text } = readObject(frame, 'content');
+    if (typeof name !== 'string' || typeof text !== 'string')
+      return [mayHold ? this.#hide(frame, payload) : payload];
+    const parent = parentId(frame);
+    const key = JSON.stringify([parent, name]);
+    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end, mayHold);
+    this.#held.delete(key);
+    if (end.text !== '') this.#held.set(key, { parent, frame, bytes: payload.data.length, end });
+    const overflow = this.#overflow();
+    if (shown === text) return [...overflow, mayHold ? this.#hide(frame, payload) : payload];
+    return shown === '' ? overflow : [...overflow, this.#withText(frame, shown)];
+  }
+
+  /** @returns what has to be shown so that the rest may wait */
+  #overflow(): Payload[] {
+    const shown: Payload[] = [];
+    let bytes = [...this.#held.values()].reduce((sum, held) => sum + held.bytes, 0);
+    for (const [key, held] of this.#held) {
+      const fits = this.#held.size <= MOST_HELD && bytes <= MOST_HELD_BYTES;
+      if (fits || this.#held.size === 1) break;
+      bytes -= held.bytes;
+      shown.push(...this.#show(key));
+    }
+    return shown;
+  }
+
+  #status(frame: Frame): Payload[] {
+    const parent = parentId(frame);
+    const { execution_state: state } = readObject(frame, 'content');
+    if (lifeIn(frame)) return this.releaseAll();
+    if (state === 'busy' && this.#busy.size < MOST_HELD) this.#busy.add(parent);
+    if (state !== 'idle') return [];
+    this.#busy.delete(parent);
+    // Output after a cell's end, from a thread of it, has no idle of its own: it comes with the next one.
+    const over = [...this.#held].filter(([, held]) => held.parent === parent || !this.#busy.has(held.parent));
+    return over.flatMap(([key]) => this.#show(key));
+  }
+
+  #release(parent: string): Payload[] {
+    const own = [...this.#held].filter(([, held]) => held.parent === parent);
+    return own.flatMap(([key]) => this.#show(key));
+  }
+
+  #show(key: string): Payload[] {
+    const held = this.#held.get(key);
+    this.#held.delete(key);
+    const text = held ? this.#delivered.close(held.end) : '';
+    return held && text !== '' ? [this.#withText(held.frame, text)] : [];
+  }
+
+  /** The stream frame with another text, and nothing of its own text in it. */
+  #withText(frame: Frame, text: string): Payload {
+    return this.#hide(frame, undefined, withMembers(frame.text('content'), { text: JSON.stringify(text) }));
+  }
+
+  #hide(frame: Frame, payload: Payload): Payload;
+  #hide(frame: Frame, payload: undefined, content: string): Payload;
+  #hide(frame: Frame, payload: Payload | undefined, content?: string): Payload {
+    const parts: Partial<Record<Part, string>> = {};
+    for (const part of PARTS) {
+      const text = part === 'content' && content !== undefined ? content : frame.text(part);
+      const hidden = mapStrings(text, (string) => this.#hideString(string, part));
+      if (hidden !== text || text === content) parts[part] = hidden;
+    }
+    const buffers = frame.buffers();
+    const hiddenBuffers = buffers.map((buffer) => this.#delivered.hideBytes(buffer));
+    let same = hiddenBuffers.every((buffer, index) => buffer === buffers[index]);
+    const around = (json: string) => {
+      const hidden = mapStrings(json, (string) => this.#hideString(string, 'content'));
+      same &&= hidden === json;
+      return hidden;
+    };
+    const replaced = frame.replace(parts, hiddenBuffers, around);
+    return payload && same && Object.keys(parts).length === 0 ? payload : replaced;
+  }
+
+  #hideString(text: string, part: Part): string {
+    if (PROTOCOL_WORDS.has(text)) return text;
+    const byChance = part === 'header' || part === 'parent_header' || ID.test(text) || DATE.test(text);
+    return this.#delivered.hide(text, byChance ? BEYOND_CHANCE : undefined);
+  }
+}
+
+function bytesOf({ data }: Payload): Buffer {
+  return typeof data === 'string' ? Buffer.from(data) : data;
+}

@@ -1,0 +1,161 @@
+import type { Secret } from '../../../processors/core/secret.js';
+import { Delivered } from '../hidden/delivered.js';
+import type { SharedValues } from '../hidden/shared-values.js';
+
+/** What the gateway knows of one kernel, shared by all of its clients' channels. */
+export interface Kernel {
+  readonly id: string;
+  readonly delivered: Delivered;
+  /**
+   * Hides values from now on: fulfilled when a cell may take them to the kernel.
+   *
+   * @throws {GatewayError} SHARED_FOLDER_AWAY where other replicas couldn't hide them
+   */
+  give(values: readonly Secret[]): Promise<void>;
+  /**
+   * Finds what other replicas have given it; undefined where there are none.
+   *
+   * @throws {GatewayError} SHARED_FOLDER_AWAY
+   */
+  readonly learn: (() => Promise<void>) | undefined;
+  /** The language of its kernelspec, lower case; asked for once. */
+  language(): Promise<string>;
+  /** @returns a function that ends the subscription */
+  onRestart(listener: () => void): () => void;
+}
+
+/** `/api/kernels/{id}/restart`, and what ends kernels, below the base path. */
+const RESTART_PATH = /^\/api\/kernels\/([^/]+)\/restart$/;
+const ENDING_PATH = /^\/api\/(?:kernels|sessions)\/[^/]+$/;
+
+interface Entry {
+  readonly kernel: Kernel;
+  /** One of each channel that is open to this kernel. */
+  readonly restartListeners: Set<() => void>;
+}
+
+export interface KernelQuestions {
+  /** Asks for a kernel's language. */
+  language(kernelId: string): Promise<string>;
+  /** Asks for the ids of all kernels that live; rejects where that can't be known. */
+  living(): Promise<ReadonlySet<string>>;
+}
+
+/**
+ * The kernels that clients have connected to, as long as they live: a kernel that nobody is connected to may still
+ * hold what it was given, and be connected to again.
+ */
+export class Kernels {
+  readonly #entries = new Map<string, Entry>();
+  readonly #ask: KernelQuestions;
+  readonly #shared: SharedValues | undefined;
+  #sweeping = false;
+  #sweepAgain = false;
+
+  /** @param shared what replicas have in common; absent for a gateway alone */
+  constructor(ask: KernelQuestions, shared?: SharedValues) {
+    this.#ask = ask;
+    this.#shared = shared;
+  }
+
+  get(id: string): Kernel {
+    const known = this.#entries.get(id);
+    if (known) return known.kernel;
+    // Culling says nothing: looked for whenever a kernel comes, the number of entries follows Jupyter's.
+    this.#sweep();
+    const restartListeners = new Set<() => void>();
+    const kernel = this.#newKernel(id, restartListeners);
+    this.#entries.set(id, { kernel, restartListeners });
+    return kernel;
+  }
+
+  /**
+   * Whether a kernel holds values, so that what it shows has to be looked through.
+   *
+   * @throws {GatewayError} SHARED_FOLDER_AWAY
+   */
+  async isGiven(id: string): Promise<boolean> {
+    // A gateway alone has given nothing to a kernel that it doesn't remember.
+    const kernel = this.#shared ? this.get(id) : this.#entries.get(id)?.kernel;
+    await kernel?.learn?.();
+    return kernel?.delivered.empty === false;
+  }
+
+  /** Whether any kernel that lives holds values. @throws {GatewayError} where that can't be known */
+  async isAnyGiven(): Promise<boolean> {
+    if (!this.#shared && this.#entries.size === 0) return false;
+    for (const id of await this.#ask.living()) if (await this.isGiven(id)) return true;
+    return false;
+  }
+
+  /** How many kernels are remembered. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Jupyter answered a request about a kernel. A restart loses what was queued in the kernel without a word
+   * on the websocket; a shutdown ends it, and what it was given went with it.
+   *
+   * @param path below the base path
+   */
+  answered(method: string | undefined, path: string, status: number): void {
+    if (status < 200 || status > 299) return;
+    const restarted = method === 'POST' ? RESTART_PATH.exec(path)?.[1] : undefined;
+    if (restarted !== undefined)
+      for (const listener of this.#entries.get(restarted)?.restartListeners ?? []) listener();
+    if (method === 'DELETE' && ENDING_PATH.test(path)) this.#sweep();
+  }
+
+  /** Forgets the kernels that nobody is connected to and that Jupyter doesn't have any more. */
+  #sweep(): void {
+    const unused = [...this.#entries].filter(([, { restartListeners }]) => restartListeners.size === 0);
+    // A replica that died has left what it shared of its kernels.
+    if (unused.length === 0 && this.#shared === undefined) return;
+    if (this.#sweeping) {
+      this.#sweepAgain = true;
+      return;
+    }
+    this.#sweeping = true;
+    const forget = async () => {
+      const living = await this.#ask.living();
+      for (const [id, { restartListeners }] of unused)
+        if (!living.has(id) && restartListeners.size === 0) this.#entries.delete(id);
+      return new Set([...living, ...this.#entries.keys()]);
+    };
+    (this.#shared ? this.#shared.sweep(forget) : forget())
+      // Unknown: they stay until the next time.
+      .catch(() => {})
+      .finally(() => {
+        this.#sweeping = false;
+        const again = this.#sweepAgain;
+        this.#sweepAgain = false;
+        if (again) this.#sweep();
+      });
+  }
+
+  #newKernel(id: string, restartListeners: Set<() => void>): Kernel {
+    let language: Promise<string> | undefined;
+    const delivered = new Delivered();
+    const shelf = this.#shared?.shelf(id, delivered);
+    return {
+      id,
+      delivered,
+      give: async (values) => (shelf ? shelf.put(values) : delivered.add(values)),
+      learn: shelf && (() => shelf.look()),
+      language: () => {
+        language ??= this.#ask.language(id).catch((error: unknown) => {
+          language = undefined;
+          throw error;
+        });
+        return language;
+      },
+      onRestart: (listener) => {
+        restartListeners.add(listener);
+        return () => {
+          if (restartListeners.delete(listener) && restartListeners.size === 0) this.#sweep();
+        };
+      },
+    };
+  }
+}

@@ -1,0 +1,296 @@
+import type { WebSocket } from 'ws';
+import type { Processors } from '../../../processors/index.js';
+import type { Admission } from '../../edge/admission.js';
+import { asGatewayError, type GatewayError } from '../../errors.js';
+import { faultOf, withoutPlaces } from '../../fault.js';
+import type { Log } from '../../log.js';
+import type { Metrics } from '../../metrics.js';
+import { closeLike, sender } from '../../proxy/legs.js';
+import type { OpenSockets, Work } from '../../proxy/open-sockets.js';
+import { tallyOf } from '../../tally.js';
+import type { Tracing } from '../../tracing.js';
+import { Channel } from '../channel.js';
+import type { Kernels } from '../kernels/kernels.js';
+import { V1_PROTOCOL } from '../wire/codec.js';
+import type { Payload } from '../wire/frame.js';
+import { SharedPause } from './shared-pause.js';
+import { Unheard } from './unheard.js';
+
+/** Requests may wait for a rewrite up to the largest one and this many bytes; beyond it the client's socket is paused. */
+const HELD_BEYOND = 20 * 1024 * 1024;
+
+/** RFC 6455 section 5.5: a control frame carries 125 bytes, two of them the close code. */
+const REASON_LIMIT = 123;
+
+/** How long what a client has missed is kept when nothing waits for its answer any more, in milliseconds. */
+const KEPT_MS = 10 * 60_000;
+
+/** And how long a question waits for it: as long as a login lasts. */
+const LONGEST_KEPT_MS = 12 * 60 * 60_000;
+
+/** A client that was silent for so long before its connection was lost (ms) was behind a frozen link: legs.ts ends it. */
+const FROZEN_MS = 10_000;
+
+/** What is kept of it, in bytes; what a cell that asks shows beyond is lost, as output of a closed page is anywhere. */
+const MISSED_LIMIT = 8 * 1024 * 1024;
+
+type Send = (payload: Payload) => void;
+
+export interface ConversationOptions {
+  readonly kernels: Kernels;
+  readonly processors: Processors;
+  readonly log: Log;
+  readonly open: OpenSockets;
+  /** What Jupyter takes in one message, in bytes. */
+  readonly maxMessage: number;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing;
+}
+
+/**
+ * One upstream websocket and the client that it was opened for. When that client leaves in the middle of a brokered
+ * cell or of a question (a closed lid, a link that breaks), the upstream stays open: a kernel that waits for an answer
+ * waits for ever. So it does when the link froze and nobody knows what of the output arrived. A client that comes back
+ * with the same session is joined to it and gets what it has missed.
+ */
+export class Conversation implements Work {
+  readonly #upstream: WebSocket;
+  readonly #listening: SharedPause;
+  readonly #channel: Channel;
+  readonly #options: ConversationOptions;
+  readonly #who: { readonly request: string; readonly address: string; readonly kernel: string };
+  #client: WebSocket | undefined;
+  #unheard: Unheard | undefined;
+  /** The client's socket, for an upstream that doesn't keep up. */
+  #reading: ReturnType<SharedPause['holder']> | undefined;
+  /** Of an upstream whose client is away: Jupyter keeps what is beyond the limit. */
+  readonly #full: ReturnType<SharedPause['holder']>;
+  #queue: ReturnType<SharedPause['holder']> | undefined;
+  #toClient: Send;
+  readonly #toKernel: Send;
+  #missed: Payload[] = [];
+  #missedBytes = 0;
+  #held = 0;
+  #failed = false;
+  #end: NodeJS.Timeout | undefined;
+
+  /** @param upstream open, and paused until a client is attached */
+  constructor(options: ConversationOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
+    const { kernels, processors, log, metrics, tracing } = options;
+    const { address, request } = admission.client;
+    this.#options = options;
+    this.#upstream = upstream;
+    this.#who = { request, address, kernel: kernelId };
+    const send = sender(upstream, {
+      pause: () => this.#reading?.pause(),
+      resume: () => this.#reading?.resume(),
+    });
+    this.#toKernel = ({ data, binary }) => send(data, binary);
+    this.#toClient = (payload) => this.#miss(payload);
+    this.#listening = new SharedPause(upstream);
+    this.#full = this.#listening.holder();
+    const waiting = this.#listening.holder();
+    this.#channel = new Channel({
+      wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
+      kernel: kernels.get(kernelId),
+      maxMessage: options.maxMessage,
+      processors,
+      // Whatever is logged of its cells says by which request they came.
+      log: log.child({ request }),
+      metrics,
+      tracing,
+      request,
+      who: { address, principal: admission.principal.name },
+      toKernel: (payload) => this.#toKernel(payload),
+      toClient: (payload) => this.#toClient(payload),
+      onHeld: (change) => this.#onHeld(change),
+      onWait: (waits) => (waits ? waiting.pause() : waiting.resume()),
+      onFault: (error) => this.#fail(error),
+      onAnswered: () => this.#answered(),
+    });
+    upstream.on('message', (data: Buffer, binary) =>
+      this.#guarded(() => this.#channel.fromKernel(data, binary)),
+    );
+    upstream.on('close', (code, why) => {
+      const end = () => {
+        this.#over();
+        if (this.#client) closeLike(this.#client, code, why, 1014);
+      };
+      const { passing } = this.#channel;
+      if (passing) passing.finally(end).catch((error: unknown) => this.#fail(error));
+      else end();
+    });
+  }
+
+  /** The websocket subprotocol that the upstream chose. */
+  get protocol(): string {
+    return this.#upstream.protocol;
+  }
+
+  get client(): WebSocket | undefined {
+    return this.#client;
+  }
+
+  /** True while it waits for its client to come back. */
+  get isLeft(): boolean {
+    return this.#client === undefined && this.#upstream.readyState === this.#upstream.OPEN;
+  }
+
+  /** Asks the client whether it is there. */
+  async answers(): Promise<boolean> {
+    return (await this.#unheard?.asked()) ?? false;
+  }
+
+  /** Its client is silent and has come again on another connection, which takes its place at once. */
+  leave(): void {
+    const client = this.#client;
+    if (client === undefined || this.#failed) return;
+    this.#leave();
+    client.terminate();
+  }
+
+  settled(): Promise<void> {
+    return this.#channel.drained();
+  }
+
+  giveUp(): void {
+    this.#channel.giveUp();
+  }
+
+  /** Told when nobody can be joined to it any more. */
+  onEnd(listener: () => void): void {
+    this.#upstream.once('close', listener);
+  }
+
+  /** @param client open and paused */
+  attach(client: WebSocket): void {
+    clearTimeout(this.#end);
+    this.#options.open.remove(this.#upstream);
+    const reading = new SharedPause(client);
+    const sendClient = sender(client, this.#listening.holder());
+    const unheard = new Unheard(client);
+    this.#reading = reading.holder();
+    this.#queue = reading.holder();
+    this.#client = client;
+    this.#unheard = unheard;
+    this.#toClient = (payload) => {
+      sendClient(payload.data, payload.binary);
+      unheard.sent(payload);
+    };
+    for (const payload of this.#missed.splice(0)) this.#toClient(payload);
+    this.#missedBytes = 0;
+    this.#full.resume();
+    client.on('message', (data: Buffer, binary) =>
+      this.#guarded(() => this.#channel.fromClient(data, binary)),
+    );
+    client.on('close', (code, why) => {
+      if (this.#client === client) this.#detach(code, why);
+    });
+    client.resume();
+    this.#upstream.resume();
+  }
+
+  #detach(code: number, why: Buffer): void {
+    // A client that closes has read all that it wants; one that was found silent hasn't.
+    const isFrozen = code === 1006 && (this.#unheard?.silence ?? 0) >= FROZEN_MS;
+    if ((this.#channel.awaits || isFrozen) && !this.#failed) {
+      this.#leave();
+      return;
+    }
+    this.#away();
+    this.#channel.close();
+    closeLike(this.#upstream, code, why, 1001);
+  }
+
+  /** The upstream stays open for the client's next connection. */
+  #leave(): void {
+    const unheard = this.#unheard?.take() ?? [];
+    this.#away();
+    this.#missedBytes = unheard.reduce((sum, { data }) => sum + data.length, 0);
+    this.#missed = unheard;
+    this.#options.log.info(this.#who, 'a client left, and what waits for it goes on');
+    this.#options.open.add(this.#upstream, 'left', { work: this });
+    this.#endAfter(this.#channel.awaits ? LONGEST_KEPT_MS : KEPT_MS);
+    this.#upstream.resume();
+  }
+
+  #away(): void {
+    this.#client = undefined;
+    this.#unheard = undefined;
+    this.#reading = undefined;
+    this.#queue = undefined;
+    this.#toClient = (payload) => this.#miss(payload);
+  }
+
+  #endAfter(ms: number): void {
+    clearTimeout(this.#end);
+    const end = () => {
+      this.#full.resume();
+      this.#upstream.close(1001);
+    };
+    this.#end = setTimeout(end, ms).unref();
+  }
+
+  /** Nothing waits for the client any more. */
+  #answered(): void {
+    if (this.isLeft && !this.#channel.awaits) this.#endAfter(KEPT_MS);
+  }
+
+  #over(): void {
+    // Also when the client is still there: none of its cells goes on.
+    this.#channel.close();
+    clearTimeout(this.#end);
+    this.#missed = [];
+  }
+
+  #miss(payload: Payload): void {
+    this.#missedBytes += payload.data.length;
+    if (this.#missedBytes <= MISSED_LIMIT) this.#missed.push(payload);
+    else if (!this.#channel.awaits) {
+      this.#missed.push(payload);
+      this.#full.pause();
+    }
+  }
+
+  #onHeld(change: number): void {
+    this.#held += change;
+    if (this.#held > this.#options.maxMessage + HELD_BEYOND) this.#queue?.pause();
+    else this.#queue?.resume();
+  }
+
+  #guarded(pass: () => void): void {
+    if (this.#failed) return;
+    try {
+      pass();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(caught: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    const error = asGatewayError(caught);
+    const { log } = this.#options;
+    const fault = error.code === 'INTERNAL' ? faultOf(caught) : withoutPlaces(faultOf(caught));
+    tallyOf(log).tell(`closed ${error.code} ${this.#who.address}`, (more) =>
+      log.warn(
+        { fault, code: error.code, ...this.#who, ...(more > 0 && { more }) },
+        'a kernel websocket was closed',
+      ),
+    );
+    // A paused leg would never read the answering close frame.
+    this.#client?.resume();
+    this.#client?.close(error.closeCode, reason(error));
+    this.#upstream.resume();
+    this.#upstream.close(1001);
+  }
+}
+
+function reason({ message }: GatewayError): string {
+  return Buffer.byteLength(message) <= REASON_LIMIT
+    ? message
+    : Buffer.from(message)
+        .toString('utf8', 0, REASON_LIMIT - 3)
+        .replace(/\ufffd*$/, '…');
+}

@@ -1,0 +1,119 @@
+import type { Page } from '../core/pages.js';
+import type { Limits } from '../core/processor.js';
+import { type Authentication, prove } from './authentication.js';
+import type { Place } from './dispatcher.js';
+import { type Patience, sendPatiently, usualPatience } from './retry.js';
+import { type HttpAnswer, type HttpRequest, type OpenAnswer, open, send } from './send.js';
+
+/** Where a service is and how the gateway proves to it who it is: the common part of HTTP connections. */
+export type ServiceSettings = Place & Pick<Authentication, 'token' | 'username' | 'password'>;
+
+export interface ServiceRequest {
+  readonly method: 'GET' | 'POST';
+  /** Below the connection's URL, e.g. `api/v1/query`. */
+  readonly path: string;
+  /** Sent as a form by POST, as a query by GET. */
+  readonly parameters?: URLSearchParams;
+  /** Sent by POST in place of parameters. */
+  readonly json?: object;
+  /** Media types that are wanted; default JSON. */
+  readonly accept?: string;
+  /** The largest answer that is wanted, in bytes. */
+  readonly largest?: number;
+}
+
+/** An answer of any status. */
+export interface ServiceAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A brokered cell's job, or as much of it as a request takes. */
+export interface ServiceJob {
+  readonly settings: ServiceSettings;
+  readonly signal: AbortSignal;
+  /** Without it nothing that the service says may be shown. */
+  readonly hide?: Limits['hide'];
+}
+
+/**
+ * Asks a service with its connection's credentials.
+ *
+ * @returns status and body of any answer, also of one that says no
+ * @throws {CellError} when there is no answer, in words that hold nothing of the request
+ */
+export async function askService(job: ServiceJob, request: ServiceRequest): Promise<ServiceAnswer> {
+  const { status, body } = await send(job.settings, await toHttp(job, request));
+  return { status, body: body.toString() };
+}
+
+/** The same with the answer in pieces, for `apart`. */
+export async function askForPieces(job: ServiceJob, request: ServiceRequest): Promise<HttpAnswer> {
+  return send(job.settings, await toHttp(job, request));
+}
+
+/**
+ * Asks for nothing but an answer's status: its body is not read.
+ *
+ * @throws {CellError} when there is no answer
+ */
+export async function askForStatus(job: ServiceJob, request: ServiceRequest): Promise<number> {
+  const { status, body } = await openService(job, request);
+  body.destroy();
+  return status;
+}
+
+/** The same for a question, asked again while the service is busy and the cell has time. */
+export async function* askPatiently(
+  job: ServiceJob & Pick<Limits, 'endsAt'>,
+  question: ServiceRequest,
+  patience: Patience = usualPatience,
+): AsyncGenerator<Page, ServiceAnswer> {
+  const { status, body } = yield* askForMuch(job, question, patience);
+  return { status, body: body.toString() };
+}
+
+/** The same for an answer that may be large: it is in pieces, for `apart`. */
+export async function* askForMuch(
+  job: ServiceJob & Pick<Limits, 'endsAt'>,
+  question: ServiceRequest,
+  patience: Patience = usualPatience,
+): AsyncGenerator<Page, HttpAnswer> {
+  const request = { ...(await toHttp(job, question)), asks: true };
+  return yield* sendPatiently(job.settings, request, job.endsAt, patience);
+}
+
+/** The same for an answer that is read as it comes: one that breaks off is a {@link NoAnswer} too. */
+export async function openService(job: ServiceJob, request: ServiceRequest): Promise<OpenAnswer> {
+  return open(job.settings, await toHttp(job, request));
+}
+
+async function toHttp(
+  { settings, signal, hide = () => {} }: ServiceJob,
+  {
+    method,
+    path,
+    parameters = new URLSearchParams(),
+    json,
+    accept = 'application/json',
+    largest,
+  }: ServiceRequest,
+): Promise<HttpRequest> {
+  const url = new URL(path, settings.url.replace(/\/?$/, '/'));
+  if (method === 'GET') url.search = parameters.toString();
+  const proof = await prove(settings, signal, { hide });
+  return {
+    method,
+    url,
+    headers: {
+      accept,
+      ...proof.headers,
+      ...(method === 'POST' && {
+        'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded',
+      }),
+    },
+    ...(method === 'POST' && { body: json ? JSON.stringify(json) : parameters.toString() }),
+    signal,
+    largest,
+  };
+}
