@@ -31,6 +31,8 @@ export function createLog(level = 'info', write?: (line: string) => void): Log {
 
 /** What an audit line says of one executed cell: enough to answer "who ran what", nothing that was in it. */
 export interface CellRecord {
+  /** Id of the request that the client's websocket began with. */
+  readonly request: string;
   readonly address: string;
   readonly principal: string;
   readonly kernel: string;

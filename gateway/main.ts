@@ -122,12 +122,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       sendRefusal(req, res, error);
     },
   });
-  const open = new OpenSockets((session) => identity.isEnded(session));
-  const logins = new JupyterLogins();
-  identity.onEnded((session) => {
-    open.closeSession(session);
-    logins.end(session);
-  });
+  const open = new OpenSockets();
   const ready = createReadiness(upstream);
   metrics.watch({
     openSockets: () => open.counts(),
@@ -139,7 +134,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const router = createRouter({
     config,
     identity,
-    logins,
+    logins: new JupyterLogins(),
     api,
     proxy,
     rules,

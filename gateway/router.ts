@@ -6,7 +6,7 @@ import { JUPYTER_LOGIN } from './api/jupyter-login.js';
 import type { Posted } from './channel/kernels/posted.js';
 import { type ConnectOptions, connectChannel, kernelOf } from './channel/link/connect.js';
 import type { Config } from './config.js';
-import type { Admission, Client, Principal, Target } from './edge/admission.js';
+import type { Admission, Client, Target } from './edge/admission.js';
 import { type Arrival, createArrivals, healthCheckOf } from './edge/arrival.js';
 import { presentedToken } from './edge/carriers.js';
 import type { Challenges } from './edge/challenges.js';
@@ -15,6 +15,7 @@ import { answerPreflight, corsHeaders } from './edge/cors.js';
 import type { Handlers } from './edge/http-server.js';
 import type { Identified, Identity } from './edge/identity.js';
 import { checkOrigin } from './edge/origin.js';
+import type { Principal } from './edge/principal.js';
 import { asGatewayError, GatewayError } from './errors.js';
 import type { Log } from './log.js';
 import type { Metrics, Route } from './metrics.js';
@@ -72,7 +73,7 @@ export function createRouter(parts: RouterParts): Handlers {
     checkOrigin(req, client, undefined, allowedOrigins);
     // Identity alone sees the query as it was sent, with its token.
     const identified = await identity.identify(req, client, { path: target.path, query: rawQuery(req) });
-    checkOrigin(req, client, identified.principal.carrier, allowedOrigins);
+    checkOrigin(req, client, identified.carrier, allowedOrigins);
     return identified;
   };
 
@@ -102,13 +103,14 @@ export function createRouter(parts: RouterParts): Handlers {
     // Whoever doesn't know the base path isn't told.
     if (identified === undefined)
       return sendRedirect(res, `${target.path === '/' ? '' : basePath()}/login?next=%2F`);
-    const { principal, query, setCookie, redirect } = identified;
+    const { principal, setCookie, redirect } = identified;
     if (redirect !== undefined) return sendRedirect(res, redirect, setCookie);
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
     if (isOwn(target.path)) {
       return api.handle(req, res, { client, principal });
     }
-    const admission = admit(client, principal, { path: target.path, query });
+    endWith(principal, res);
+    const admission = admit(client, identified, target);
     const path = below(target.path);
     // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.
     if (path === '/logout' && isNavigation(req)) return sendRedirect(res, '/spin/logout');
@@ -121,8 +123,7 @@ export function createRouter(parts: RouterParts): Handlers {
   const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const arrival = arrivals.receive(req, true);
     const { client, target } = arrival;
-    const { principal, query } = await identify(req, arrival);
-    const admission = admit(client, principal, { path: target.path, query });
+    const admission = admit(client, await identify(req, arrival), target);
     // Of the gateway's own none is a websocket, and who may read its metrics may open none of Jupyter's.
     if (isOwn(target.path))
       throw new GatewayError('PATH_NOT_ALLOWED', 'There is no websocket at that address.');
@@ -131,9 +132,9 @@ export function createRouter(parts: RouterParts): Handlers {
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };
 
-  const admit = (client: Client, principal: Principal, target: Target): Admission => {
-    const login = logins.of(principal.session);
-    return { client, principal, target, ...(login !== undefined && { login }) };
+  const admit = (client: Client, { principal, carrier, query }: Identified, { path }: Target): Admission => {
+    const login = carrier === 'cookie' ? logins.of(principal) : undefined;
+    return { client, principal, target: { path, query }, ...(login !== undefined && { login }) };
   };
   const tunnel = { rules, checkValues: (path: string) => posted.checkValues(path) };
 
@@ -212,6 +213,14 @@ function routeOf(url: string): Route {
 /** The gateway's own paths. */
 function isOwn(path: string): boolean {
   return path === '/spin' || path.startsWith('/spin/');
+}
+
+/** A download or an event stream goes on for hours: not beyond its principal. */
+function endWith({ ended }: Principal, res: ServerResponse): void {
+  if (ended.aborted) throw new GatewayError('UNAUTHENTICATED');
+  const end = () => res.destroy();
+  ended.addEventListener('abort', end, { once: true });
+  res.once('close', () => ended.removeEventListener('abort', end));
 }
 
 /** What a program asks that logs in as Jupyter's clients do. People have a page of their own; a token is its own login. */

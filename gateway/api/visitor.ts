@@ -1,4 +1,5 @@
-import type { Client, Principal } from '../edge/admission.js';
+import type { Client } from '../edge/admission.js';
+import type { Principal } from '../edge/principal.js';
 
 /** Who asks the gateway's own routes. */
 export interface Visitor {

@@ -18,6 +18,7 @@ import { Lane, type Turn } from './execution/lane.js';
 import { Redactor } from './hidden/redact.js';
 import { KernelLanguage } from './kernels/kernel-language.js';
 import type { Kernel } from './kernels/kernels.js';
+import type { Viewer } from './viewer.js';
 import { decode, decodeStrictly, type Wire } from './wire/codec.js';
 import { type Frame, type Payload, readObject } from './wire/frame.js';
 import { type Header, lifeIn, MessageWriter, parentId, readHeader } from './wire/messages.js';
@@ -41,10 +42,8 @@ export interface ChannelParts {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracing: Tracing;
-  /** Who the cells of this channel are logged for. */
-  readonly who: { readonly address: string; readonly principal: string };
-  /** Id of the upgrade that the client's websocket began with. */
-  readonly request: string;
+  /** Who the client is now. */
+  viewer(): Viewer;
   toKernel(payload: Payload): void;
   toClient(payload: Payload): void;
   /** Told by how many bytes the requests that wait for a rewrite grew or shrank. */
@@ -84,7 +83,7 @@ export class Channel {
     this.#writer = writer;
     this.#parts = parts;
     this.#companions = new Companions(writer, (payload) => parts.toKernel(payload));
-    this.#cells = new Cells(parts, { ...parts.who, kernel: parts.kernel.id });
+    this.#cells = new Cells(parts, parts.kernel.id);
     this.#inputs = new InputRequests(() => parts.onAnswered());
     const onBrokered = () => parts.onAnswered();
     this.#broker = new Broker({ ...parts, writer, onBrokered, spanOf: (id) => this.#cells.spanOf(id) });
@@ -252,10 +251,11 @@ export class Channel {
   }
 
   #dropped({ msg_type }: Header): void {
-    const { log, who, kernel } = this.#parts;
-    tallyOf(log).tell(`dropped answer ${who.address}`, (more) =>
+    const { log, kernel } = this.#parts;
+    const from = this.#parts.viewer();
+    tallyOf(log).tell(`dropped answer ${from.address}`, (more) =>
       log.warn(
-        { ...who, kernel: kernel.id, msg_type, ...(more > 0 && { more }) },
+        { ...from, kernel: kernel.id, msg_type, ...(more > 0 && { more }) },
         'an answer that nothing asked for was dropped',
       ),
     );

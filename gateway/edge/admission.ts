@@ -1,3 +1,5 @@
+import type { Principal } from './principal.js';
+
 /** The validated request target: nothing in it can leave the base path or dodge a rule (invariant S8). */
 export interface Target {
   /** Path as sent (percent-encoding kept), starting with `/`. */
@@ -22,15 +24,6 @@ export interface Client {
 
 /** Which way the token came (invariant S3). */
 export type Carrier = 'header' | 'query' | 'cookie' | 'subprotocol';
-
-/** Whoever a request acts for. */
-export interface Principal {
-  /** The token's name in logs and audit; `owner` for SPIN_TOKEN. */
-  readonly name: string;
-  readonly carrier: Carrier;
-  /** Identifier of the cookie's session, which may be ended; a token that comes by itself has none. */
-  readonly session?: string;
-}
 
 /** By what Jupyter knows the person of a session again: its own login cookie, which no client ever sees. */
 export interface JupyterLogin {

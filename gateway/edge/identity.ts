@@ -7,11 +7,12 @@ import type { Metrics } from '../metrics.js';
 import { isNavigation } from '../navigation.js';
 import { localUrl, splitTokenParameters } from '../safe-url.js';
 import { tallyOf } from '../tally.js';
-import type { Client, Principal, Target } from './admission.js';
+import type { Carrier, Client, Target } from './admission.js';
 import { type Presented, presentedToken } from './carriers.js';
 import { readCookie, sessionCookieOf, setCookie } from './cookies.js';
 import { createSigner, type Kind, lifetime } from './jwt.js';
 import { type CodeProblem, createLoginCodes } from './login-codes.js';
+import { type Principal, type PrincipalKind, Principals } from './principal.js';
 import { openRevocations } from './revocations.js';
 import { createSessions } from './sessions.js';
 import { openSharedRevocations } from './shared-revocations.js';
@@ -22,7 +23,7 @@ import { type KnownToken, knownToken, matchToken } from './tokens.js';
 export const METRICS_PATH = '/spin/metrics';
 
 /** The name of whoever has SPIN_TOKEN. */
-const OWNER = 'owner';
+const OWNER: PrincipalKind = 'owner';
 
 /** Why a login failed that nobody looked at. */
 const THROTTLED = 'too many failures';
@@ -30,6 +31,7 @@ const THROTTLED = 'too many failures';
 /** Who sent a request, and what becomes of it on the way. */
 export interface Identified {
   readonly principal: Principal;
+  readonly carrier: Carrier;
   /** The query without token parameters. */
   readonly query: string;
   /** A `Set-Cookie` value for the response. */
@@ -64,10 +66,6 @@ export interface Identity {
   isLoggedIn(req: IncomingMessage, client: Client): Promise<boolean>;
   /** Ends the cookie's session. @returns the `Set-Cookie` value that clears it */
   logOut(req: IncomingMessage, client: Client): Promise<string>;
-  /** Told of each session that is ended, here or by another replica. */
-  onEnded(listener: (session: string) => void): void;
-  /** @throws {GatewayError} SHARED_FOLDER_AWAY where that can't be known */
-  isEnded(session: string): boolean;
   /** False while nobody who comes with a cookie can be let in: the shared folder is away. */
   isReady(): boolean;
   close(): Promise<void>;
@@ -105,6 +103,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const sessions = createSessions(signer, revocations, clock);
   const throttle = createThrottle(wait);
   const codes = createLoginCodes(token, revocations, clock);
+  const principals = new Principals(lifetime('session') * 1000, clock);
+  revocations.onAdded((id) => principals.end(id));
 
   const cookieOf = (client: Client) => sessionCookieOf(client, publicUrl);
   const kindOf = (client: Client): Kind => (cookieOf(client).secure ? 'session' : 'plain-session');
@@ -118,7 +118,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   const sessionOf = async (req: IncomingMessage, client: Client) => {
     for (const jwt of valuesOf(req, client)) {
       const session = await sessions.read(jwt, kindOf(client));
-      if (session !== undefined) return session;
+      // Reading took time: it may have ended meanwhile.
+      if (session !== undefined && !revocations.has(session.id)) return session;
     }
     return undefined;
   };
@@ -165,19 +166,20 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       if (presented === undefined || matchToken(accepted, presented.token) === undefined) {
         const session = await sessionOf(req, client);
         if (session !== undefined) {
-          const principal: Principal = { name: session.name, carrier: 'cookie', session: session.id };
-          if (session.renewed === undefined) return { principal, query };
-          return { principal, query, setCookie: sessionCookie(client, session.renewed) };
+          const carrier = 'cookie';
+          const principal = principals.ofSession(session.id, session.name, OWNER);
+          if (session.renewed === undefined) return { principal, carrier, query };
+          return { principal, carrier, query, setCookie: sessionCookie(client, session.renewed) };
         }
       }
       if (presented === undefined) throw new GatewayError('UNAUTHENTICATED');
       const { carrier } = presented;
       const name = await check(client, carrier, presented.token, accepted);
-      const principal = { name, carrier };
-      if (carrier !== 'query' || !isNavigation(req)) return { principal, query };
+      const principal = principals.ofToken(name, name === OWNER ? OWNER : 'metrics');
+      if (carrier !== 'query' || !isNavigation(req)) return { principal, carrier, query };
       logged(client, carrier);
       const redirect = localUrl(query === '' ? target.path : `${target.path}?${query}`);
-      return { principal, query, redirect, setCookie: await startSession(client, name) };
+      return { principal, carrier, query, redirect, setCookie: await startSession(client, name) };
     },
 
     async logIn(client, presented) {
@@ -199,8 +201,6 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       return setCookie(cookieOf(client), '', 0);
     },
 
-    onEnded: (listener) => revocations.onAdded(listener),
-    isEnded: (session) => revocations.has(session),
     isReady: () => revocations.isCurrent(),
     close: () => revocations.close(),
   };

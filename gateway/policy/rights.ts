@@ -1,4 +1,4 @@
-import type { Principal } from '../edge/admission.js';
+import type { Principal } from '../edge/principal.js';
 import { GatewayError } from '../errors.js';
 
 /** What the gateway's own API can be asked for, beyond what Jupyter serves. */
@@ -12,7 +12,7 @@ export type Right = 'connections:list' | 'connections:test' | 'metrics:read';
  */
 export function demand(principal: Principal | undefined, right: Right): void {
   if (principal === undefined) throw new GatewayError('UNAUTHENTICATED');
-  if (principal.name === 'owner') return;
-  if (principal.name === 'metrics' && right === 'metrics:read') return;
+  if (principal.kind === 'owner') return;
+  if (principal.kind === 'metrics' && right === 'metrics:read') return;
   throw new GatewayError('NOT_PERMITTED', `Your token does not allow that: it takes the right ${right}.`);
 }

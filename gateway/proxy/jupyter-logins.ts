@@ -1,4 +1,5 @@
 import type { Admission, JupyterLogin } from '../edge/admission.js';
+import type { Principal } from '../edge/principal.js';
 import { loginIn } from './headers.js';
 
 /**
@@ -24,20 +25,16 @@ export class JupyterLogins {
   /** In the order of their last use. */
   readonly #logins = new Map<string, JupyterLogin>();
 
-  /** @param session undefined for a token that comes by itself */
-  of(session: string | undefined): JupyterLogin | undefined {
-    if (session === undefined) return undefined;
-    const login = this.#logins.get(session) ?? new KeptLogin();
-    this.#logins.delete(session);
-    this.#logins.set(session, login);
+  /** @param principal of a cookie's session */
+  of({ id, ended }: Principal): JupyterLogin {
+    const known = this.#logins.get(id);
+    const login = known ?? new KeptLogin();
+    if (known === undefined) ended.addEventListener('abort', () => this.#logins.delete(id), { once: true });
+    this.#logins.delete(id);
+    this.#logins.set(id, login);
     const [oldest] = this.#logins.keys();
     if (oldest !== undefined && this.#logins.size > MOST_SESSIONS) this.#logins.delete(oldest);
     return login;
-  }
-
-  /** The session is over. */
-  end(session: string): void {
-    this.#logins.delete(session);
   }
 }
 

@@ -23,54 +23,41 @@ export type SocketKind = 'kernel' | 'tunnel' | 'left';
 export interface SocketOptions {
   /** Default: it may be closed at any time. */
   readonly work?: Work;
-  /** The cookie's session that it was opened with: it ends with it. */
-  readonly session?: string | undefined;
+  /** Aborted when whoever it is open for may have it no more. */
+  readonly ended?: AbortSignal | undefined;
 }
 
 interface Open {
   readonly kind: SocketKind;
   readonly work: Work;
-  readonly session: string | undefined;
+  /** It is no longer closed with its principal. */
+  readonly release: () => void;
 }
 
-/** The websockets that are open: what ends with a session, and what a gateway that ends says goodbye to. */
+/** The websockets that are open: what ends with a principal, and what a gateway that ends says goodbye to. */
 export class OpenSockets {
   readonly #open = new Map<WebSocket, Open>();
-  readonly #isEnded: (session: string) => boolean;
   #ending = false;
 
-  /** @param isEnded true for a session that is over; throws where that can't be known */
-  constructor(isEnded: (session: string) => boolean = () => false) {
-    this.#isEnded = isEnded;
-  }
-
-  add(socket: WebSocket, kind: SocketKind, { work = NONE, session }: SocketOptions = {}): void {
+  add(socket: WebSocket, kind: SocketKind, { work = NONE, ended }: SocketOptions = {}): void {
     // Whoever asked on a connection that was there already comes too late.
     if (this.#ending && kind !== 'left') {
       bye(socket);
       return;
     }
-    this.#open.set(socket, { kind, work, session });
-    socket.once('close', () => this.#open.delete(socket));
-    // Opening took time: its session may have ended meanwhile.
-    if (session !== undefined && this.#hasEnded(session)) logOut(socket);
+    const out = () => logOut(socket);
+    const release = () => ended?.removeEventListener('abort', out);
+    this.#open.set(socket, { kind, work, release });
+    socket.once('close', () => this.remove(socket));
+    ended?.addEventListener('abort', out, { once: true });
+    // Opening took time: its principal may have ended meanwhile.
+    if (ended?.aborted) out();
   }
 
   /** It is another's now: a client that was away has come back. */
   remove(socket: WebSocket): void {
+    this.#open.get(socket)?.release();
     this.#open.delete(socket);
-  }
-
-  closeSession(session: string): void {
-    for (const [socket, its] of this.#open) if (its.session === session) logOut(socket);
-  }
-
-  #hasEnded(session: string): boolean {
-    try {
-      return this.#isEnded(session);
-    } catch {
-      return true;
-    }
   }
 
   /** How many there are of each kind. */

@@ -59,7 +59,7 @@ export async function connectTunnel(
     skipUTF8Validation: true,
   });
   if (client) {
-    open.add(client, 'tunnel', { session: principal.session });
+    open.add(client, 'tunnel', { ended: principal.ended });
     join(client, upper);
   } else upper.terminate();
 }

@@ -14,6 +14,7 @@ import { refuseUpgrade } from '../../gateway/refuse.js';
 import { NO_TRACING } from '../../gateway/tracing.js';
 import { processorsWith } from '../processors/kernel.js';
 import { KERNEL } from '../support/fake-kernel.js';
+import { owner } from '../support/principal.js';
 import { until } from '../support/until.js';
 
 /** A Jupyter that takes connections and never answers, and what stands after the edge before it. */
@@ -53,7 +54,7 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
     const admission = {
       target: { path, query },
       client,
-      principal: { name: 'owner', carrier: 'header' as const },
+      principal: owner,
     };
     connectChannel(options, KERNEL, admission, req, socket, head).catch((error: unknown) => {
       if (!socket.destroyed) refuseUpgrade(req, socket, asGatewayError(error));

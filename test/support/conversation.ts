@@ -102,8 +102,7 @@ export function conversation({
     log,
     metrics,
     tracing: NO_TRACING,
-    request: 'request-1',
-    who: { address: '192.0.2.1', principal: 'owner' },
+    viewer: () => ({ request: 'request-1', address: '192.0.2.1', principal: 'owner' }),
     toKernel(payload) {
       const said = read(payload);
       if (language !== 'python' && said.header.msg_type === 'kernel_info_request') {

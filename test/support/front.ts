@@ -9,6 +9,7 @@ import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
 import { connectTunnel } from '../../gateway/proxy/tunnel.js';
 import type { Upstream } from '../../gateway/proxy/upstream.js';
 import { refuseUpgrade, sendRefusal } from '../../gateway/refuse.js';
+import { owner } from './principal.js';
 
 export interface Front {
   readonly port: number;
@@ -93,6 +94,6 @@ function admit(req: IncomingMessage): Admission {
       authority,
       origin: `https://${authority}`,
     },
-    principal: { name: 'owner', carrier: 'header' },
+    principal: owner,
   };
 }

@@ -94,7 +94,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
     checkOrigin(req, client, undefined, allowedOrigins);
     const [path = '', ...rest] = (req.url ?? '').split('?');
     const identified = await identity.identify(req, client, { path, query: rest.join('?') });
-    checkOrigin(req, client, identified.principal.carrier, allowedOrigins);
+    checkOrigin(req, client, identified.carrier, allowedOrigins);
     return { ...identified, path };
   };
 
@@ -109,7 +109,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
         api.handle(req, res, { client, principal: undefined });
         return;
       }
-      const { principal, query, setCookie, redirect, path } = await admit(req);
+      const { principal, carrier, query, setCookie, redirect, path } = await admit(req);
       if (redirect !== undefined) {
         sendRedirect(res, redirect, setCookie);
         return;
@@ -122,7 +122,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
       const refusal = options.refusal?.();
       if (refusal !== undefined) throw refusal;
       res.setHeader('content-type', 'application/json');
-      res.end(JSON.stringify({ ...principal, query }));
+      res.end(JSON.stringify({ name: principal.name, carrier, query }));
     } catch (error) {
       const refusal = asGatewayError(error);
       logRefusal(log, req, address(req), refusal);
@@ -132,8 +132,8 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
   server.on('upgrade', async (req, socket) => {
     socket.on('error', () => socket.destroy());
     try {
-      const { principal } = await admit(req);
-      socket.end(`HTTP/1.1 101 Switching Protocols\r\nX-Carrier: ${principal.carrier}\r\n\r\n`);
+      const { carrier } = await admit(req);
+      socket.end(`HTTP/1.1 101 Switching Protocols\r\nX-Carrier: ${carrier}\r\n\r\n`);
     } catch (error) {
       refuseUpgrade(req, socket, asGatewayError(error));
     }

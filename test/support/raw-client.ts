@@ -162,6 +162,12 @@ export class RawClient {
   }
 }
 
+interface ReachedGateway {
+  readonly origin: string;
+  readonly token: string;
+  readonly login?: Readonly<Record<string, string>>;
+}
+
 export function streamed(messages: readonly Heard[], name: string): string {
   return messages
     .filter(({ type, content }) => type === 'stream' && content.name === name)
@@ -170,19 +176,19 @@ export function streamed(messages: readonly Heard[], name: string): string {
 }
 
 /**
+ * @param login the headers by which it is known; default: the token
  * @param session the `session_id` of the connection and of its messages
  * @throws {Error} when it is refused
  */
 export async function openRawClient(
-  { origin, token }: { readonly origin: string; readonly token: string },
+  { origin, token, login = { authorization: `token ${token}` } }: ReachedGateway,
   kernelId: string,
   wire: Wire,
   session: string = randomUUID(),
 ): Promise<RawClient> {
   const url = `${origin.replace(/^http/, 'ws')}/api/kernels/${kernelId}/channels?session_id=${session}`;
-  const headers = { authorization: `token ${token}` };
   const socket = new WebSocket(url, wire === 'v1' ? [V1_PROTOCOL] : [], {
-    headers,
+    headers: { ...login },
     perMessageDeflate: false,
   });
   const client = new RawClient(socket, wire, session);

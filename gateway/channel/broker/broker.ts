@@ -4,6 +4,7 @@ import type { Log } from '../../log.js';
 import type { Metrics } from '../../metrics.js';
 import { tallyOf } from '../../tally.js';
 import type { Span } from '../../tracing.js';
+import type { Viewer } from '../viewer.js';
 import { type Frame, type Payload, readObject } from '../wire/frame.js';
 import { parseJson } from '../wire/json-text.js';
 import { type MessageWriter, parentId, readHeader } from '../wire/messages.js';
@@ -42,6 +43,7 @@ export interface BrokerParts {
   readonly writer: MessageWriter;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'brokered' | 'retried'>;
+  viewer(): Viewer;
   /** The span of the cell with this msg_id. */
   spanOf(executeRequestId: string): Span | undefined;
   toKernel(payload: Payload): void;
@@ -74,8 +76,9 @@ export class Broker {
   expect(executeRequestId: string, { nonce, work }: Offer): void {
     const { log, metrics, spanOf } = this.#parts;
     const span = spanOf(executeRequestId)?.child('brokered request', { 'spin.connection.type': work.name });
+    const { request } = this.#parts.viewer();
     const job = new BrokerJob(work, {
-      fault: (fault) => log.error({ fault, processor: work.name }, 'a brokered request failed'),
+      fault: (fault) => log.error({ request, fault, processor: work.name }, 'a brokered request failed'),
       retry: () => metrics.retried(work.name),
       end: (outcome, rows) => {
         metrics.brokered(work.name, outcome, rows);
@@ -98,8 +101,12 @@ export class Broker {
       // Somebody in the kernel makes up questions: this execution gets nothing any more.
       this.ended(parentId(frame));
       const { log } = this.#parts;
-      tallyOf(log).tell('refused question', (more) =>
-        log.warn({ page, ...(more > 0 && { more }) }, 'a question that its cell did not ask was refused'),
+      const { request } = this.#parts.viewer();
+      tallyOf(log).tell(`refused question ${request}`, (more) =>
+        log.warn(
+          { request, page, ...(more > 0 && { more }) },
+          'a question that its cell did not ask was refused',
+        ),
       );
       this.#reply(frame, '');
       return true;
@@ -113,7 +120,8 @@ export class Broker {
   /** Nothing of it is parsed, so that the cell may ask no more. */
   #refuseLong(frame: Frame, { nonce, page }: Running, bytes: number): true {
     this.ended(parentId(frame));
-    this.#parts.log.warn({ bytes }, 'a question that is too long was refused');
+    const { request } = this.#parts.viewer();
+    this.#parts.log.warn({ request, bytes }, 'a question that is too long was refused');
     const sentence =
       `The variables of this cell are ${Math.round(bytes / 1e6)} MB; a cell takes at most ` +
       `${Math.floor(LONGEST_QUESTION / 1e6)} MB. Give fewer, or upload the data.`;

@@ -2,10 +2,10 @@ import { hash } from 'node:crypto';
 import type { CellRecord, Log } from '../../log.js';
 import { type Metrics, outcomeOf } from '../../metrics.js';
 import type { Span, Tracing } from '../../tracing.js';
-
-type Who = Pick<CellRecord, 'address' | 'principal' | 'kernel'>;
+import type { Viewer } from '../viewer.js';
 
 interface Running {
+  readonly from: Viewer;
   readonly source: string;
   readonly startedAt: number;
   readonly onError: (() => void) | undefined;
@@ -17,7 +17,7 @@ export interface CellsParts {
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'cell'>;
   readonly tracing: Tracing;
-  readonly request: string;
+  viewer(): Viewer;
 }
 
 /** Cells whose reply is awaited, per client; the record of one that is over the limit is written without it. */
@@ -27,11 +27,12 @@ const MOST_RUNNING = 10_000;
 export class Cells {
   readonly #running = new Map<string, Running>();
   readonly #parts: CellsParts;
-  readonly #who: Who;
+  readonly #kernel: string;
 
-  constructor(parts: CellsParts, who: Who) {
+  /** @param kernel its id */
+  constructor(parts: CellsParts, kernel: string) {
     this.#parts = parts;
-    this.#who = who;
+    this.#kernel = kernel;
   }
 
   /**
@@ -44,11 +45,11 @@ export class Cells {
     // An id that is used again would take the first cell's line; both are run.
     const same = this.#running.get(id);
     if (same) this.#write(same, 'unseen');
-    const { kernel } = this.#who;
-    const { request } = this.#parts;
+    const from = this.#parts.viewer();
     // A trace of its own: the websocket's may have begun a week ago. The request's id joins them.
-    const span = this.#parts.tracing.begin('cell', { 'spin.request': request, 'spin.kernel': kernel });
-    this.#running.set(id, { source, startedAt: performance.now(), onError, span, processor: 'none' });
+    const attributes = { 'spin.request': from.request, 'spin.kernel': this.#kernel };
+    const span = this.#parts.tracing.begin('cell', attributes);
+    this.#running.set(id, { from, source, startedAt: performance.now(), onError, span, processor: 'none' });
     if (this.#running.size <= MOST_RUNNING) return;
     const [oldest] = this.#running;
     if (!oldest) return;
@@ -87,13 +88,13 @@ export class Cells {
     this.#running.clear();
   }
 
-  #write({ source, startedAt, span, processor }: Running, reply: string): void {
+  #write({ from, source, startedAt, span, processor }: Running, reply: string): void {
     const status = outcomeOf(reply);
     const duration = performance.now() - startedAt;
     const duration_ms = Math.round(duration);
     this.#parts.metrics.cell(processor, status, duration / 1000);
     span.end({ 'spin.processor': processor, 'spin.outcome': status }, status === 'error');
-    const record: CellRecord = { ...this.#who, processor, source, status, duration_ms };
+    const record: CellRecord = { ...from, kernel: this.#kernel, processor, source, status, duration_ms };
     this.#parts.log.info(record, 'cell');
   }
 }

@@ -7,6 +7,7 @@ import { tallyOf } from '../../tally.js';
 import type { Broker } from '../broker/broker.js';
 import type { KernelLanguage } from '../kernels/kernel-language.js';
 import type { Kernel } from '../kernels/kernels.js';
+import type { Viewer } from '../viewer.js';
 import { type Frame, type Payload, readObject } from '../wire/frame.js';
 import { withMembers } from '../wire/json-text.js';
 import {
@@ -30,6 +31,7 @@ export interface ExecutionParts {
   readonly maxMessage: number;
   readonly writer: MessageWriter;
   readonly log: Log;
+  viewer(): Viewer;
   toKernel(payload: Payload): void;
   toClient(payload: Payload): void;
 }
@@ -163,7 +165,13 @@ export class Executions {
     const fault = faultOf(error);
     tallyOf(log).tell(`not rewritten ${processor} ${kernel.id} ${fault.kind}`, (more) =>
       log.error(
-        { fault, kernel: kernel.id, processor, ...(more > 0 && { more }) },
+        {
+          request: this.#parts.viewer().request,
+          fault,
+          kernel: kernel.id,
+          processor,
+          ...(more > 0 && { more }),
+        },
         'a cell could not be rewritten',
       ),
     );

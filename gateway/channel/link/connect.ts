@@ -55,8 +55,8 @@ export async function connectChannel(
   const join = (conversation: Conversation): WebSocket | undefined => {
     const joined = accept(req, socket, head, acceptedAs(conversation.protocol, options.maxMessage));
     if (!joined) return undefined;
-    options.open.add(joined, 'kernel', { work: conversation, session: principal.session });
-    conversation.attach(joined);
+    options.open.add(joined, 'kernel', { work: conversation, ended: principal.ended });
+    conversation.attach(joined, admission);
     return joined;
   };
   const open = async () => {
@@ -85,9 +85,9 @@ export async function connectChannel(
     client = accept(req, socket, head, acceptedAs(upstream.protocol, options.maxMessage));
     if (client) {
       const conversation = new Conversation(options, kernelId, admission, upstream);
-      options.open.add(client, 'kernel', { work: conversation, session: principal.session });
+      options.open.add(client, 'kernel', { work: conversation, ended: principal.ended });
       claim?.hold(conversation);
-      conversation.attach(client);
+      conversation.attach(client, admission);
     } else upstream.terminate();
   } finally {
     if (!client) claim?.release();

@@ -11,6 +11,7 @@ import { tallyOf } from '../../tally.js';
 import type { Tracing } from '../../tracing.js';
 import { Channel } from '../channel.js';
 import type { Kernels } from '../kernels/kernels.js';
+import { type Viewer, viewerOf } from '../viewer.js';
 import { V1_PROTOCOL } from '../wire/codec.js';
 import type { Payload } from '../wire/frame.js';
 import { SharedPause } from './shared-pause.js';
@@ -58,7 +59,11 @@ export class Conversation implements Work {
   readonly #listening: SharedPause;
   readonly #channel: Channel;
   readonly #options: ConversationOptions;
-  readonly #who: { readonly request: string; readonly address: string; readonly kernel: string };
+  readonly #kernel: string;
+  /** The client that came last, also while it is away. */
+  #viewer: Viewer;
+  /** Aborted when its principal is no more. */
+  #ended: AbortSignal;
   #client: WebSocket | undefined;
   #unheard: Unheard | undefined;
   /** The client's socket, for an upstream that doesn't keep up. */
@@ -77,10 +82,11 @@ export class Conversation implements Work {
   /** @param upstream open, and paused until a client is attached */
   constructor(options: ConversationOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
     const { kernels, processors, log, metrics, tracing } = options;
-    const { address, request } = admission.client;
     this.#options = options;
     this.#upstream = upstream;
-    this.#who = { request, address, kernel: kernelId };
+    this.#kernel = kernelId;
+    this.#viewer = viewerOf(admission);
+    this.#ended = admission.principal.ended;
     const send = sender(upstream, {
       pause: () => this.#reading?.pause(),
       resume: () => this.#reading?.resume(),
@@ -95,12 +101,10 @@ export class Conversation implements Work {
       kernel: kernels.get(kernelId),
       maxMessage: options.maxMessage,
       processors,
-      // Whatever is logged of its cells says by which request they came.
-      log: log.child({ request }),
+      log,
       metrics,
       tracing,
-      request,
-      who: { address, principal: admission.principal.name },
+      viewer: () => this.#viewer,
       toKernel: (payload) => this.#toKernel(payload),
       toClient: (payload) => this.#toClient(payload),
       onHeld: (change) => this.#onHeld(change),
@@ -163,8 +167,10 @@ export class Conversation implements Work {
   }
 
   /** @param client open and paused */
-  attach(client: WebSocket): void {
+  attach(client: WebSocket, admission: Admission): void {
     clearTimeout(this.#end);
+    this.#viewer = viewerOf(admission);
+    this.#ended = admission.principal.ended;
     this.#options.open.remove(this.#upstream);
     const reading = new SharedPause(client);
     const sendClient = sender(client, this.#listening.holder());
@@ -193,7 +199,7 @@ export class Conversation implements Work {
   #detach(code: number, why: Buffer): void {
     // A client that closes has read all that it wants; one that was found silent hasn't.
     const isFrozen = code === 1006 && (this.#unheard?.silence ?? 0) >= FROZEN_MS;
-    if ((this.#channel.awaits || isFrozen) && !this.#failed) {
+    if ((this.#channel.awaits || isFrozen) && !this.#failed && !this.#ended.aborted) {
       this.#leave();
       return;
     }
@@ -208,8 +214,9 @@ export class Conversation implements Work {
     this.#away();
     this.#missedBytes = unheard.reduce((sum, { data }) => sum + data.length, 0);
     this.#missed = unheard;
-    this.#options.log.info(this.#who, 'a client left, and what waits for it goes on');
-    this.#options.open.add(this.#upstream, 'left', { work: this });
+    const { log, open } = this.#options;
+    log.info({ ...this.#viewer, kernel: this.#kernel }, 'a client left, and what waits for it goes on');
+    open.add(this.#upstream, 'left', { work: this, ended: this.#ended });
     this.#endAfter(this.#channel.awaits ? LONGEST_KEPT_MS : KEPT_MS);
     this.#upstream.resume();
   }
@@ -273,11 +280,10 @@ export class Conversation implements Work {
     const error = asGatewayError(caught);
     const { log } = this.#options;
     const fault = error.code === 'INTERNAL' ? faultOf(caught) : withoutPlaces(faultOf(caught));
-    tallyOf(log).tell(`closed ${error.code} ${this.#who.address}`, (more) =>
-      log.warn(
-        { fault, code: error.code, ...this.#who, ...(more > 0 && { more }) },
-        'a kernel websocket was closed',
-      ),
+    const from = this.#viewer;
+    const line = { fault, code: error.code, ...from, kernel: this.#kernel };
+    tallyOf(log).tell(`closed ${error.code} ${from.address}`, (more) =>
+      log.warn({ ...line, ...(more > 0 && { more }) }, 'a kernel websocket was closed'),
     );
     // A paused leg would never read the answering close frame.
     this.#client?.resume();
