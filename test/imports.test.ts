@@ -93,3 +93,29 @@ t.test('processors import nothing of the gateway', async (t) => {
     [],
   );
 });
+
+/** The folders of a folder, and the files beside them, by what they import of each other. */
+function neighbours(folder: string): ReadonlyMap<string, ReadonlySet<string>> {
+  const placeOf = (file: string) => file.slice(folder.length + 1).split('/')[0] ?? '';
+  const found = new Map<string, Set<string>>();
+  for (const file of files.filter((name) => name.startsWith(`${folder}/`))) {
+    const targets = importsOf(file).filter(({ to }) => to.startsWith(`${folder}/`));
+    const known = found.get(placeOf(file)) ?? new Set();
+    found.set(placeOf(file), known);
+    for (const { to } of targets) if (placeOf(to) !== placeOf(file)) known.add(placeOf(to));
+  }
+  return found;
+}
+
+for (const folder of ['processors', 'gateway/channel']) {
+  t.test(`the folders of ${folder} import each other in one direction`, async (t) => {
+    const left = new Map(neighbours(folder));
+    t.ok(left.size > 5, 'the folders were found');
+    // Whatever imports nothing that is left is a floor; what is never taken away imports itself in the end.
+    for (let before = -1; before !== left.size; ) {
+      before = left.size;
+      for (const [place, targets] of left) if (![...targets].some((to) => left.has(to))) left.delete(place);
+    }
+    t.same([...left.keys()], [], 'nothing imports itself by a detour');
+  });
+}
