@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { MASK } from '../../gateway/channel/hidden/delivered.js';
+import { MASK } from '../../gateway/channel/hidden/masked.js';
 import { ENV, filesWithLeak, leakIn, REF } from '../support/canary.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
 import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { MASK } from '../../gateway/channel/hidden/delivered.js';
+import { MASK } from '../../gateway/channel/hidden/masked.js';
 import { startRestServer } from '../processors/rest-server.js';
 import { CANARY, leakIn } from '../support/canary.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';

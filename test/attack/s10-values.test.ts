@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { MASK } from '../../gateway/channel/hidden/delivered.js';
+import { MASK } from '../../gateway/channel/hidden/masked.js';
 import { ENV, leakIn, REF } from '../support/canary.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
 import { type StockJupyter, startStockJupyter } from '../support/jupyter.js';

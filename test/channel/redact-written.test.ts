@@ -1,6 +1,7 @@
 import t from 'tap';
 import { PageMask } from '../../gateway/channel/broker/mask.js';
-import { Delivered, MASK } from '../../gateway/channel/hidden/delivered.js';
+import { Delivered } from '../../gateway/channel/hidden/delivered.js';
+import { MASK } from '../../gateway/channel/hidden/masked.js';
 import { Redactor } from '../../gateway/channel/hidden/redact.js';
 import type { Payload } from '../../gateway/channel/wire/frame.js';
 import type { Content, Page } from '../../processors/core/pages.js';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Delivered, MASK } from '../../gateway/channel/hidden/delivered.js';
+import { Delivered } from '../../gateway/channel/hidden/delivered.js';
+import { MASK } from '../../gateway/channel/hidden/masked.js';
 import { Redactor } from '../../gateway/channel/hidden/redact.js';
 import type { Payload } from '../../gateway/channel/wire/frame.js';
 import { Secret } from '../../processors/core/secret.js';

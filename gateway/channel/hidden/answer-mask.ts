@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { type Delivered, MASK } from './delivered.js';
+import type { Delivered } from './delivered.js';
+import { MASK } from './masked.js';
 
 /** How much of an answer is looked at in one go, in bytes: nobody else waits for more. */
 const WINDOW = 256 * 1024;

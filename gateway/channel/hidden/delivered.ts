@@ -1,13 +1,11 @@
 import type { Secret } from '../../../processors/core/secret.js';
 import type { Span } from '../wire/json-text.js';
 import { Uncoloured } from './colours.js';
-import { bareOf, ESCAPED_PLAIN, Unescaped } from './escapes.js';
-import { formsOf, PLAIN_RUN } from './forms.js';
-import { merged, Pattern } from './occurrences.js';
+import { ESCAPED_PLAIN, Unescaped } from './escapes.js';
+import { MASK, masked } from './masked.js';
+import { merged } from './occurrences.js';
 import { findPieces, mayBeShortened, tracesOfPieces } from './shortened.js';
-
-/** What stands in a frame where a delivered value was. */
-export const MASK = '***';
+import { findAround, Value } from './value.js';
 
 /**
  * Values shorter than this are not hidden: they occur by chance in every output, and hiding `1` or `on`
@@ -29,45 +27,6 @@ const UNESCAPED_WHOLE = 4 * 1024;
 
 /** Up to this size one pattern for all values costs less than a native search for each; beyond it those are faster. */
 const SMALL_BYTES = 2 * 1024;
-
-/** One delivered value in all the ways in which it may stand in a message's strings. */
-class Value {
-  readonly forms: readonly Pattern[];
-  /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
-  readonly core: string;
-  readonly texts: readonly string[];
-  readonly #value: string;
-  #bytes: readonly Pattern[] | undefined;
-  #bare: string | undefined;
-
-  constructor(value: string) {
-    this.#value = value;
-    this.texts = formsOf(value);
-    this.forms = this.texts.map((form) => new Pattern(form));
-    this.core = (value.match(PLAIN_RUN) ?? []).sort((a, b) => b.length - a.length)[0] ?? '';
-  }
-
-  get length(): number {
-    return this.#value.length;
-  }
-
-  /** The forms as they stand in bytes that are read as Latin-1. */
-  get bytes(): readonly Pattern[] {
-    this.#bytes ??= this.texts.map((form) => new Pattern(Buffer.from(form).toString('latin1')));
-    return this.#bytes;
-  }
-
-  /** As it reads without escapes. */
-  get bare(): string {
-    this.#bare ??= bareOf(this.#value);
-    return this.#bare;
-  }
-
-  /** Whether programs write it as it is, whatever they escape. */
-  get isPlain(): boolean {
-    return this.core === this.#value;
-  }
-}
 
 /** The end of a stream so far, which the next chunk may turn into a value. */
 export interface OpenEnd {
@@ -240,8 +199,8 @@ export class Delivered {
   hideWide(data: Buffer): Buffer {
     if (!data.includes(0)) return data;
     const found: Span[] = [];
-    for (const value of this.#values.keys()) {
-      for (const wide of wideForms(value)) {
+    for (const { wide: forms } of this.#values.values()) {
+      for (const wide of forms) {
         for (let at = data.indexOf(wide); at !== -1; at = data.indexOf(wide, at + wide.length))
           found.push({ start: at, end: at + wide.length });
       }
@@ -301,14 +260,6 @@ export class Delivered {
   }
 }
 
-/** UTF-16 and UTF-32, in either order of bytes. */
-function wideForms(value: string): Buffer[] {
-  const utf16 = Buffer.from(value, 'utf16le');
-  const points = Array.from(value, (character) => character.codePointAt(0) ?? 0);
-  const utf32 = Buffer.from(Uint32Array.from(points).buffer);
-  return [utf16, Buffer.from(utf16).swap16(), utf32, Buffer.from(utf32).swap32()];
-}
-
 /** An expression without alternatives would fit everything. */
 function anyOf(texts: Iterable<string>): RegExp {
   const all = [...texts];
@@ -316,42 +267,7 @@ function anyOf(texts: Iterable<string>): RegExp {
   return new RegExp(all.map((text) => text.replace(/\W/g, '\\$&')).join('|'));
 }
 
-/**
- * Reads no more of a long text without its escapes than what stands around the value's core, and that once: a core of one
- * letter stands everywhere.
- */
-function findAround(text: string, { core, bare, length }: Value, ofBytes: boolean, found: Span[]): void {
-  const reach = 12 * length + 64;
-  for (let at = text.indexOf(core); at !== -1; ) {
-    const start = Math.max(0, at - reach);
-    // Cores that are near each other have one stretch around them.
-    let last = at;
-    for (let next = last; ; last = next) {
-      next = text.lastIndexOf(core, last + core.length + 2 * reach);
-      if (next <= last) break;
-    }
-    const end = last + core.length + reach;
-    at = text.indexOf(core, last + 1);
-    new Unescaped(text.slice(start, end), ofBytes).find(bare, found, start);
-  }
-}
-
 /** @param before UTF-16 unit, NaN for none */
 function pair(before: number, unit: number): number {
   return (before << 16) | unit;
-}
-
-/** A range of a text with masks for spans; a span that reaches beyond the range's start has its mask already. */
-function masked(plain: Uncoloured, spans: readonly Span[], range: Span): string {
-  let result = '';
-  let at = range.start;
-  for (const { start, end } of spans) {
-    if (start >= range.end) break;
-    if (end <= range.start) continue;
-    const stop = Math.min(end, range.end);
-    if (start >= at) result += plain.slice(at, start) + MASK;
-    result += plain.codes(Math.max(start, at), stop);
-    at = stop;
-  }
-  return result + plain.slice(at, range.end);
 }
