@@ -10,6 +10,7 @@ import { Kernels } from './channel/kernels/kernels.js';
 import { createAskLanguage } from './channel/kernels/language.js';
 import { createAskLiving } from './channel/kernels/living.js';
 import { Posted } from './channel/kernels/posted.js';
+import { createAskPosted } from './channel/kernels/posted-cells.js';
 import { Sessions } from './channel/link/sessions.js';
 import { stampLayout } from './config/layout.js';
 import { ConfigError } from './config/problems.js';
@@ -102,7 +103,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const processors = createProcessors({ resolve, references, connections: catalogue, addOns });
   const shared =
     config.shared === undefined ? undefined : await openSharedValues(config.shared, config.token);
-  const questions = { language: createAskLanguage(upstream), living: createAskLiving(upstream) };
+  const questions = {
+    language: createAskLanguage(upstream),
+    living: createAskLiving(upstream),
+    posted: createAskPosted(upstream),
+  };
   const kernels = new Kernels(questions, shared);
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),

@@ -31,7 +31,11 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
   const upstream = { origin, basePath: '', socketPath: undefined, token: undefined, ca: undefined };
   const options: ConnectOptions = {
     upstream: () => upstream,
-    kernels: new Kernels({ language: async () => 'python', living: async () => new Set() }),
+    kernels: new Kernels({
+      language: async () => 'python',
+      living: async () => new Set(),
+      posted: async () => false,
+    }),
     processors: processorsWith({}),
     log: createLog('silent'),
     sessions: new Sessions(Buffer.from('a key')),

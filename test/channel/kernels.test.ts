@@ -13,6 +13,7 @@ function before() {
       if (living === undefined) throw new Error('down');
       return new Set(living);
     },
+    posted: async () => false,
   });
   /** A client that connects and gets a value. @returns what ends its connection */
   const connect = (id: string) => {

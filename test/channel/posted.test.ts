@@ -12,15 +12,34 @@ const ID = '3f2a1c00-0000-4000-8000-000000000001';
 const EXECUTE = `/api/kernels/${ID}/execute`;
 
 function watch(language = 'python', unread?: readonly string[]) {
-  const kernels = new Kernels({ language: async () => language, living: async () => new Set([ID]) });
+  const line = { waits: false as boolean | Error, asked: 0, meanwhile: async () => {} };
+  const kernels = new Kernels({
+    language: async () => language,
+    living: async () => new Set([ID]),
+    posted: async () => {
+      line.asked++;
+      await line.meanwhile();
+      if (line.waits instanceof Error) throw line.waits;
+      return line.waits;
+    },
+  });
   const processors = createProcessors({
     resolve: () => new Secret('a-value'),
     references: { suggest: () => undefined, names: () => [] },
     connections: { types: () => new Set(), names: () => [], find: () => undefined },
   } as unknown as Parameters<typeof createProcessors>[0]);
   const posted = new Posted({ kernels, processors, rules: createRules(unread) });
-  /** @param location what Jupyter answers with */
-  const look = async (method: string, path: string, body = '', location?: string) => {
+  /**
+   * @param location what Jupyter answers with
+   * @param meanwhile what happens before it does
+   */
+  const look = async (
+    method: string,
+    path: string,
+    body = '',
+    location?: string,
+    meanwhile?: () => Promise<unknown>,
+  ) => {
     const req = Object.assign(Readable.from([Buffer.from(body)]), { method, headers: {} });
     const res = Object.assign(new EventEmitter(), { getHeader: () => location });
     const cleared = await posted.look(
@@ -28,11 +47,13 @@ function watch(language = 'python', unread?: readonly string[]) {
       res as unknown as ServerResponse,
       path,
     );
+    await meanwhile?.();
     res.emit('finish');
+    res.emit('close');
     return cleared;
   };
   const give = () => kernels.get(ID).delivered.add([new Secret('a-value')]);
-  return { posted, look, give };
+  return { posted, look, give, line, kernel: () => kernels.get(ID) };
 }
 
 const cell = (code: string) => JSON.stringify({ code, metadata: { cell_id: 'a', n: 1 } });
@@ -105,3 +126,53 @@ t.test(
     await named.posted.checkValues('/mcp/ws');
   },
 );
+
+const VALUES = [new Secret('a-value')];
+const STILL = { code: 'NOT_PERMITTED', message: /may still run in this kernel/ };
+
+t.test('S10: a kernel gets no value while a plain cell that came by POST may run in it', async (t) => {
+  const { look, line, kernel } = watch();
+  await kernel().give([]);
+  await look('POST', EXECUTE, cell('print(1)'), undefined, async () => {
+    await t.rejects(kernel().give(VALUES), STILL, 'while Jupyter has not answered');
+    t.equal(line.asked, 0, 'and Jupyter need not be asked');
+    await kernel().give([]);
+  });
+  line.waits = true;
+  await t.rejects(kernel().give(VALUES), STILL, 'while it waits in the line there');
+  line.waits = new Error('down');
+  await t.rejects(kernel().give(VALUES), { message: 'down' }, 'while nobody can tell');
+  t.ok(kernel().delivered.empty);
+  line.waits = false;
+  await kernel().give(VALUES);
+  t.notOk(kernel().delivered.empty);
+  const { asked } = line;
+  await kernel().give([new Secret('another')]);
+  t.equal(line.asked, asked, 'nothing runs by POST any more, so nobody is asked');
+});
+
+t.test('S10: a cell by POST that comes while Jupyter is asked keeps the value away, too', async (t) => {
+  const { look, line, kernel } = watch();
+  await look('POST', EXECUTE, cell('1'));
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  let sent: ReturnType<typeof look> | undefined;
+  line.meanwhile = async () => {
+    sent = look('POST', EXECUTE, cell('print(1)'), undefined, () => answered);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await t.rejects(kernel().give(VALUES), STILL);
+  t.ok(kernel().delivered.empty);
+  answer();
+  t.equal((await sent)?.body?.toString(), cell('print(1)'));
+});
+
+t.test('S10: cells that became errors keep no value away', async (t) => {
+  const { look, line, kernel } = watch();
+  await look('POST', EXECUTE, cell('%%shell\nls'));
+  await kernel().give(VALUES);
+  await look('POST', EXECUTE, cell('1'));
+  t.equal(line.asked, 0);
+});

@@ -13,6 +13,7 @@ import { connect, execute } from '../support/client.js';
 import { type ExtendedJupyter, startExtendedJupyter } from '../support/extensions.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
 import { notebookOf } from '../support/lab.js';
+import { until } from '../support/until.js';
 
 // The environment is made at its first use.
 t.setTimeout(900_000);
@@ -128,6 +129,19 @@ t.test('J1: cells by POST', async (t) => {
 
   const client = connect(gateway);
   const kernel = client.kernels.connectTo({ model: { id, name: 'python3' } });
+  // A cell without a value, so that the gateway need not ask a busy kernel for its language.
+  t.equal((await execute(kernel, '%%shell\ntrue')).status, 'ok');
+  const gate = join(jupyter.rootDir, 'go');
+  const waiting = result(
+    `import os, time\nwhile not os.path.exists(${JSON.stringify(gate)}): time.sleep(0.05)`,
+  );
+  const queued = result('print(globals().get("x"))');
+  const early = execute(kernel, 'x = "{{runtime_env:API_KEY}}"');
+  await until(() => gateway.lines('a cell could not be rewritten').length === 1, 30_000);
+  await writeFile(gate, '');
+  t.equal((await early).status, 'error', 'no value while a cell waits that would show it');
+  t.match((await waiting).status, 200);
+  t.match((await queued).body, /None/);
   t.equal((await execute(kernel, 'x = "{{runtime_env:API_KEY}}"')).status, 'ok');
   const after = await result('print(x)');
   t.match(after.body, /holds values/);

@@ -95,6 +95,7 @@ export function conversation({
       {
         language: typeof language === 'string' ? async () => language : language,
         living: async () => new Set(),
+        posted: async () => false,
       },
       shared,
     ).get('kernel-1'),

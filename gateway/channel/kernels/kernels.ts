@@ -1,15 +1,18 @@
 import type { Secret } from '../../../processors/core/secret.js';
 import { Delivered } from '../hidden/delivered.js';
 import type { SharedValues } from '../hidden/shared-values.js';
+import { PostedCells } from './posted-cells.js';
 
 /** What the gateway knows of one kernel, shared by all of its clients' channels. */
 export interface Kernel {
   readonly id: string;
   readonly delivered: Delivered;
+  /** The cells that came by another way than a channel. */
+  readonly posted: PostedCells;
   /**
    * Hides values from now on: fulfilled when a cell may take them to the kernel.
    *
-   * @throws {GatewayError} SHARED_FOLDER_AWAY where other replicas couldn't hide them
+   * @throws {GatewayError} SHARED_FOLDER_AWAY where other replicas couldn't hide them, NOT_PERMITTED where nobody could
    */
   give(values: readonly Secret[]): Promise<void>;
   /**
@@ -39,6 +42,8 @@ export interface KernelQuestions {
   language(kernelId: string): Promise<string>;
   /** Asks for the ids of all kernels that live; rejects where that can't be known. */
   living(): Promise<ReadonlySet<string>>;
+  /** Asks whether cells by POST may still run in a kernel. */
+  posted(kernelId: string): Promise<boolean>;
 }
 
 /**
@@ -137,11 +142,20 @@ export class Kernels {
   #newKernel(id: string, restartListeners: Set<() => void>): Kernel {
     let language: Promise<string> | undefined;
     const delivered = new Delivered();
+    const posted = new PostedCells(() => this.#ask.posted(id));
     const shelf = this.#shared?.shelf(id, delivered);
     return {
       id,
       delivered,
-      give: async (values) => (shelf ? shelf.put(values) : delivered.add(values)),
+      posted,
+      async give(values) {
+        const isFirst = values.length > 0 && delivered.empty;
+        if (isFirst) await posted.checkNone();
+        if (shelf) await shelf.put(values);
+        else delivered.add(values);
+        // To share them took time: none is let through any more, and none was meanwhile.
+        if (isFirst && shelf) await posted.checkNone();
+      },
       learn: shelf && (() => shelf.look()),
       language: () => {
         language ??= this.#ask.language(id).catch((error: unknown) => {

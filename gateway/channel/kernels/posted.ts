@@ -81,9 +81,17 @@ export class Posted {
     const request = parse(body);
     const { code, metadata = {} } = request;
     const isSpin = typeof code === 'string' && processors.matches(code, metadata);
-    // Asked after the body has come: the answer holds for the moment in which it is sent on.
-    const given = await kernels.isGiven(id);
-    if (!isSpin && !given) return { body };
+    // Asked after the body has come: the answer holds for the moment in which it is sent on. Who gives values sees this one.
+    const over = kernels.get(id).posted.begin();
+    const given = await kernels.isGiven(id).catch((error: unknown) => {
+      over(false);
+      throw error;
+    });
+    if (!isSpin && !given) {
+      res.once('close', () => over(true));
+      return { body };
+    }
+    over(false);
     const sentence = isSpin ? SPIN_CELL : GIVEN;
     const language = await kernels.get(id).language();
     if (language !== 'python') throw new GatewayError('PATH_NOT_ALLOWED', sentence);
