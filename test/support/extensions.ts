@@ -20,7 +20,7 @@ const PINNED = [
 
 /** A server with a websocket, as Streamlit or Panel are one: says what it is told, and what headers it got. */
 const APP = `
-import json, sys, tornado.ioloop, tornado.web, tornado.websocket
+import json, os, sys, tornado.ioloop, tornado.web, tornado.websocket
 
 class Page(tornado.web.RequestHandler):
     def get(self):
@@ -37,6 +37,9 @@ class Echo(tornado.websocket.WebSocketHandler):
     def on_message(self, message):
         self.write_message(message, binary=isinstance(message, bytes))
 
+# A Jupyter that is killed leaves its servers behind.
+parent = os.getppid()
+tornado.ioloop.PeriodicCallback(lambda: os.getppid() == parent or os._exit(0), 500).start()
 tornado.web.Application([(r'/', Page), (r'/headers', Headers), (r'/_stcore/stream', Echo)]).listen(int(sys.argv[1]), '127.0.0.1')
 tornado.ioloop.IOLoop.current().start()
 `;

@@ -13,7 +13,10 @@ const SHORTEST_PIECE = 12;
  */
 const ELLIPSIS =
   /(?:\| __truncated__ ?)?\.{3,}|…|\u00e2\u0080\u00a6|\\u2026|&hellip;|\[\d{1,9} chars\]|(?<=['"])\+\d{1,9}/g;
-const HAS_ELLIPSIS = ['...', '\u00e2\u0080\u00a6', '\\u2026', '&hellip;', ' chars]', "'+", '"+'];
+const HAS_ELLIPSIS = ['...', '\u00e2\u0080\u00a6', '\\u2026', '&hellip;', ' chars]'];
+
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
 
 /** What may stand between the piece and the ellipsis: brackets, a bar, a space, a closing quote. */
 const LONGEST_BETWEEN = 4;
@@ -24,8 +27,18 @@ const MOST_TRIES = 50;
 
 /** A fast test of a text in UTF-8: bytes, or a text of one character for each. */
 export function mayBeShortened(utf8: Buffer | string): boolean {
-  if (typeof utf8 !== 'string') return HAS_ELLIPSIS.some((mark) => utf8.includes(mark, 0, 'latin1'));
+  if (typeof utf8 !== 'string')
+    return HAS_ELLIPSIS.some((mark) => utf8.includes(mark, 0, 'latin1')) || isCounted(utf8);
   for (const mark of HAS_ELLIPSIS) if (utf8.includes(mark)) return true;
+  return isCounted(utf8);
+}
+
+/** A plus sign behind a quote. Plus signs are looked for: JSON has a quote in every line, and a search stops at each. */
+function isCounted(utf8: Buffer | string): boolean {
+  for (let at = utf8.indexOf('+'); at !== -1; at = utf8.indexOf('+', at + 1)) {
+    const before = typeof utf8 === 'string' ? utf8.charCodeAt(at - 1) : utf8[at - 1];
+    if (before === QUOTE || before === APOSTROPHE) return true;
+  }
   return false;
 }
 
