@@ -40,6 +40,17 @@ class LegacyWebSocket extends WebSocket {
   }
 }
 
+/**
+ * Asks for all kernels as soon as it is made, and takes a kernel for dead that the answer lacks: the answer must not come
+ * after that of a kernel's start.
+ */
+class PatientManager extends KernelManager {
+  override async startNew(...start: Parameters<KernelManager['startNew']>) {
+    await this.ready;
+    return super.startNew(...start);
+  }
+}
+
 export function connect(
   { origin, token }: Pick<TestGateway, 'origin' | 'token'>,
   wire: 'v1' | 'legacy' = 'v1',
@@ -51,7 +62,7 @@ export function connect(
     appendToken: true,
     WebSocket: (wire === 'v1' ? WebSocket : LegacyWebSocket) as unknown as typeof globalThis.WebSocket,
   });
-  const kernels = new KernelManager({ serverSettings });
+  const kernels = new PatientManager({ serverSettings });
   const sessions = new SessionManager({ serverSettings, kernelManager: kernels });
   return {
     kernels,
@@ -103,5 +114,6 @@ function lastOf(messages: readonly KernelMessage.IIOPubMessage[]): Bundle[] {
     const { display_id } = Object('transient' in content ? content.transient : {}) as { display_id?: string };
     shown.set(display_id ?? Symbol('a display of its own'), content.data as Bundle);
   }
-  return [...shown.values()];
+  // The progress of a slow cell is taken back by nothing: beside its result, in the place of a table.
+  return [...shown.values()].filter((data) => Object.keys(data).length > 1 || data['text/plain'] !== '');
 }
