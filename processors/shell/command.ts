@@ -35,6 +35,8 @@ export class SimpleCommand {
   #name = '';
   #lastWord = '';
   #isShell = false;
+  /** Whether the name is an expansion without quotes: of nothing, bash makes no word, and the next one is the name. */
+  #mayVanish = false;
   /** Whether the next argument is the name of a variable, as after `test -v`. */
   #naming = false;
 
@@ -57,17 +59,23 @@ export class SimpleCommand {
       this.redirects = 'no';
       return;
     }
-    const plain = word.replace(/["'\\]/g, '');
+    const plain = word.replace(/\$(?=["'])/g, '').replace(/["'\\]/g, '');
     const names = !this.starts || (!OPENERS.has(word) && !ASSIGNMENT.test(word));
     if (names && SHELLS.has(plain.split('/').at(-1) ?? '')) this.#isShell = true;
     if (!this.starts) {
-      if (PREFIXES.has(this.#name) && !plain.startsWith('-') && !ASSIGNMENT.test(plain)) this.#name = plain;
+      const isPrefix = PREFIXES.has(this.#name) && !plain.startsWith('-') && !ASSIGNMENT.test(plain);
+      if (isPrefix || this.#mayVanish) this.#takeName(word, plain);
       this.#lastWord = plain;
       this.#naming ||= WORD_OF_NAME[this.#basename]?.test(plain) ?? false;
     } else if (names) {
       this.starts = false;
-      this.#name = plain;
+      this.#takeName(word, plain);
     }
+  }
+
+  #takeName(word: string, plain: string): void {
+    this.#name = plain;
+    this.#mayVanish = /^(?:\$(?!["'])|`)/.test(word);
   }
 
   /**

@@ -79,6 +79,29 @@ for (const [place, script] of places) {
   });
 }
 
+t.test('S11: where the name of a command may be nothing, the next word is judged as the name', async (t) => {
+  const bind = (script: string) => bindReferences(script, () => 'value');
+  for (const script of [
+    '$echo eval {{x}}',
+    '$a $b . {{x}}',
+    '$(true "a b") eval {{x}}',
+    '`true` let {{x}}',
+    '\x24{a:-} command eval {{x}}',
+    "$'eval' {{x}}",
+    '$"eval" {{x}}',
+  ]) {
+    t.throws(() => bind(script), { message: /takes it as code/ }, script);
+  }
+  for (const script of [
+    '$KUBECTL get pods {{x}}',
+    '"$KUBECTL" read {{x}}',
+    'echo $a eval {{x}}',
+    '$a {{x}}',
+  ]) {
+    t.doesNotThrow(() => bind(script), script);
+  }
+});
+
 /** Pieces that make up wild scripts: quotes, expansions, words of the grammar, builtins that evaluate. */
 const fragment = fc.constantFrom(
   ...'echo |cat |a|b | |"|\'|$(|)|`|\x24{y|}|:-|#|/|((|))|[[ | ]]| == | =~ | -eq |-v |case z in | a) |*) |;; |esac '.split(
