@@ -26,6 +26,9 @@ const WORD_OF_NAME: Readonly<Record<string, RegExp>> = {
   wait: /^-\w*p/,
 };
 
+/** Options of shells that take the next word. Source: Bash Reference Manual 6.1 "Invoking Bash". */
+const TAKES_WORD = /^[-+]\w*[oO]$|^--(?:rcfile|init-file)$/;
+
 /** One simple command while it is being read: enough of it to say what bash does with its next word. */
 export class SimpleCommand {
   /** Whether the next word is the command's name (or a word of the grammar, or an assignment before it). */
@@ -37,6 +40,8 @@ export class SimpleCommand {
   #isShell = false;
   /** Whether the name is an expansion without quotes: of nothing, bash makes no word, and the next one is the name. */
   #mayVanish = false;
+  /** Whether a shell had `-c`, and the word that it runs is still to come: the first one that is no option. */
+  #awaitsCode = false;
   /** Whether the next argument is the name of a variable, as after `test -v`. */
   #naming = false;
 
@@ -65,6 +70,7 @@ export class SimpleCommand {
     if (!this.starts) {
       const isPrefix = PREFIXES.has(this.#name) && !plain.startsWith('-') && !ASSIGNMENT.test(plain);
       if (isPrefix || this.#mayVanish) this.#takeName(word, plain);
+      if (this.#isShell) this.#takeShellWord(word, plain);
       this.#lastWord = plain;
       this.#naming ||= WORD_OF_NAME[this.#basename]?.test(plain) ?? false;
     } else if (names) {
@@ -75,7 +81,13 @@ export class SimpleCommand {
 
   #takeName(word: string, plain: string): void {
     this.#name = plain;
-    this.#mayVanish = /^(?:\$(?!["'])|`)/.test(word);
+    this.#mayVanish = mayVanish(word);
+  }
+
+  #takeShellWord(word: string, plain: string): void {
+    if (/^-[A-Za-z]*c[A-Za-z]*$/.test(plain)) this.#awaitsCode = true;
+    const isOption = /^[-+]/.test(plain) || TAKES_WORD.test(this.#lastWord);
+    if (!isOption && !mayVanish(word)) this.#awaitsCode = false;
   }
 
   /**
@@ -92,7 +104,7 @@ export class SimpleCommand {
     if (this.starts || this.redirects !== 'no') return undefined;
     const name = this.#basename;
     if (EVALUATES.has(name)) return `${name} takes it as code or as a name; use a plain assignment`;
-    if (this.isShell && /^-[a-z]*c$/.test(this.#lastWord)) {
+    if (this.#awaitsCode) {
       return 'this text is run as code; hand the value over after it and use "$1" in it';
     }
     if (DECLARES.has(name) && assigned === undefined) return `write ${name} NAME={{…}} with a plain name`;
@@ -101,6 +113,11 @@ export class SimpleCommand {
     }
     return undefined;
   }
+}
+
+/** Of an expansion without quotes that gives nothing, bash makes no word. */
+function mayVanish(word: string): boolean {
+  return /^(?:\$(?!["'])|`)/.test(word);
 }
 
 /** `a[`, `a[x`, and `[x` in `a=(…)`: until a plain subscript is closed. @param word what is written so far */

@@ -102,6 +102,30 @@ t.test('S11: where the name of a command may be nothing, the next word is judged
   }
 });
 
+t.test('S11: what a shell takes as code is known among its options', async (t) => {
+  const bind = (script: string) => bindReferences(script, () => 'value');
+  for (const script of [
+    'bash -c {{x}}',
+    'bash -cx {{x}}',
+    'bash -c -v {{x}}',
+    'bash -c -o pipefail {{x}}',
+    'bash -c $a {{x}}',
+    'sudo sh -euc "ls {{x}}"',
+    'su -c {{x}} bob',
+  ]) {
+    t.throws(() => bind(script), { message: /this text is run as code/ }, script);
+  }
+  for (const script of [
+    'bash -c \'ls "$1"\' - {{x}}',
+    'bash -o pipefail -c "$script" x {{x}}',
+    'bash script.sh {{x}}',
+    'bash --norc script.sh {{x}}',
+    'grep -c bash {{x}}',
+  ]) {
+    t.doesNotThrow(() => bind(script), script);
+  }
+});
+
 /** Pieces that make up wild scripts: quotes, expansions, words of the grammar, builtins that evaluate. */
 const fragment = fc.constantFrom(
   ...'echo |cat |a|b | |"|\'|$(|)|`|\x24{y|}|:-|#|/|((|))|[[ | ]]| == | =~ | -eq |-v |case z in | a) |*) |;; |esac '.split(
@@ -113,7 +137,7 @@ const fragment = fc.constantFrom(
   ...'a=(|a[|]|]=|eval |let |declare |declare -i |printf -v |test -v |[ | ]|for i in |; do |; done |$((|$[|$\'|$"'.split(
     '|',
   ),
-  ...'<(|>(|@(|!|!(|+(|*|~|(|{a,|unset |read |export |function g { |time |trap |command |PS4=|RANDOM=|bash -c |$|='.split(
+  ...'<(|>(|@(|!|!(|+(|*|~|(|{a,|unset |read |export |function g { |time |trap |command |PS4=|RANDOM=|bash -c |bash -|c |$|='.split(
     '|',
   ),
   '|',
