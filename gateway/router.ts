@@ -132,8 +132,8 @@ export function createRouter(parts: RouterParts): Handlers {
     else await connectChannel(channel, kernelId, admission, req, socket, head);
   };
 
-  const admit = (client: Client, { principal, carrier, query }: Identified, { path }: Target): Admission => {
-    const login = carrier === 'cookie' ? logins.of(principal) : undefined;
+  const admit = (client: Client, { principal, query }: Identified, { path }: Target): Admission => {
+    const login = logins.of(principal);
     return { client, principal, target: { path, query }, ...(login !== undefined && { login }) };
   };
   const tunnel = { rules, checkValues: (path: string) => posted.checkValues(path) };
@@ -217,6 +217,7 @@ function isOwn(path: string): boolean {
 
 /** A download or an event stream goes on for hours: not beyond its principal. */
 function endWith({ ended }: Principal, res: ServerResponse): void {
+  if (ended === undefined) return;
   if (ended.aborted) throw new GatewayError('UNAUTHENTICATED');
   const end = () => res.destroy();
   ended.addEventListener('abort', end, { once: true });

@@ -10,12 +10,12 @@ export interface Principal {
   /** The token's name in logs and audit. */
   readonly name: string;
   readonly kind: PrincipalKind;
-  /** Aborted when the session is logged out, here or by another replica: whatever is open for it listens, and ends. */
-  readonly ended: AbortSignal;
+  /**
+   * Aborted when the session is logged out, here or by another replica: whatever is open for it listens, and ends.
+   * Undefined for a token that comes by itself: it holds as long as this process.
+   */
+  readonly ended: AbortSignal | undefined;
 }
-
-/** A token that comes by itself holds as long as this process. */
-const NEVER = manyMayListen(new AbortController());
 
 /** The principals that something may be open for. */
 export class Principals {
@@ -33,7 +33,7 @@ export class Principals {
   }
 
   ofToken(name: string, kind: PrincipalKind): Principal {
-    return { id: name, name, kind, ended: NEVER.signal };
+    return { id: name, name, kind, ended: undefined };
   }
 
   /** @param id of a session that is not over now */

@@ -25,8 +25,9 @@ export class JupyterLogins {
   /** In the order of their last use. */
   readonly #logins = new Map<string, JupyterLogin>();
 
-  /** @param principal of a cookie's session */
-  of({ id, ended }: Principal): JupyterLogin {
+  /** @returns undefined for a token that comes by itself */
+  of({ id, ended }: Principal): JupyterLogin | undefined {
+    if (ended === undefined) return undefined;
     const known = this.#logins.get(id);
     const login = known ?? new KeptLogin();
     if (known === undefined) ended.addEventListener('abort', () => this.#logins.delete(id), { once: true });

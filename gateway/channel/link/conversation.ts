@@ -63,7 +63,7 @@ export class Conversation implements Work {
   /** The client that came last, also while it is away. */
   #viewer: Viewer;
   /** Aborted when its principal is no more. */
-  #ended: AbortSignal;
+  #ended: AbortSignal | undefined;
   #client: WebSocket | undefined;
   #unheard: Unheard | undefined;
   /** The client's socket, for an upstream that doesn't keep up. */
@@ -199,7 +199,7 @@ export class Conversation implements Work {
   #detach(code: number, why: Buffer): void {
     // A client that closes has read all that it wants; one that was found silent hasn't.
     const isFrozen = code === 1006 && (this.#unheard?.silence ?? 0) >= FROZEN_MS;
-    if ((this.#channel.awaits || isFrozen) && !this.#failed && !this.#ended.aborted) {
+    if ((this.#channel.awaits || isFrozen) && !this.#failed && !this.#ended?.aborted) {
       this.#leave();
       return;
     }
