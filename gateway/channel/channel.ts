@@ -5,19 +5,18 @@ import type { Metrics } from '../metrics.js';
 import { type Handling, handlingOf } from '../policy/messages.js';
 import { tallyOf } from '../tally.js';
 import type { Tracing } from '../tracing.js';
-import { Broker } from './broker/broker.js';
 import { Completions } from './completion/completions.js';
 import { KernelCompletions } from './completion/kernel-completions.js';
-import { Cells } from './execution/cells.js';
-import { Companions } from './execution/companions.js';
-import { Drain } from './execution/drain.js';
+import { ExecuteRequests } from './execution/execute-requests.js';
 import { Executions } from './execution/executions.js';
 import { Gate } from './execution/gate.js';
-import { InputRequests } from './execution/input-requests.js';
 import { Lane, type Turn } from './execution/lane.js';
+import { CellRecords } from './execution/record.js';
 import { Redactor } from './hidden/redact.js';
-import { KernelLanguage } from './kernels/kernel-language.js';
 import type { Kernel } from './kernels/kernels.js';
+import { KernelLanguage } from './own/kernel-language.js';
+import type { Loss } from './own/loss.js';
+import { OwnRequests } from './own/own-requests.js';
 import type { Viewer } from './viewer.js';
 import { decode, decodeStrictly, type Wire } from './wire/codec.js';
 import { type Frame, type Payload, readObject } from './wire/frame.js';
@@ -52,7 +51,7 @@ export interface ChannelParts {
   onWait(waits: boolean): void;
   /** What waited could be neither passed nor answered: the caller closes the socket. */
   onFault(error: unknown): void;
-  /** Told when no brokered cell runs any more, or no question of the kernel is open. */
+  /** Told when no brokered cell runs any more and no question of the kernel is open. */
   onAnswered(): void;
 }
 
@@ -63,37 +62,29 @@ export interface ChannelParts {
 export class Channel {
   readonly #parts: ChannelParts;
   readonly #writer: MessageWriter;
-  readonly #broker: Broker;
-  readonly #companions: Companions;
-  readonly #completions: Completions;
-  readonly #kernelCompletions: KernelCompletions;
-  readonly #cells: Cells;
-  readonly #language: KernelLanguage;
+  readonly #own: OwnRequests;
   readonly #executions: Executions;
-  readonly #inputs: InputRequests;
+  readonly #cells: ExecuteRequests;
+  readonly #completions: Completions;
   readonly #redactor: Redactor;
   /** Only where there are replicas. */
   readonly #gate: Gate | undefined;
   readonly #lanes = new Map<string, Lane>();
   readonly #unsubscribe: () => void;
-  #drain: Drain | undefined;
 
   constructor(parts: ChannelParts) {
     const writer = new MessageWriter(parts.wire);
     this.#writer = writer;
     this.#parts = parts;
-    this.#companions = new Companions(writer, (payload) => parts.toKernel(payload));
-    this.#cells = new Cells(parts, parts.kernel.id);
-    this.#inputs = new InputRequests(() => parts.onAnswered());
-    const onBrokered = () => parts.onAnswered();
-    this.#broker = new Broker({ ...parts, writer, onBrokered, spanOf: (id) => this.#cells.spanOf(id) });
-    const [broker, companions, cells] = [this.#broker, this.#companions, this.#cells];
-    const language = new KernelLanguage(parts.kernel, writer, (payload) => parts.toKernel(payload));
-    this.#language = language;
-    this.#executions = new Executions({ ...parts, broker, companions, cells, language, writer });
-    const kernelCompletions = new KernelCompletions(writer, (payload) => parts.toKernel(payload));
-    this.#kernelCompletions = kernelCompletions;
-    this.#completions = new Completions({ ...parts, cells, kernelCompletions, language, writer });
+    const own = new OwnRequests(writer, (payload) => parts.toKernel(payload));
+    this.#own = own;
+    const records = new CellRecords({ ...parts, kernelId: parts.kernel.id });
+    const executions = new Executions(records, () => parts.onAnswered());
+    this.#executions = executions;
+    const language = new KernelLanguage(parts.kernel, own);
+    this.#cells = new ExecuteRequests({ ...parts, own, executions, language, writer });
+    const kernelCompletions = new KernelCompletions(own);
+    this.#completions = new Completions({ ...parts, executions, kernelCompletions, language, writer });
     this.#redactor = new Redactor(parts.kernel.delivered);
     const { learn } = parts.kernel;
     const pass = (frame: Frame, payload: Payload) => this.#pass(frame, payload);
@@ -120,7 +111,7 @@ export class Channel {
       this.#queue(frame, header, payload, handling);
     else if (handling === 'pass') this.#parts.toKernel(payload);
     else if (handling === 'answer') this.#answer(header, payload);
-    else if (handling === 'refuse') this.#executions.refuse(frame, header);
+    else if (handling === 'refuse') this.#cells.refuse(frame, header);
     else if (handling === 'drop') this.#dropped(header);
     else throw new GatewayError('MALFORMED_FRAME', `A client does not send on the ${frame.channel} channel.`);
   }
@@ -139,62 +130,49 @@ export class Channel {
   }
 
   #pass(frame: Frame, payload: Payload): void {
-    if (this.#asksKernel || this.#inputs.some || this.#broker.some) this.#watchLife(frame);
-    if (this.#companions.some && this.#companions.take(frame)) return;
-    if (this.#kernelCompletions.some && this.#kernelCompletions.take(frame)) return;
-    if (this.#language.some && this.#language.take(frame)) return;
+    if (this.#own.some || this.#executions.awaits) this.#watchLife(frame);
+    if (this.#own.some && this.#own.take(frame)) return;
+    if (frame.channel === 'stdin' && this.#asked(frame)) return;
     const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
-    if (frame.channel === 'stdin') {
-      if (this.#broker.take(frame)) return;
-      this.#question(frame);
-    }
     if (this.#parts.kernel.delivered.empty) this.#parts.toClient(payload);
     else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
     // The client has its answer before the log has its line.
-    if (reply) {
-      this.#drain?.replied(reply.id);
-      this.#ended(reply);
-    }
-    this.#drain?.see(frame);
+    if (reply) this.#executions.replied(reply.id, reply.status);
+    this.#executions.see(frame);
   }
 
-  /** True while the kernel waits for an answer, of the gateway's own or of this client. */
+  /** True while the kernel waits for an answer, of the gateway or of this client. */
   get awaits(): boolean {
-    return this.#broker.some || this.#inputs.some;
+    return this.#executions.awaits;
   }
 
   /** Resolves when every cell has its reply, and what it wrote has come. */
   drained(): Promise<void> {
-    this.#drain ??= new Drain(this.#cells.running);
-    return this.#drain.over;
+    return this.#executions.drained();
   }
 
   /** The gateway ends: brokered cells get an error, for their kernels would wait for ever. */
   giveUp(): void {
-    this.#broker.giveUp();
+    this.#executions.giveUp();
   }
 
   /** The sockets are gone. */
   close(): void {
     this.#unsubscribe();
     this.#gate?.close();
-    this.#companions.lost();
-    this.#kernelCompletions.lost();
-    this.#language.lost();
-    this.#broker.close();
-    this.#cells.close();
-    this.#drain?.end();
+    this.#lost('closed');
   }
 
-  get #asksKernel(): boolean {
-    return this.#companions.some || this.#kernelCompletions.some || this.#language.some;
+  #lost(why: Loss): void {
+    this.#own.lost(why);
+    this.#executions.lost(why);
   }
 
   #queue(frame: Frame, header: Header, payload: Payload, handling: Handling): void {
     const key = `${header.session}\n${header.subshell_id ?? ''}`;
     const lane = this.#lanes.get(key) ?? new Lane((change) => this.#parts.onHeld(change));
     const turns: Partial<Record<Handling, () => Turn>> = {
-      cell: () => this.#executions.turn(frame, header, payload, this.#abortOf(key)),
+      cell: () => this.#cells.turn(frame, header, payload, this.#abortOf(key)),
       assist: () => this.#completions.turn(frame, header, payload),
     };
     const pass = { bytes: payload.data.length, run: () => this.#parts.toKernel(payload), abort: () => {} };
@@ -211,43 +189,34 @@ export class Channel {
 
   #watchLife(frame: Frame): void {
     const life = lifeIn(frame);
-    if (life === undefined) return;
-    this.#inputs.lost();
-    this.#kernelCompletions.lost();
-    this.#language.lost();
-    this.#broker.close();
-    if (life === 'starting') this.#companions.again();
-    else this.#companions.lost();
+    if (life !== undefined) this.#lost(life);
   }
 
   #restarted(): void {
-    this.#companions.lost();
-    this.#kernelCompletions.lost();
-    this.#language.lost();
-    this.#broker.close();
-    this.#inputs.lost();
+    this.#lost('restarted');
     for (const payload of this.#redactor.releaseAll()) this.#parts.toClient(payload);
   }
 
-  #ended({ id, status }: Ended): void {
-    this.#inputs.ended(id);
-    this.#broker.ended(id);
-    this.#cells.ended(id, status);
-  }
-
-  #question(frame: Frame): void {
-    if (readHeader(frame).msg_type === 'input_request') this.#inputs.asked(parentId(frame));
+  /** @returns true when the question is for the gateway, and so isn't for the client */
+  #asked(frame: Frame): boolean {
+    const id = parentId(frame);
+    const execution = this.#executions.get(id);
+    const taken = execution?.call?.take(frame) ?? 'client';
+    if (execution && taken === 'refused') this.#executions.endCall(execution);
+    if (taken !== 'client') return true;
+    if (readHeader(frame).msg_type === 'input_request') this.#executions.asks(id);
+    return false;
   }
 
   #answer(header: Header, payload: Payload): void {
-    if (this.#inputs.answer()) {
+    if (this.#executions.answer()) {
       this.#parts.toKernel(payload);
       return;
     }
     this.#dropped(header);
     // Where it would otherwise wait without a word: on the cell of this client that is still running.
-    const running = [...this.#cells.running.keys()].at(-1);
-    if (running !== undefined) this.#parts.toClient(this.#writer.stderr(running, header, NOT_ASKED));
+    const running = this.#executions.running().at(-1);
+    if (running) this.#parts.toClient(this.#writer.stderr(running.id, header, NOT_ASKED));
   }
 
   #dropped({ msg_type }: Header): void {

@@ -1,7 +1,7 @@
 import type { Completion, Processors } from '../../../processors/index.js';
-import type { Cells } from '../execution/cells.js';
+import type { Executions } from '../execution/executions.js';
 import type { Turn } from '../execution/lane.js';
-import type { KernelLanguage } from '../kernels/kernel-language.js';
+import type { KernelLanguage } from '../own/kernel-language.js';
 import { codePointsBefore, indexOf } from '../wire/code-points.js';
 import { type Frame, type Payload, readObject } from '../wire/frame.js';
 import type { Header, MessageWriter } from '../wire/messages.js';
@@ -10,7 +10,7 @@ import type { KernelCompletions } from './kernel-completions.js';
 export interface CompletionParts {
   readonly language: Pick<KernelLanguage, 'known'>;
   readonly processors: Processors;
-  readonly cells: Cells;
+  readonly executions: Executions;
   readonly kernelCompletions: KernelCompletions;
   readonly writer: MessageWriter;
   toKernel(payload: Payload): void;
@@ -51,7 +51,7 @@ export class Completions {
   }
 
   async #answer(question: Question, pass: () => void): Promise<void> {
-    const { language, writer, toClient, cells } = this.#parts;
+    const { language, writer, toClient, executions } = this.#parts;
     // No other kernel has SPIN cells: its own completer knows its language.
     if ((await language.known().catch(() => '')) !== 'python') return pass();
     const content = await this.#contentFor(question).catch(() => undefined);
@@ -59,8 +59,8 @@ export class Completions {
     const type = question.header.msg_type.replace('_request', '_reply');
     for (const payload of writer.answered(question.frame, question.header, type, content)) toClient(payload);
     // Clients show the state that was told last: a kernel that runs a cell isn't idle because a question is answered.
-    const [running] = cells.running.keys();
-    if (running !== undefined) toClient(writer.busy(running, question.header));
+    const [running] = executions.running();
+    if (running !== undefined) toClient(writer.busy(running.id, question.header));
   }
 
   /** @returns undefined when the kernel is the one to answer */
@@ -77,8 +77,8 @@ export class Completions {
 
   async #ofKernel({ kernel }: Completion, header: Header) {
     if (kernel === undefined) return [];
-    const { kernelCompletions, cells } = this.#parts;
-    const state = cells.running.size === 0 ? 'idle' : 'busy';
+    const { kernelCompletions, executions } = this.#parts;
+    const state = executions.running().length === 0 ? 'idle' : 'busy';
     const matches = await kernelCompletions.ask(kernel.code, header, state);
     return matches.filter(({ text, kind }) => kernel.accepts(text, kind));
   }

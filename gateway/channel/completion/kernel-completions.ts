@@ -1,6 +1,7 @@
+import type { OwnRequests } from '../own/own-requests.js';
 import { indexOf } from '../wire/code-points.js';
-import { type Frame, type Payload, readObject } from '../wire/frame.js';
-import { type Header, type MessageWriter, parentId, readHeader } from '../wire/messages.js';
+import type { JsonObject } from '../wire/frame.js';
+import type { Header } from '../wire/messages.js';
 
 /**
  * How long a kernel has, in milliseconds: its first completion loads a library; one that runs a cell can't answer, unless
@@ -14,31 +15,16 @@ export interface KernelMatch {
   readonly kind: string;
 }
 
-interface Waiting {
-  readonly id: string;
-  readonly code: string;
-  readonly settle: (matches: readonly KernelMatch[]) => void;
-  matches: readonly KernelMatch[] | undefined;
-  idle: boolean;
-}
-
 /**
  * complete_requests of the gateway's own: what they bring back is for its answers, never for the client. One at a time:
  * behind a cell that runs for long, one waits in the kernel's queue, not one for every keystroke.
  */
 export class KernelCompletions {
-  readonly #writer: MessageWriter;
-  readonly #send: (payload: Payload) => void;
-  #waiting: Waiting | undefined;
+  readonly #own: OwnRequests;
+  #isAsked = false;
 
-  constructor(writer: MessageWriter, send: (payload: Payload) => void) {
-    this.#writer = writer;
-    this.#send = send;
-  }
-
-  /** False on the hot path: then no frame needs a look. */
-  get some(): boolean {
-    return this.#waiting !== undefined;
+  constructor(own: OwnRequests) {
+    this.#own = own;
   }
 
   /**
@@ -47,45 +33,28 @@ export class KernelCompletions {
    * @returns none when the kernel doesn't answer in time
    */
   async ask(code: string, from: Header, state: 'idle' | 'busy'): Promise<readonly KernelMatch[]> {
-    if (this.#waiting !== undefined) return [];
-    let timer: NodeJS.Timeout | undefined;
-    const answer = new Promise<readonly KernelMatch[]>((settle) => {
-      timer = setTimeout(() => settle([]), PATIENCE_MS[state]);
-      const content = { code, cursor_pos: [...code].length };
-      const { id, payload } = this.#writer.request('complete_request', from, content);
-      this.#waiting = { id, code, settle, matches: undefined, idle: false };
-      this.#send(payload);
+    if (this.#isAsked) return [];
+    this.#isAsked = true;
+    const content = { code, cursor_pos: [...code].length };
+    const reply = this.#own.ask({ type: 'complete_request', from, content });
+    const matches = reply.then((answer) => (answer === undefined ? [] : matchesIn(answer, code)));
+    // Also when nothing waits for it any more.
+    const over = matches.finally(() => {
+      this.#isAsked = false;
     });
-    return answer.finally(() => clearTimeout(timer));
-  }
-
-  /** @returns true when the frame belongs to such a request, and so isn't for the client */
-  take(frame: Frame): boolean {
-    const waiting = this.#waiting;
-    if (waiting === undefined || parentId(frame) !== waiting.id) return false;
-    const { msg_type: type } = readHeader(frame);
-    const content = readObject(frame, 'content');
-    if (type === 'complete_reply') waiting.matches = matchesIn(content, waiting.code);
-    if (type === 'status' && content.execution_state === 'idle') waiting.idle = true;
-    // Reply and state come on channels of their own, in any order.
-    if (waiting.matches !== undefined && waiting.idle) {
-      this.#waiting = undefined;
-      waiting.settle(waiting.matches);
-    }
-    return true;
-  }
-
-  /** The kernel restarted or the client left. */
-  lost(): void {
-    this.#waiting?.settle([]);
-    this.#waiting = undefined;
+    return inTime(PATIENCE_MS[state], over);
   }
 }
 
-function matchesIn(
-  { matches, cursor_start, metadata }: Record<string, unknown>,
-  code: string,
-): KernelMatch[] {
+async function inTime(ms: number, matches: Promise<readonly KernelMatch[]>): Promise<readonly KernelMatch[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<readonly KernelMatch[]>((resolve) => {
+    timer = setTimeout(() => resolve([]), ms);
+  });
+  return Promise.race([matches, limit]).finally(() => clearTimeout(timer));
+}
+
+function matchesIn({ matches, cursor_start, metadata }: JsonObject, code: string): KernelMatch[] {
   if (!Array.isArray(matches)) return [];
   const before = code.slice(0, indexOf(code, typeof cursor_start === 'number' ? cursor_start : 0));
   const typed = (Object(metadata) as Record<string, unknown>)._jupyter_types_experimental;

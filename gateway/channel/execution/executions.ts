@@ -1,238 +1,220 @@
-import { mentionsProvided } from '../../../processors/core/references.js';
-import type { Processors, Rewrite } from '../../../processors/index.js';
-import { asGatewayError, GatewayError, tooLarge } from '../../errors.js';
-import { faultOf } from '../../fault.js';
-import type { Log } from '../../log.js';
-import { tallyOf } from '../../tally.js';
-import type { Broker } from '../broker/broker.js';
-import type { KernelLanguage } from '../kernels/kernel-language.js';
-import type { Kernel } from '../kernels/kernels.js';
-import type { Viewer } from '../viewer.js';
-import { type Frame, type Payload, readObject } from '../wire/frame.js';
-import { withMembers } from '../wire/json-text.js';
-import {
-  type ExecuteRequest,
-  type Header,
-  type MessageWriter,
-  readExecuteRequest,
-} from '../wire/messages.js';
-import type { Cells } from './cells.js';
-import type { Companions } from './companions.js';
-import type { Turn } from './lane.js';
+import type { BrokerCall } from '../broker/call.js';
+import type { Loss } from '../own/loss.js';
+import { type Frame, readObject } from '../wire/frame.js';
+import { parentId, readHeader } from '../wire/messages.js';
+import type { Execution, Sent } from './execution.js';
+import type { CellRecords } from './record.js';
 
-export interface ExecutionParts {
-  readonly kernel: Kernel;
-  readonly processors: Processors;
-  readonly broker: Broker;
-  readonly companions: Companions;
-  readonly cells: Cells;
-  readonly language: KernelLanguage;
-  /** What Jupyter takes in one message, in bytes. */
-  readonly maxMessage: number;
-  readonly writer: MessageWriter;
-  readonly log: Log;
-  viewer(): Viewer;
-  toKernel(payload: Payload): void;
-  toClient(payload: Payload): void;
-}
+/** Executions of one client whose reply is awaited; the record of one that is over the limit is written without it. */
+const MOST_RUNNING = 10_000;
 
-/** Metadata of a refused cell is kept up to this many characters: clients put a cell's id and wishes there. */
-const SMALL = 64 * 1024;
+/** Questions of one kernel that can be open at once: one of the main shell and one of each subshell. */
+const MOST_ASKING = 100;
 
-/** What the kernel's history keeps of a rewritten cell, in characters. */
-const LONGEST_TYPED = 1024 * 1024;
-
-type Metadata = Readonly<Record<string, unknown>>;
-
-/** One execute_request on its way to the kernel. */
-interface Execution {
-  readonly frame: Frame;
-  readonly header: Header;
-  readonly request: ExecuteRequest;
-  readonly payload: Payload;
-  readonly bytes: number;
-  readonly abortHeld: () => void;
-  aborted: boolean;
-}
-
-/** Takes a client's execute_requests to the kernel: unchanged, rewritten, refused, or answered `aborted`. */
+/**
+ * The executions of one client whose reply is still to come, in the order in which they were sent: the only place
+ * that knows which there are, and which of them wait for an answer.
+ */
 export class Executions {
-  readonly #parts: ExecutionParts;
+  readonly #byId = new Map<string, Execution>();
+  /** Those of them that wait, oldest question first. */
+  readonly #asking = new Set<Execution>();
+  readonly #calling = new Set<Execution>();
+  readonly #records: CellRecords;
+  readonly #onAnswered: () => void;
+  #drained: { readonly over: Promise<void>; readonly done: () => void } | undefined;
 
-  constructor(parts: ExecutionParts) {
-    this.#parts = parts;
+  /** @param onAnswered told when the kernel does not wait for an answer any more */
+  constructor(records: CellRecords, onAnswered: () => void) {
+    this.#records = records;
+    this.#onAnswered = onAnswered;
   }
 
   /**
-   * @param abortHeld tells every request that waits in the same lane that a cell before it failed; kept until
-   *   the cell's reply, so it must not hold on to the message
-   * @returns the cell's turn in its lane
+   * @param id msg_id of the execute_request
+   * @param code as the user typed it; only its hash is kept
+   * @param onError told when the cell fails; must not hold on to the message
    */
-  turn(frame: Frame, header: Header, payload: Payload, abortHeld: () => void): Turn {
-    const request = readExecuteRequest(frame);
-    const bytes = payload.data.length;
-    const execution: Execution = { frame, header, request, payload, bytes, abortHeld, aborted: false };
-    const onError = request.stop_on_error === false ? undefined : abortHeld;
-    this.#parts.cells.started(header.msg_id, request.code, onError);
-    const metadata = readObject(frame, 'metadata');
-    const rewritten =
-      bytes > this.#parts.maxMessage || this.#parts.processors.matches(request.code, metadata);
-    return {
-      bytes,
-      abort: () => {
-        execution.aborted = true;
-      },
-      run: () => {
-        if (execution.aborted) return this.#answerAborted(execution);
-        if (!rewritten) return this.#parts.toKernel(payload);
-        return this.#rewrite(execution, metadata);
-      },
-    };
+  start(id: string, code: string, onError: (() => void) | undefined): void {
+    // An id that is used again would take the first cell's record; both are run.
+    const same = this.#byId.get(id);
+    if (same) this.#end(same, 'unseen');
+    this.#add(id, this.#records.begin(code, onError));
+    if (this.#byId.size > MOST_RUNNING) this.#endOldest();
   }
 
-  /** Answers a cell, or another request that would run code, in the kernel's place: where no kernel can, or must, raise the error itself. */
-  refuse(frame: Frame, header: Header, evalue = 'Code runs in cells on the shell channel only.'): void {
-    const { writer } = this.#parts;
-    const error = { ename: 'SpinError', evalue };
-    const answer =
-      header.msg_type === 'execute_request'
-        ? writer.failed(frame, header, readExecuteRequest(frame).code, error)
-        : writer.answered(frame, header, header.msg_type.replace(/request$/, 'reply'), {
-            status: 'error',
-            ...error,
-            traceback: [evalue],
-          });
-    for (const payload of answer) this.#parts.toClient(payload);
+  get(id: string): Execution | undefined {
+    return this.#byId.get(id);
   }
 
-  async #rewrite(execution: Execution, metadata: Metadata): Promise<void> {
-    const { language, processors, cells, maxMessage } = this.#parts;
-    const { header, request } = execution;
-    try {
-      const speaks = await language.of(header);
-      if (speaks !== 'python') return this.#elsewhere(execution, metadata, speaks);
-      if (execution.bytes > maxMessage) throw tooLarge(maxMessage);
-      const rewrite = await processors.rewrite(request.code, metadata);
-      cells.processedBy(header.msg_id, rewrite.processor);
-      if ('fault' in rewrite) {
-        this.#logFault(rewrite.fault, rewrite.processor);
-        return this.#sendRefused(execution, rewrite);
+  /** The cell is taken by a processor. */
+  processedBy(id: string, processor: string): void {
+    const execution = this.#byId.get(id);
+    if (execution) execution.processor = processor;
+  }
+
+  /** Those that were sent on this connection, as they were sent. */
+  running(): Execution[] {
+    return [...this.#byId.values()].filter(({ sent, isReplied }) => sent !== undefined && !isReplied);
+  }
+
+  /** True while the kernel waits for an answer, of the gateway or of the user. False on the hot path. */
+  get awaits(): boolean {
+    return this.#asking.size > 0 || this.#calling.size > 0;
+  }
+
+  /** The execution is on its way to the kernel: it may ask the gateway now. */
+  expectCall(id: string, call: BrokerCall): void {
+    // The record of one that was over the limit is written already.
+    const execution = this.#byId.get(id) ?? this.#add(id, undefined);
+    execution.call = call;
+    this.#calling.add(execution);
+  }
+
+  /** Its call is over, well or not: the request is cancelled. */
+  endCall(execution: Execution): void {
+    if (!this.#calling.delete(execution)) return;
+    execution.call?.cancel();
+    execution.call = undefined;
+    this.#settled(execution);
+  }
+
+  /** The kernel asks the user. A cell of an earlier connection may ask on this one. */
+  asks(id: string): void {
+    const execution = this.#byId.get(id) ?? this.#add(id, undefined);
+    execution.isAsking = true;
+    this.#asking.add(execution);
+    const [oldest] = this.#asking;
+    if (this.#asking.size > MOST_ASKING && oldest !== undefined) this.#endQuestion(oldest);
+  }
+
+  /**
+   * A stock kernel takes anybody's input_reply, so only the connection that heard the question may answer it
+   * (invariant S9).
+   *
+   * @returns whether an answer may pass; it uses the question up
+   */
+  answer(): boolean {
+    // An input_reply names no request that a kernel would check: it answers the oldest open question.
+    const [oldest] = this.#asking;
+    if (oldest === undefined) return false;
+    this.#endQuestion(oldest);
+    return true;
+  }
+
+  /** @param status the execute_reply's: `ok`, `error` or `aborted` */
+  replied(id: string, status: string): void {
+    const execution = this.#byId.get(id);
+    if (execution === undefined || execution.isReplied) return;
+    execution.isReplied = true;
+    this.#end(execution, status);
+    if (status === 'error') execution.sent?.onError?.();
+  }
+
+  /** The gateway itself has answered, in the kernel's place: no idle of the kernel will come. */
+  answered(id: string, status: 'error' | 'aborted'): void {
+    const execution = this.#byId.get(id);
+    if (execution) execution.isIdle = true;
+    this.replied(id, status);
+    this.#lookDrained();
+  }
+
+  /**
+   * Resolves when every execution has its reply, and what it wrote has come. The reply comes on the shell channel, and
+   * the idle that ends what it wrote on iopub, and the two channels have no order between them: of two cells one after
+   * the other, the second one's reply may come before the first one's idle.
+   * Source: jupyter-client.readthedocs.io/en/stable/messaging.html, "Request-Reply" and "Kernel status".
+   */
+  drained(): Promise<void> {
+    if (this.#drained === undefined) {
+      let done = () => {};
+      const over = new Promise<void>((resolve) => {
+        done = resolve;
+      });
+      this.#drained = { over, done };
+      this.#lookDrained();
+    }
+    return this.#drained.over;
+  }
+
+  /** @param frame from the kernel, when everything else that it brings is done; only looked at while the gateway ends */
+  see(frame: Frame): void {
+    if (this.#drained === undefined) return;
+    if (frame.channel === 'iopub' && readHeader(frame).msg_type === 'status') {
+      const execution = this.#byId.get(parentId(frame));
+      // Of other clients' cells nothing is kept.
+      if (execution && readObject(frame, 'content').execution_state === 'idle') {
+        execution.isIdle = true;
+        if (execution.isReplied) this.#byId.delete(execution.id);
       }
-      await this.#prepared(execution, rewrite);
-    } catch (error) {
-      // Whatever went wrong, the cell as typed must not reach the kernel (invariant S13).
-      this.#logFault(error);
-      this.#sendRefused(execution, processors.refuse(asGatewayError(error).message));
     }
+    this.#lookDrained();
   }
 
-  /** Sends a cell once the kernel has the helper, which also knows whose magic its first line names. */
-  async #prepared(execution: Execution, rewrite: Rewrite): Promise<void> {
-    const { kernel, companions, processors, cells, toKernel } = this.#parts;
-    const { header, request, payload } = execution;
-    // Before any of it is sent, and before anything else that takes time.
-    await kernel.give(rewrite.delivered);
-    const question = rewrite.magic === undefined ? undefined : processors.helper.magicQuestion(rewrite.magic);
-    const { status, isTrue } = await companions.run(processors.helper.code, header, question);
-    if (status === 'aborted') execution.abortHeld();
-    if (execution.aborted) return this.#answerAborted(execution);
-    if (isTrue || (status === 'error' && rewrite.isGuess === true)) {
-      cells.processedBy(header.msg_id, 'none');
-      if (!mentionsProvided(request.code)) return toKernel(payload);
-      const own = await processors.asPython(request.code);
-      await kernel.give(own.delivered);
-      if (execution.aborted) this.#answerAborted(execution);
-      else if (own.refused === undefined) this.#send(execution, own);
-      else this.#sendRefused(execution, own, request.code);
-      return;
-    }
-    if (rewrite.refused !== undefined)
-      return this.#sendRefused(execution, rewrite, status === 'ok' ? request.code : undefined);
-    if (status === 'error') throw new GatewayError('INTERNAL', await this.#noHelper(header));
-    this.#send(execution, rewrite);
-  }
-
-  async #noHelper(from: Header): Promise<string> {
-    const kernel = (await this.#parts.language.implementation(from)) ?? 'another';
-    return kernel === 'ipython'
-      ? 'The SPIN helper could not be loaded into this kernel. Restart it, and run this cell before any other.'
-      : `SPIN cells and {{…}} references need IPython’s own kernel (ipykernel), and this one is ${kernel}. Choose another.`;
-  }
-
-  /** Without the error's message, which may quote the cell or a value (S10). */
-  #logFault(error: unknown, processor = ''): void {
-    const { log, kernel } = this.#parts;
-    const fault = faultOf(error);
-    tallyOf(log).tell(`not rewritten ${processor} ${kernel.id} ${fault.kind}`, (more) =>
-      log.error(
-        {
-          request: this.#parts.viewer().request,
-          fault,
-          kernel: kernel.id,
-          processor,
-          ...(more > 0 && { more }),
-        },
-        'a cell could not be rewritten',
-      ),
-    );
-  }
-
-  #send({ frame, header, request }: Execution, { code, spin, broker }: Rewrite): void {
-    // A brokered cell asks the gateway on the stdin channel, whatever its client does with questions.
-    const asks = broker === undefined ? {} : { allow_stdin: 'true' };
-    const replaced = frame.replace({
-      content: withMembers(frame.text('content'), { code: JSON.stringify(code), ...asks }),
-      metadata: withMembers(frame.text('metadata'), {
-        spin: JSON.stringify({ ...(spin as object), ...asTyped(request.code, code, LONGEST_TYPED) }),
-      }),
-    });
-    this.#check(replaced);
-    if (broker !== undefined) this.#parts.broker.expect(header.msg_id, broker);
-    this.#parts.toKernel(replaced);
+  /** The gateway ends: brokered cells are told so by their next answer. */
+  giveUp(): void {
+    for (const { call } of this.#calling) call?.giveUp();
   }
 
   /**
-   * Only what decides how the kernel answers is kept of the request: neither its text nor its size.
-   * @param typed the cell's text for the history, where the helper is there to take it
+   * Nothing that waits for an answer gets one any more. A kernel that starts again may still run what was sent to it, so
+   * the executions stay, until the client leaves.
    */
-  #sendRefused({ frame, request }: Execution, { code }: Rewrite, typed?: string): void {
-    const { silent, store_history, allow_stdin, stop_on_error } = request;
-    const content = { code, silent, store_history, user_expressions: {}, allow_stdin, stop_on_error };
-    const metadata = frame.text('metadata');
-    const spin = typed && JSON.stringify({ call: true, values: {}, ...asTyped(typed, code, SMALL) });
-    const kept = withMembers(metadata.length > SMALL ? '{}' : metadata, { spin });
-    const replaced = frame.replace({ content: JSON.stringify(content), metadata: kept }, []);
-    this.#check(replaced);
-    this.#parts.toKernel(replaced);
+  lost(why: Loss): void {
+    for (const execution of [...this.#asking]) this.#endQuestion(execution);
+    for (const execution of [...this.#calling]) this.endCall(execution);
+    if (why !== 'closed') return;
+    // The kernel goes on with them, unseen.
+    for (const execution of this.running()) this.#end(execution, 'unseen');
+    this.#byId.clear();
+    this.#drained?.done();
   }
 
-  #answerAborted({ frame, header }: Execution): void {
-    this.#parts.cells.ended(header.msg_id, 'aborted');
-    for (const payload of this.#parts.writer.aborted(frame, header)) this.#parts.toClient(payload);
+  #add(id: string, sent: Sent | undefined): Execution {
+    const execution: Execution = {
+      id,
+      sent,
+      processor: 'none',
+      call: undefined,
+      isAsking: false,
+      isReplied: false,
+      isIdle: false,
+    };
+    this.#byId.set(id, execution);
+    return execution;
   }
 
-  #check({ data }: Payload): void {
-    if (Buffer.byteLength(data) > this.#parts.maxMessage) throw tooLarge(this.#parts.maxMessage);
-  }
-
-  /** No kernel but Python's can raise the error itself, so the gateway answers in its place. */
-  #elsewhere(execution: Execution, metadata: Metadata, language: string): void {
-    const { processors, maxMessage, toKernel, cells } = this.#parts;
-    const { frame, header, request, payload, bytes } = execution;
-    const rest = bytes > maxMessage ? undefined : processors.elsewhere(request.code, metadata, language);
-    if (rest && 'code' in rest) {
-      const code = JSON.stringify(rest.code);
-      const content = withMembers(frame.text('content'), { code });
-      toKernel(rest.code === request.code ? payload : frame.replace({ content }));
+  #endOldest(): void {
+    for (const execution of this.#byId.values()) {
+      // A kernel that waits for an answer gets it.
+      if (execution.isAsking || execution.call !== undefined) continue;
+      this.#end(execution, 'unseen');
       return;
     }
-    this.refuse(frame, header, rest?.refused ?? tooLarge(maxMessage).message);
-    cells.ended(header.msg_id, 'error');
   }
-}
 
-/** For the kernel's history, which shows no code of the gateway's; what is longer than anybody types isn't sent twice. */
-function asTyped(typed: string, code: string, longest: number): { readonly typed?: string } {
-  if (typed === code) return {};
-  return { typed: typed.length > longest ? `${typed.slice(0, longest)}…` : typed };
+  #end(execution: Execution, reply: string): void {
+    // While the gateway ends, its idle is waited for too.
+    const stays = this.#drained !== undefined && execution.isReplied && !execution.isIdle && execution.sent;
+    if (!stays) this.#byId.delete(execution.id);
+    this.#endQuestion(execution);
+    this.endCall(execution);
+    this.#records.end(execution, reply);
+  }
+
+  #endQuestion(execution: Execution): void {
+    execution.isAsking = false;
+    if (this.#asking.delete(execution)) this.#settled(execution);
+  }
+
+  /** Something that it waited for is over. */
+  #settled({ id, sent, isAsking, call }: Execution): void {
+    if (sent === undefined && !isAsking && call === undefined) this.#byId.delete(id);
+    if (!this.awaits) this.#onAnswered();
+  }
+
+  #lookDrained(): void {
+    if (this.#drained === undefined) return;
+    if ([...this.#byId.values()].every(({ sent }) => sent === undefined)) this.#drained.done();
+  }
 }

@@ -1,19 +1,13 @@
-import { type Frame, type Payload, readObject } from '../wire/frame.js';
-import { type Header, type MessageWriter, parentId, readHeader } from '../wire/messages.js';
-import type { Kernel } from './kernels.js';
+import type { Kernel } from '../kernels/kernels.js';
+import type { JsonObject } from '../wire/frame.js';
+import type { Header } from '../wire/messages.js';
+import type { OwnRequests } from './own-requests.js';
 
 /** What a kernel says of itself. */
 interface KernelInfo {
   /** `language_info.name`, lower case. */
   readonly language: string | undefined;
   readonly implementation: string | undefined;
-}
-
-interface Waiting {
-  readonly id: string;
-  readonly settle: (info: KernelInfo | undefined) => void;
-  replied: boolean;
-  idle: boolean;
 }
 
 const NOTHING: KernelInfo = { language: undefined, implementation: undefined };
@@ -28,16 +22,13 @@ const MOST_ASKED = 5;
  */
 export class KernelLanguage {
   readonly #kernel: Pick<Kernel, 'language'>;
-  readonly #writer: MessageWriter;
-  readonly #send: (payload: Payload) => void;
+  readonly #own: OwnRequests;
   #info: Promise<KernelInfo> | undefined;
   #known: KernelInfo = NOTHING;
-  #waiting: Waiting | undefined;
 
-  constructor(kernel: Pick<Kernel, 'language'>, writer: MessageWriter, send: (payload: Payload) => void) {
+  constructor(kernel: Pick<Kernel, 'language'>, own: OwnRequests) {
     this.#kernel = kernel;
-    this.#writer = writer;
-    this.#send = send;
+    this.#own = own;
   }
 
   /** Lasts as long as the kernel is busy where it has to be asked. @param from whose cell it is about */
@@ -57,30 +48,6 @@ export class KernelLanguage {
     return (await this.#ask(from)).implementation;
   }
 
-  /** False on the hot path: then no frame needs a look. */
-  get some(): boolean {
-    return this.#waiting !== undefined;
-  }
-
-  /** @returns true when the frame belongs to the question, and so isn't for the client */
-  take(frame: Frame): boolean {
-    const waiting = this.#waiting;
-    if (waiting === undefined || parentId(frame) !== waiting.id) return false;
-    const type = readHeader(frame).msg_type;
-    if (type === 'status' && readObject(frame, 'content').execution_state === 'idle') waiting.idle = true;
-    if (type === 'kernel_info_reply') waiting.replied = true;
-    // Reply and state come on channels of their own, in any order; neither is for the client.
-    if (waiting.replied && waiting.idle) this.#waiting = undefined;
-    if (type === 'kernel_info_reply') waiting.settle(infoIn(readObject(frame, 'content')));
-    return true;
-  }
-
-  /** The kernel restarted or the client left. */
-  lost(): void {
-    this.#waiting?.settle(NOTHING);
-    this.#waiting = undefined;
-  }
-
   #ask(from: Header): Promise<KernelInfo> {
     this.#info ??= this.#asked(from).then((info) => {
       this.#known = info;
@@ -92,11 +59,9 @@ export class KernelLanguage {
 
   async #asked(from: Header): Promise<KernelInfo> {
     for (let times = 0; times < MOST_ASKED; times++) {
-      const info = await new Promise<KernelInfo | undefined>((settle) => {
-        const { id, payload } = this.#writer.request('kernel_info_request', from, {});
-        this.#waiting = { id, settle, replied: false, idle: false };
-        this.#send(payload);
-      });
+      const reply = await this.#own.ask({ type: 'kernel_info_request', from, content: {} });
+      if (reply === undefined) return NOTHING;
+      const info = infoIn(reply);
       if (info !== undefined) return info;
     }
     return NOTHING;
@@ -104,10 +69,7 @@ export class KernelLanguage {
 }
 
 /** @returns undefined for an answer that says nothing: aborted */
-function infoIn({
-  language_info,
-  implementation,
-}: Readonly<Record<string, unknown>>): KernelInfo | undefined {
+function infoIn({ language_info, implementation }: JsonObject): KernelInfo | undefined {
   const { name } = Object(language_info) as { name?: unknown };
   if (typeof name !== 'string') return undefined;
   return {

@@ -1,0 +1,32 @@
+import type { Span } from '../../tracing.js';
+import type { BrokerCall } from '../broker/call.js';
+import type { Viewer } from '../viewer.js';
+
+/** What the record of a cell says of it, as far as it is known when the cell is sent. */
+export interface Sent {
+  readonly from: Viewer;
+  /** SHA-256 of the code as the user typed it, hex. */
+  readonly source: string;
+  /** `performance.now()`, in milliseconds. */
+  readonly startedAt: number;
+  readonly span: Span;
+  /** Told when the cell fails; must not hold on to the message. */
+  readonly onError: (() => void) | undefined;
+}
+
+/** All that is known of one execution: one cell, from its request to its reply. */
+export interface Execution {
+  /** msg_id of the execute_request. */
+  readonly id: string;
+  /** Undefined for a cell of an earlier connection, of which this one hears a question: its record is written there. */
+  readonly sent: Sent | undefined;
+  /** The processor that took the cell; `none` where its bytes pass unchanged. */
+  processor: string;
+  /** Answers the questions that the cell asks the gateway. */
+  call: BrokerCall | undefined;
+  /** The kernel waits for the user's answer to a question (`input()`). A cell asks one question at a time. */
+  isAsking: boolean;
+  /** Known only while the gateway ends: one that is drained has both. */
+  isReplied: boolean;
+  isIdle: boolean;
+}
