@@ -75,6 +75,11 @@ const refusals = {
 
 export type Refusal = keyof typeof refusals;
 
+/** What a user reads where nothing more is known. */
+export function sentenceOf(code: Refusal): string {
+  return refusals[code][2];
+}
+
 /** A refusal that a client may read: never holds a secret, a path of this machine, or a stack. */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError';

@@ -28,7 +28,8 @@ import { createEmbeddedJupyter } from './jupyter/embedded.js';
 import { jupyterUserOf } from './jupyter/user.js';
 import type { Log } from './log.js';
 import { Metrics } from './metrics.js';
-import { createRules } from './policy/rules.js';
+import { createReferences, createResolver } from './policy/references.js';
+import { createUnread } from './policy/unread.js';
 import { remarksOn } from './proxy/extensions.js';
 import { createHttpProxy } from './proxy/http.js';
 import type { Remark } from './proxy/hub.js';
@@ -37,7 +38,6 @@ import { OpenSockets } from './proxy/open-sockets.js';
 import { createTokenWatch } from './proxy/token-watch.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
 import { browserUrl } from './public-url.js';
-import { createReferences, createResolver } from './references.js';
 import { logRefusal, sendRefusal } from './refuse.js';
 import { createRouter } from './router.js';
 import { NO_TRACING } from './tracing.js';
@@ -116,10 +116,10 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const connections = createDesk(catalogue, tryConnection);
   const api = await createApi({ identity, connections, log, metrics });
   const addressOf = createAddressOf(createTrust(config));
-  const rules = createRules(config.unread);
+  const unread = createUnread(config.unread);
   const proxy = createHttpProxy({
     upstream,
-    rules,
+    unread,
     ...(config.upstream.kind !== 'embedded' && { onForbidden: createTokenWatch(upstream, log) }),
     refuse(req, res, error) {
       metrics.refused(error.code);
@@ -142,8 +142,8 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     logins: new JupyterLogins(),
     api,
     proxy,
-    rules,
-    posted: new Posted({ kernels, processors, rules }),
+    unread,
+    posted: new Posted({ kernels, processors, unread }),
     channel: {
       upstream,
       kernels,

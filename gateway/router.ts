@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Api, isPublic } from './api/api.js';
+import type { Api } from './api/api.js';
 import { sendHealth, sendReadiness } from './api/health.js';
 import { JUPYTER_LOGIN } from './api/jupyter-login.js';
 import type { Posted } from './channel/kernels/posted.js';
@@ -20,7 +20,9 @@ import { asGatewayError, GatewayError } from './errors.js';
 import type { Log } from './log.js';
 import type { Metrics, Route } from './metrics.js';
 import { isNavigation } from './navigation.js';
-import type { Rules } from './policy/rules.js';
+import { decide } from './policy/decide.js';
+import { orThrow } from './policy/decision.js';
+import type { Unread } from './policy/unread.js';
 import type { HttpProxy } from './proxy/http.js';
 import type { JupyterLogins } from './proxy/jupyter-logins.js';
 import { belowBase } from './proxy/paths.js';
@@ -36,7 +38,8 @@ export interface RouterParts {
   readonly logins: JupyterLogins;
   readonly api: Api;
   readonly proxy: HttpProxy;
-  readonly rules: Rules;
+  /** SPIN_UNREAD. */
+  readonly unread: Unread;
   readonly posted: Posted;
   readonly channel: ConnectOptions;
   /** Asks the upstream whether it answers. */
@@ -53,7 +56,7 @@ export interface RouterParts {
  * identity; and then to the one part that serves it.
  */
 export function createRouter(parts: RouterParts): Handlers {
-  const { config, identity, logins, api, proxy, rules, posted, channel, log, metrics, tracing } = parts;
+  const { config, identity, logins, api, proxy, unread, posted, channel, log, metrics, tracing } = parts;
   const { allowedOrigins } = config;
   const arrivals = createArrivals(config);
   const trust = createTrust(config);
@@ -90,7 +93,8 @@ export function createRouter(parts: RouterParts): Handlers {
     if (answerPreflight(req, res, allowedOrigins)) return;
     for (const [name, value] of Object.entries(corsHeaders(req, allowedOrigins))) res.setHeader(name, value);
     checkOrigin(req, client, undefined, allowedOrigins);
-    if (isPublic(target.path)) return api.handle(req, res, { client, principal: undefined });
+    if (decide(undefined, { kind: 'page', path: target.path }).allowed)
+      return api.handle(req, res, { client, principal: undefined });
 
     if (isProgramLogin(req, below(target.path))) {
       req.url = `${JUPYTER_LOGIN}?${rawQuery(req)}`;
@@ -107,6 +111,7 @@ export function createRouter(parts: RouterParts): Handlers {
     if (redirect !== undefined) return sendRedirect(res, redirect, setCookie);
     if (setCookie !== undefined) res.setHeader('set-cookie', setCookie);
     if (isOwn(target.path)) {
+      orThrow(decide(principal, { kind: 'page', path: target.path }));
       return api.handle(req, res, { client, principal });
     }
     endWith(principal, res);
@@ -114,29 +119,36 @@ export function createRouter(parts: RouterParts): Handlers {
     const path = below(target.path);
     // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.
     if (path === '/logout' && isNavigation(req)) return sendRedirect(res, '/spin/logout');
-    const notice = isNavigation(req) ? rules.notice(path) : undefined;
+    const notice = isNavigation(req) ? unread.notice(path) : undefined;
     if (notice !== undefined) throw new GatewayError('PATH_NOT_ALLOWED', notice);
     res.once('finish', () => channel.kernels.answered(req.method, path, res.statusCode));
-    proxy.handle(req, res, admission, await posted.look(req, res, path));
+    const subject = { kind: 'request', method: req.method ?? '', path, unread } as const;
+    const { treatment } = orThrow(decide(principal, subject));
+    proxy.handle(req, res, admission, await posted.look(req, res, path, treatment));
   };
 
   const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const arrival = arrivals.receive(req, true);
     const { client, target } = arrival;
     const admission = admit(client, await identify(req, arrival), target);
-    // Of the gateway's own none is a websocket, and who may read its metrics may open none of Jupyter's.
+    // Of the gateway's own none is a websocket.
     if (isOwn(target.path))
       throw new GatewayError('PATH_NOT_ALLOWED', 'There is no websocket at that address.');
-    const kernelId = kernelOf(belowBase(target.path, channel.upstream().basePath));
-    if (kernelId === undefined) await connectTunnel({ ...channel, ...tunnel }, admission, req, socket, head);
-    else await connectChannel(channel, kernelId, admission, req, socket, head);
+    const path = belowBase(target.path, channel.upstream().basePath);
+    const kernelId = kernelOf(path);
+    if (kernelId === undefined) {
+      await connectTunnel({ ...channel, ...tunnel }, admission, req, socket, head);
+      return;
+    }
+    orThrow(decide(admission.principal, { kind: 'websocket', path, read: true }));
+    await connectChannel(channel, kernelId, admission, req, socket, head);
   };
 
   const admit = (client: Client, { principal, query }: Identified, { path }: Target): Admission => {
     const login = logins.of(principal);
     return { client, principal, target: { path, query }, ...(login !== undefined && { login }) };
   };
-  const tunnel = { rules, checkValues: (path: string) => posted.checkValues(path) };
+  const tunnel = { unread, checkValues: (path: string) => posted.checkValues(path) };
 
   const basePath = (): string => {
     try {

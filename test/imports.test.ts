@@ -10,9 +10,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
  * folders (errors, log, config …) are shapes that every stage may use.
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
-  'gateway/edge': [],
-  // Which way in and which message may pass, and what a principal may ask: everybody asks it.
-  'gateway/policy': ['gateway/edge'],
+  // What a principal may do: everybody asks it, and it asks nobody.
+  'gateway/policy': [],
+  'gateway/edge': ['gateway/policy'],
   'gateway/acme': ['gateway/edge', 'processors'],
   'gateway/api': ['gateway/edge', 'gateway/policy'],
   'gateway/proxy': ['gateway/edge', 'gateway/policy'],

@@ -27,11 +27,6 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** True for what needs no identity (invariant S1): how one gets it. */
-export function isPublic(path: string): boolean {
-  return path === '/spin/login';
-}
-
 export interface ApiOptions {
   readonly identity: Identity;
   readonly connections: ConnectionDesk;

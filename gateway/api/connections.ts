@@ -3,7 +3,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ConnectionDesk } from '../connections/desk.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
-import { demand } from '../policy/rights.js';
+import { decide } from '../policy/decide.js';
+import { orThrow } from '../policy/decision.js';
 import type { Visitor } from './visitor.js';
 
 const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
@@ -26,7 +27,7 @@ export function connectionRoutes(
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, _body, done) => done(null));
 
   app.get('/spin/api/connections', ({ raw }, reply) => {
-    demand(visitorOf(raw).principal, 'connections:list');
+    orThrow(decide(visitorOf(raw).principal, { kind: 'connection', act: 'list' }));
     const connections = desk.list().map(({ name, type, isDefault }) => ({ name, type, default: isDefault }));
     return answer(reply, { connections, problems: desk.problems() });
   });
@@ -35,7 +36,7 @@ export function connectionRoutes(
     '/spin/api/connections/:name/test',
     async ({ raw, params }, reply) => {
       const { principal, client } = visitorOf(raw);
-      demand(principal, 'connections:test');
+      orThrow(decide(principal, { kind: 'connection', act: 'test' }));
       const trial = await desk.test(params.name);
       if (trial === undefined) throw new GatewayError('NOT_FOUND', 'There is no connection of that name.');
       const { name, works, says } = trial;

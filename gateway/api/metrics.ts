@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { METRICS_PATH } from '../edge/identity.js';
 import type { Metrics } from '../metrics.js';
-import { demand } from '../policy/rights.js';
+import { decide } from '../policy/decide.js';
+import { orThrow } from '../policy/decision.js';
+import { METRICS_PATH } from '../policy/pages.js';
 import type { Visitor } from './visitor.js';
 
 /**
@@ -15,7 +16,7 @@ export function metricsRoute(
   visitorOf: (req: IncomingMessage) => Visitor,
 ): void {
   app.get(METRICS_PATH, async ({ raw }, reply) => {
-    demand(visitorOf(raw).principal, 'metrics:read');
+    orThrow(decide(visitorOf(raw).principal, { kind: 'page', path: METRICS_PATH }));
     return reply
       .headers({ 'content-type': metrics.contentType, 'cache-control': 'no-store' })
       .send(await metrics.text());

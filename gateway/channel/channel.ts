@@ -2,7 +2,7 @@ import type { Processors } from '../../processors/index.js';
 import { GatewayError, tooLarge } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
-import { type Handling, handlingOf } from '../policy/messages.js';
+import { decideMessage, type Handling } from '../policy/messages.js';
 import { tallyOf } from '../tally.js';
 import type { Tracing } from '../tracing.js';
 import { Completions } from './completion/completions.js';
@@ -106,7 +106,7 @@ export class Channel {
     const payload = { data, binary };
     const { maxMessage } = this.#parts;
     if (data.length > maxMessage && header.msg_type !== 'execute_request') throw tooLarge(maxMessage);
-    const handling = handlingOf(frame.channel, header.msg_type);
+    const { handling } = decideMessage(frame.channel, header.msg_type);
     if (handling === 'cell' || handling === 'assist' || (handling === 'pass' && frame.channel === 'shell'))
       this.#queue(frame, header, payload, handling);
     else if (handling === 'pass') this.#parts.toKernel(payload);

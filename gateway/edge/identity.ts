@@ -5,6 +5,8 @@ import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Metrics } from '../metrics.js';
 import { isNavigation } from '../navigation.js';
+import { countsAt } from '../policy/pages.js';
+import { READS_METRICS } from '../policy/rights.js';
 import { localUrl, splitTokenParameters } from '../safe-url.js';
 import { tallyOf } from '../tally.js';
 import type { Carrier, Client, Target } from './admission.js';
@@ -12,18 +14,15 @@ import { type Presented, presentedToken } from './carriers.js';
 import { readCookie, sessionCookieOf, setCookie } from './cookies.js';
 import { createSigner, type Kind, lifetime } from './jwt.js';
 import { type CodeProblem, createLoginCodes } from './login-codes.js';
-import { type Principal, type PrincipalKind, Principals } from './principal.js';
+import { type Principal, Principals } from './principal.js';
 import { openRevocations } from './revocations.js';
 import { createSessions } from './sessions.js';
 import { openSharedRevocations } from './shared-revocations.js';
 import { createThrottle } from './throttle.js';
 import { type KnownToken, knownToken, matchToken } from './tokens.js';
 
-/** Where the gateway's own metrics are. */
-export const METRICS_PATH = '/spin/metrics';
-
 /** The name of whoever has SPIN_TOKEN. */
-const OWNER: PrincipalKind = 'owner';
+const OWNER = 'owner';
 
 /** Why a login failed that nobody looked at. */
 const THROTTLED = 'too many failures';
@@ -74,7 +73,7 @@ export interface Identity {
 export interface IdentityOptions {
   /** SPIN_TOKEN. */
   readonly token: Secret;
-  /** SPIN_METRICS_TOKEN, which opens {@link METRICS_PATH} and nothing else. */
+  /** SPIN_METRICS_TOKEN, which reads the gateway's metrics and opens nothing else. */
   readonly metricsToken?: Secret | undefined;
   readonly metrics: Pick<Metrics, 'login'>;
   /** Folder of the revocations' state file, absolute. */
@@ -93,8 +92,9 @@ export interface IdentityOptions {
 /** @throws {Error} when the state file is damaged or can't be read */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
   const { token, metricsToken, metrics, folder, shared, publicUrl, log, clock = Date.now, wait } = options;
-  const known = [knownToken(OWNER, token)];
-  const knownToMetrics = metricsToken ? [...known, knownToken('metrics', metricsToken)] : known;
+  /** The tokens that log in, and begin sessions: those of all rights. */
+  const known = [knownToken(OWNER, token, 'all')];
+  const tokens = metricsToken ? [...known, knownToken('metrics', metricsToken, READS_METRICS)] : known;
   const signer = createSigner(token, clock);
   const revocations =
     shared === undefined
@@ -143,14 +143,14 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     carrier: Presented['carrier'] | 'form',
     presented: string,
     accepted: readonly KnownToken[] = known,
-  ): Promise<string> => {
+  ): Promise<KnownToken> => {
     const token = await throttle
       .attempt(client.address, presented, () => matchToken(accepted, presented))
       .catch((error: unknown) => {
         logged(client, carrier, THROTTLED);
         throw error;
       });
-    if (token !== undefined) return token.name;
+    if (token !== undefined) return token;
     logged(client, carrier, 'wrong token');
     throw new GatewayError('FORBIDDEN');
   };
@@ -160,22 +160,20 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
       const { query } = splitTokenParameters(target.query);
       const sent = splitTokenParameters(req.url?.split('?').slice(1).join('?') ?? '');
       const presented = presentedToken(req, sent.token);
-      // A header alone: any other way would begin a session, or stand in a URL.
-      const scrapes = target.path === METRICS_PATH && presented?.carrier === 'header';
-      const accepted = scrapes ? knownToMetrics : known;
+      const accepted = tokens.filter(({ rights }) => countsAt(rights, presented?.carrier, target.path));
       if (presented === undefined || matchToken(accepted, presented.token) === undefined) {
         const session = await sessionOf(req, client);
         if (session !== undefined) {
           const carrier = 'cookie';
-          const principal = principals.ofSession(session.id, session.name, OWNER);
+          const principal = principals.ofSession(session.id, session.name, 'all');
           if (session.renewed === undefined) return { principal, carrier, query };
           return { principal, carrier, query, setCookie: sessionCookie(client, session.renewed) };
         }
       }
       if (presented === undefined) throw new GatewayError('UNAUTHENTICATED');
       const { carrier } = presented;
-      const name = await check(client, carrier, presented.token, accepted);
-      const principal = principals.ofToken(name, name === OWNER ? OWNER : 'metrics');
+      const { name, rights } = await check(client, carrier, presented.token, accepted);
+      const principal = principals.ofToken(name, rights);
       if (carrier !== 'query' || !isNavigation(req)) return { principal, carrier, query };
       logged(client, carrier);
       const redirect = localUrl(query === '' ? target.path : `${target.path}?${query}`);
@@ -183,7 +181,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     },
 
     async logIn(client, presented) {
-      const cookie = await startSession(client, await check(client, 'form', presented));
+      const { name } = await check(client, 'form', presented);
+      const cookie = await startSession(client, name);
       logged(client, 'form');
       return cookie;
     },

@@ -1,15 +1,14 @@
 import { setMaxListeners } from 'node:events';
-
-/** `owner` has SPIN_TOKEN, `metrics` SPIN_METRICS_TOKEN. */
-export type PrincipalKind = 'owner' | 'metrics';
+import type { Rights } from '../policy/rights.js';
 
 /** Whoever a request acts for, for as long as that is so. */
 export interface Principal {
   /** Of the cookie's session; the name, where a token came by itself. */
   readonly id: string;
-  /** The token's name in logs and audit. */
+  /** The token's name in logs and audit; nothing is decided by it. */
   readonly name: string;
-  readonly kind: PrincipalKind;
+  /** What it may do: `policy/decide.ts` asks for nothing else. */
+  readonly rights: Rights;
   /**
    * Aborted when the session is logged out, here or by another replica: whatever is open for it listens, and ends.
    * Undefined for a token that comes by itself: it holds as long as this process.
@@ -32,13 +31,13 @@ export class Principals {
     this.#clock = clock;
   }
 
-  ofToken(name: string, kind: PrincipalKind): Principal {
-    return { id: name, name, kind, ended: undefined };
+  ofToken(name: string, rights: Rights): Principal {
+    return { id: name, name, rights, ended: undefined };
   }
 
   /** @param id of a session that is not over now */
-  ofSession(id: string, name: string, kind: PrincipalKind): Principal {
-    return { id, name, kind, ended: this.#signalOf(id) };
+  ofSession(id: string, name: string, rights: Rights): Principal {
+    return { id, name, rights, ended: this.#signalOf(id) };
   }
 
   /** The session is over. */

@@ -1,17 +1,19 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../processors/core/secret.js';
+import type { Rights } from '../policy/rights.js';
 import { isUnguessable } from './unguessable.js';
 
-/** A token as the gateway keeps it: its name for logs, and its hash. */
+/** A token as the gateway keeps it: its name for logs, what it allows, and its hash. */
 export interface KnownToken {
   readonly name: string;
+  readonly rights: Rights;
   readonly digest: Buffer;
   /** True when no number of tries finds it. */
   readonly unguessable: boolean;
 }
 
-export function knownToken(name: string, token: Secret): KnownToken {
-  return { name, digest: sha256(token.reveal()), unguessable: isUnguessable(token.reveal().trim()) };
+export function knownToken(name: string, token: Secret, rights: Rights): KnownToken {
+  return { name, rights, digest: sha256(token.reveal()), unguessable: isUnguessable(token.reveal().trim()) };
 }
 
 /**

@@ -1,5 +1,7 @@
-/** What becomes of a client's message. */
-export type Handling =
+import { type Decision, type Refused, refused } from './decision.js';
+
+/** What becomes of a client's message that passes. */
+export type Passing =
   /** A cell: processors may rewrite it, its end is logged. */
   | 'cell'
   /** About code that isn't run: answered in the kernel's place where it is a SPIN cell's, in the order of its shell. */
@@ -7,16 +9,35 @@ export type Handling =
   /** Passes as it is, in the order of its shell. */
   | 'pass'
   /** Passes only to a question that this socket was asked and hasn't answered. */
-  | 'answer'
+  | 'answer';
+
+/** What becomes of one that doesn't. */
+export type Stopping =
   /** Answered with an error in the kernel's place. */
   | 'refuse'
   /** Not passed; logged. */
-  | 'drop';
+  | 'drop'
+  /** Ends the connection: no client of the protocol sends it. */
+  | 'close';
+
+export type Handling = Passing | Stopping;
+
+/** A message that a client sends on a kernel's websocket. */
+export interface MessageSubject {
+  readonly kind: 'message';
+  readonly channel: string;
+  /** Its `msg_type`. */
+  readonly type: string;
+}
+
+export type MessageDecision =
+  | Extract<Decision<{ readonly handling: Passing }>, { allowed: true }>
+  | (Refused & { readonly handling: Stopping });
 
 interface Rule {
   /** The message types it is about; none listed: every other type, known or not. */
   readonly types?: readonly string[];
-  readonly handling: Handling;
+  readonly handling: Exclude<Handling, 'close'>;
 }
 
 /**
@@ -57,7 +78,48 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   ],
 };
 
-/** @returns undefined for a channel on which clients don't send */
-export function handlingOf(channel: string, type: string): Handling | undefined {
-  return rules[channel]?.find(({ types }) => types === undefined || types.includes(type))?.handling;
+const REASONS: Readonly<Record<'refuse' | 'drop', string>> = {
+  refuse: 'Code runs in cells on the shell channel only.',
+  drop: 'A client sends answers on the stdin channel, and nothing else.',
+};
+
+/** Made once: each message of each client is decided. */
+const decisions: Readonly<Record<Rule['handling'], MessageDecision>> = {
+  cell: { allowed: true, handling: 'cell' },
+  assist: { allowed: true, handling: 'assist' },
+  pass: { allowed: true, handling: 'pass' },
+  answer: { allowed: true, handling: 'answer' },
+  refuse: { ...refused('NOT_PERMITTED', REASONS.refuse), handling: 'refuse' },
+  drop: { ...refused('NOT_PERMITTED', REASONS.drop), handling: 'drop' },
+};
+
+interface ChannelTable {
+  readonly types: ReadonlyMap<string, MessageDecision>;
+  readonly others: MessageDecision;
+}
+
+const channels: ReadonlyMap<string, ChannelTable> = new Map(
+  Object.entries(rules).map(([channel, listed]) => {
+    const types = new Map<string, MessageDecision>();
+    let others: MessageDecision | undefined;
+    for (const { types: names, handling } of listed) {
+      for (const name of names ?? []) if (!types.has(name)) types.set(name, decisions[handling]);
+      if (names === undefined) others ??= decisions[handling];
+    }
+    return [channel, { types, others: others ?? closes(channel) }];
+  }),
+);
+
+/** What becomes of a message of whoever may use the kernel. Two look-ups, nothing is made. */
+export function decideMessage(channel: string, type: string): MessageDecision {
+  const table = channels.get(channel);
+  if (table === undefined) return closes(channel);
+  return table.types.get(type) ?? table.others;
+}
+
+function closes(channel: string): MessageDecision {
+  return {
+    ...refused('MALFORMED_FRAME', `A client does not send on the ${channel} channel.`),
+    handling: 'close',
+  };
 }

@@ -3,7 +3,9 @@ import { PassThrough, Readable } from 'node:stream';
 import { createProxyServer } from 'http-proxy';
 import type { Admission } from '../edge/admission.js';
 import { asGatewayError, GatewayError } from '../errors.js';
-import type { Rules } from '../policy/rules.js';
+import { decide } from '../policy/decide.js';
+import { orThrow } from '../policy/decision.js';
+import type { Unread } from '../policy/unread.js';
 import { checkFraming, hasBody } from './framing.js';
 import { towardsUpstream } from './headers.js';
 import { checkRunning, isDoubtful } from './hub.js';
@@ -26,7 +28,7 @@ const defaultPatience: Patience = { connect: 10_000, answer: 300_000 };
 
 export interface HttpProxyOptions {
   readonly upstream: UpstreamSource;
-  readonly rules: Pick<Rules, 'request'>;
+  readonly unread: Unread;
   /** Tells the client; never called after a response has begun. */
   readonly refuse: (req: IncomingMessage, res: ServerResponse, error: GatewayError) => void;
   /** Told of each 401 and 403 that Jupyter answers. */
@@ -78,7 +80,7 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 
 export function createHttpProxy({
   upstream,
-  rules,
+  unread,
   refuse,
   onForbidden = () => {},
   patience = defaultPatience,
@@ -157,15 +159,14 @@ export function createHttpProxy({
     handle(req, res, admission, cleared) {
       try {
         const to = upstream();
-        const { target, client } = admission;
+        const { target, client, principal } = admission;
         if (to.basePath !== '' && target.path === '/') {
           redirectToBase(res, to.basePath);
           return;
         }
-        // RFC 9110 section 9.3.8: whoever answers it shows the request, and with it Jupyter's token.
-        if (req.method === 'TRACE') throw new GatewayError('PATH_NOT_ALLOWED', 'TRACE is not allowed here.');
         const path = belowBase(target.path, to.basePath);
-        const treatment = rules.request(req.method ?? '', path);
+        const subject = { kind: 'request', method: req.method ?? '', path, unread } as const;
+        const { treatment } = orThrow(decide(principal, subject));
         if ((treatment === 'posted' || treatment === 'careful') && !cleared)
           throw new GatewayError('PATH_NOT_ALLOWED');
         checkFraming(req);

@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Admission } from '../edge/admission.js';
 import { GatewayError } from '../errors.js';
-import type { Rules } from '../policy/rules.js';
+import { decide } from '../policy/decide.js';
+import { orThrow } from '../policy/decision.js';
+import type { Unread } from '../policy/unread.js';
 import { accept, departure, offerOf } from './accept.js';
 import { dial } from './dial.js';
 import { upgradeTowardsUpstream } from './headers.js';
@@ -18,7 +20,7 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 export interface TunnelOptions {
   readonly upstream: UpstreamSource;
   readonly open: OpenSockets;
-  readonly rules: Pick<Rules, 'socket'>;
+  readonly unread: Unread;
   /** Looks after kernels: throws where what passes unread could reach one that holds values. */
   readonly checkValues: (path: string) => Promise<void>;
 }
@@ -27,11 +29,11 @@ export interface TunnelOptions {
  * Joins an admitted client with one of Jupyter's websockets that pass unread, the upstream first: its refusal becomes the client's.
  * Does not answer the client when it fails.
  *
- * @throws {GatewayError} PATH_NOT_ALLOWED, or what the upstream answered, or why it can't be reached
+ * @throws {GatewayError} NOT_PERMITTED, PATH_NOT_ALLOWED, or what the upstream answered, or why it can't be reached
  * @throws {Error} when the client left meanwhile; its socket is destroyed then
  */
 export async function connectTunnel(
-  { upstream: source, open, rules, checkValues }: TunnelOptions,
+  { upstream: source, open, unread, checkValues }: TunnelOptions,
   admission: Admission,
   req: IncomingMessage,
   socket: Duplex,
@@ -40,7 +42,10 @@ export async function connectTunnel(
   const { target, client: who, principal } = admission;
   const upstream = source();
   const below = belowBase(target.path, upstream.basePath);
-  if (rules.socket(below) === 'careful') await checkValues(below);
+  const decision = decide(principal, { kind: 'websocket', path: below, read: false, unread });
+  // Its page says so when it is loaded again.
+  if (!decision.allowed && decision.setting === 'SPIN_UNREAD') unread.refused(below);
+  if (orThrow(decision).treatment === 'careful') await checkValues(below);
   if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
     throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
   }

@@ -25,7 +25,7 @@ function spellings(token: string): string[] {
 }
 
 t.test('S2: a token is known whole or not at all', async (t) => {
-  const known = [knownToken('owner', new Secret(TOKEN))];
+  const known = [knownToken('owner', new Secret(TOKEN), 'all')];
   t.equal(matchToken(known, TOKEN)?.name, 'owner');
   for (const near of ['', TOKEN.slice(0, -1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN}\0`, `x${TOKEN}`]) {
     t.equal(matchToken(known, near), undefined, JSON.stringify(near));
@@ -34,7 +34,7 @@ t.test('S2: a token is known whole or not at all', async (t) => {
 
 t.test('S2: what the gateway keeps of a token is a hash of fixed length', async (t) => {
   for (const token of ['short', TOKEN, 'x'.repeat(10_000)]) {
-    const known = knownToken('owner', new Secret(token));
+    const known = knownToken('owner', new Secret(token), 'all');
     t.equal(known.digest.length, 32);
     t.notMatch(known.digest.toString('latin1'), token);
   }
@@ -52,7 +52,7 @@ t.test('S2: hashes are compared in constant time, and with every token, found or
     crypto.timingSafeEqual = timingSafeEqual;
     syncBuiltinESMExports();
   });
-  const known = ['first', 'second', 'third'].map((name) => knownToken(name, new Secret(name)));
+  const known = ['first', 'second', 'third'].map((name) => knownToken(name, new Secret(name), 'all'));
   for (const [presented, name] of [
     ['first', 'first'],
     ['third', 'third'],

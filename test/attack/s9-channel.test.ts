@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { handlingOf } from '../../gateway/policy/messages.js';
+import { decideMessage } from '../../gateway/policy/messages.js';
 import { ENV, leakIn, REF } from '../support/canary.js';
 import { conversation } from '../support/conversation.js';
 import { startTestGateway, type TestGateway, upstreamOf } from '../support/gateway.js';
@@ -147,11 +147,11 @@ t.test('S9: what is decided about each message stands in one table', async (t) =
       new_request: 'pass',
     },
     stdin: { input_reply: 'answer', execute_request: 'drop', new_request: 'drop' },
-    iopub: { stream: undefined, execute_request: undefined },
+    iopub: { stream: 'close', execute_request: 'close' },
   };
   for (const [channel, types] of Object.entries(decided)) {
     for (const [type, handling] of Object.entries(types))
-      t.equal(handlingOf(channel, type), handling, `${channel} ${type}`);
+      t.equal(decideMessage(channel, type).handling, handling, `${channel} ${type}`);
   }
 });
 

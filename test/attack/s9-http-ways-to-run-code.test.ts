@@ -1,5 +1,4 @@
 import t from 'tap';
-import { createRules } from '../../gateway/policy/rules.js';
 import { ask, askUpgrade } from '../support/ask.js';
 import { startFront } from '../support/front.js';
 import { startRecorder } from '../support/recorder.js';
@@ -178,15 +177,22 @@ t.test('J3: what has to be named passes where it is named', async (t) => {
 });
 
 t.test('J2: a page whose websocket was refused says so, once', async (t) => {
-  const rules = createRules(['/terminals/**']);
-  t.equal(rules.notice('/st/'), undefined);
-  t.throws(() => rules.socket('/st/_stcore/stream'), { code: 'PATH_NOT_ALLOWED' });
-  t.throws(() => rules.socket('/proxy/8501/ws'), { code: 'PATH_NOT_ALLOWED' });
-  t.equal(rules.notice('/lab'), undefined);
-  t.equal(rules.notice('/proxy/8502/'), undefined);
-  t.match(rules.notice('/st/'), /\/st\/_stcore\/stream.*SPIN_UNREAD.*\/st\/\*\*/);
-  t.equal(rules.notice('/st/'), undefined, 'loaded again it is shown');
-  t.match(rules.notice('/proxy/8501/app/'), /\/proxy\/8501\/\*\*/);
-  for (let i = 0; i < 1000; i += 1) t.throws(() => rules.socket(`/page${i}/ws`));
-  t.equal(rules.notice('/page999/'), undefined, 'a bounded number is remembered');
+  const recorder = await startRecorder();
+  const front = await startFront(() => recorder.upstream, { unread: ['/terminals/**'] });
+  t.teardown(async () => {
+    await front.close();
+    await recorder.close();
+  });
+  const { unread } = front;
+  t.equal(unread.notice('/st/'), undefined);
+  for (const path of ['/st/_stcore/stream', '/proxy/8501/ws', '/api/kernels/0f1c/channels/'])
+    t.equal((await askUpgrade(front.url + path)).status, 403);
+  t.equal(unread.notice('/lab'), undefined);
+  t.equal(unread.notice('/api/kernels'), undefined, 'no setting would let that through');
+  t.equal(unread.notice('/proxy/8502/'), undefined);
+  t.match(unread.notice('/st/'), /\/st\/_stcore\/stream.*SPIN_UNREAD.*\/st\/\*\*/);
+  t.equal(unread.notice('/st/'), undefined, 'loaded again it is shown');
+  t.match(unread.notice('/proxy/8501/app/'), /\/proxy\/8501\/\*\*/);
+  for (let i = 0; i < 1000; i += 1) unread.refused(`/page${i}/ws`);
+  t.equal(unread.notice('/page999/'), undefined, 'a bounded number is remembered');
 });

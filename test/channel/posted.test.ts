@@ -4,9 +4,12 @@ import { Readable } from 'node:stream';
 import t from 'tap';
 import { Kernels } from '../../gateway/channel/kernels/kernels.js';
 import { Posted } from '../../gateway/channel/kernels/posted.js';
-import { createRules } from '../../gateway/policy/rules.js';
+import { decide } from '../../gateway/policy/decide.js';
+import { orThrow } from '../../gateway/policy/decision.js';
+import { createUnread } from '../../gateway/policy/unread.js';
 import { Secret } from '../../processors/core/secret.js';
 import { createProcessors } from '../../processors/index.js';
+import { owner } from '../support/principal.js';
 
 const ID = '3f2a1c00-0000-4000-8000-000000000001';
 const EXECUTE = `/api/kernels/${ID}/execute`;
@@ -28,7 +31,8 @@ function watch(language = 'python', unread?: readonly string[]) {
     references: { suggest: () => undefined, names: () => [] },
     connections: { types: () => new Set(), names: () => [], find: () => undefined },
   } as unknown as Parameters<typeof createProcessors>[0]);
-  const posted = new Posted({ kernels, processors, rules: createRules(unread) });
+  const named = createUnread(unread);
+  const posted = new Posted({ kernels, processors, unread: named });
   /**
    * @param location what Jupyter answers with
    * @param meanwhile what happens before it does
@@ -42,10 +46,12 @@ function watch(language = 'python', unread?: readonly string[]) {
   ) => {
     const req = Object.assign(Readable.from([Buffer.from(body)]), { method, headers: {} });
     const res = Object.assign(new EventEmitter(), { getHeader: () => location });
+    const { treatment } = orThrow(decide(owner, { kind: 'request', method, path, unread: named }));
     const cleared = await posted.look(
       req as unknown as IncomingMessage,
       res as unknown as ServerResponse,
       path,
+      treatment,
     );
     await meanwhile?.();
     res.emit('finish');

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import type { Admission } from '../../gateway/edge/admission.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
-import { createRules } from '../../gateway/policy/rules.js';
+import { createUnread, type Unread } from '../../gateway/policy/unread.js';
 import { createHttpProxy, type Patience } from '../../gateway/proxy/http.js';
 import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
 import { connectTunnel } from '../../gateway/proxy/tunnel.js';
@@ -16,6 +16,7 @@ export interface Front {
   readonly url: string;
   /** Codes of the refusals so far. */
   readonly refusals: readonly string[];
+  readonly unread: Unread;
   /** Sockets of clients that are open now. */
   sockets(): number;
   close(): Promise<void>;
@@ -38,10 +39,10 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
     refusals.push(refusal.code);
     return refusal;
   };
-  const rules = createRules(options.unread);
+  const unread = createUnread(options.unread);
   const proxy = createHttpProxy({
     upstream,
-    rules,
+    unread,
     refuse: (req, res, error) => sendRefusal(req, res, note(error)),
     ...(options.patience && { patience: options.patience }),
   });
@@ -52,7 +53,7 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
   server.on('upgrade', (req, socket, head) => {
     socket.on('error', () => {});
     connectTunnel(
-      { upstream, rules, checkValues: async () => {}, open: new OpenSockets() },
+      { upstream, unread, checkValues: async () => {}, open: new OpenSockets() },
       admit(req),
       req,
       socket,
@@ -72,6 +73,7 @@ export async function startFront(upstream: () => Upstream, options: FrontOptions
     port,
     url: `http://127.0.0.1:${port}`,
     refusals,
+    unread,
     sockets: () => sockets.size,
     async close() {
       proxy.close();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { type Logger, pino } from 'pino';
-import { createApi, isPublic } from '../../gateway/api/api.js';
+import { createApi } from '../../gateway/api/api.js';
 import type { ConnectionDesk } from '../../gateway/connections/desk.js';
 import type { Client } from '../../gateway/edge/admission.js';
 import { answerPreflight, corsHeaders } from '../../gateway/edge/cors.js';
@@ -14,6 +14,7 @@ import { loginUrl } from '../../gateway/edge/login-codes.js';
 import { checkOrigin } from '../../gateway/edge/origin.js';
 import { asGatewayError, type GatewayError } from '../../gateway/errors.js';
 import { Metrics } from '../../gateway/metrics.js';
+import { decide } from '../../gateway/policy/decide.js';
 import { logRefusal, refuseUpgrade, sendRedirect, sendRefusal } from '../../gateway/refuse.js';
 import { Secret } from '../../processors/core/secret.js';
 
@@ -105,7 +106,7 @@ export async function startGatehouse(options: GatehouseOptions = {}): Promise<Ga
         res.setHeader(name, value);
       checkOrigin(req, client, undefined, allowedOrigins);
       if (answerPreflight(req, res, allowedOrigins)) return;
-      if (isPublic(req.url?.split('?')[0] ?? '')) {
+      if (decide(undefined, { kind: 'page', path: req.url?.split('?')[0] ?? '' }).allowed) {
         api.handle(req, res, { client, principal: undefined });
         return;
       }

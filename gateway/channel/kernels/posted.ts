@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Processors } from '../../../processors/index.js';
 import { GatewayError } from '../../errors.js';
-import type { Rules } from '../../policy/rules.js';
+import type { RequestTreatment } from '../../policy/passes.js';
+import type { Unread } from '../../policy/unread.js';
 import { TURN_OFF } from '../../proxy/extensions.js';
 import type { Cleared } from '../../proxy/http.js';
 import type { Kernels } from './kernels.js';
@@ -23,7 +24,7 @@ const OTHER_WAY =
 export interface PostedOptions {
   readonly kernels: Kernels;
   readonly processors: Pick<Processors, 'matches' | 'refuse'>;
-  readonly rules: Pick<Rules, 'request' | 'names'>;
+  readonly unread: Pick<Unread, 'names'>;
 }
 
 /**
@@ -43,11 +44,16 @@ export class Posted {
    * Looks at a request before it is passed on; at once for one that can't reach a kernel.
    *
    * @param path below Jupyter's base path
+   * @param treatment what policy says of it
    * @returns undefined for a request that isn't looked into
    * @throws {GatewayError} why it may not pass
    */
-  async look(req: IncomingMessage, res: ServerResponse, path: string): Promise<Cleared | undefined> {
-    const treatment = this.#options.rules.request(req.method ?? '', path);
+  async look(
+    req: IncomingMessage,
+    res: ServerResponse,
+    path: string,
+    treatment: RequestTreatment,
+  ): Promise<Cleared | undefined> {
     if (treatment === 'careful') {
       await this.checkValues(path);
       return { body: undefined };
@@ -69,8 +75,8 @@ export class Posted {
 
   /** @throws {GatewayError} PATH_NOT_ALLOWED while a kernel holds values and nobody has named the path */
   async checkValues(path: string): Promise<void> {
-    const { kernels, rules } = this.#options;
-    if (!rules.names(path) && (await kernels.isAnyGiven()))
+    const { kernels, unread } = this.#options;
+    if (!unread.names(path) && (await kernels.isAnyGiven()))
       throw new GatewayError('PATH_NOT_ALLOWED', OTHER_WAY);
   }
 

@@ -1,11 +1,16 @@
-import { CellError } from '../processors/core/processor.js';
-import type { Secret } from '../processors/core/secret.js';
-import type { RuntimeEnv } from './config.js';
-import type { Catalogue } from './connections/catalogue.js';
+import { CellError } from '../../processors/core/processor.js';
+import type { Secret } from '../../processors/core/secret.js';
+import type { RuntimeEnv } from '../config.js';
+import type { Catalogue } from '../connections/catalogue.js';
+import { decide } from './decide.js';
+import type { Holder } from './decision.js';
+
+/** Processors don't know yet for whom a cell runs. Whoever may run one may do all that this gateway's cells may. */
+const ANY_CELL: Holder = { rights: 'all' };
 
 /**
- * Makes the function that gives a cell the value of a reference, e.g. of `runtime_env:API_KEY`. A name that a
- * connection takes its credential from is not for cells, unless SPIN_RUNTIME_ENV lists it.
+ * Makes the function that gives a cell the value of a reference, e.g. of `runtime_env:API_KEY`. A name that
+ * policy keeps from cells is refused.
  *
  * It throws a {@link CellError} that says which name isn't available, and why.
  */
@@ -17,11 +22,13 @@ export function createResolver(
     const stores = catalogue.stores();
     const canonical = stores.canonical(reference);
     const name = canonical.slice(canonical.indexOf(':') + 1);
-    if (catalogue.reserves(reference) && !runtimeEnv.lists(name)) {
-      throw new CellError(
-        `{{${reference}}} is the credential of a connection: cells use the connection, not its credential.`,
-      );
-    }
+    const decision = decide(ANY_CELL, {
+      kind: 'value',
+      reference,
+      reserved: catalogue.reserves(reference),
+      listed: runtimeEnv.lists(name),
+    });
+    if (!decision.allowed) throw new CellError(decision.reason);
     const value = canonical.startsWith('runtime_env:')
       ? runtimeEnv.get(name)
       : (stores.file(name) ?? runtimeEnv.get(name));
