@@ -21,10 +21,10 @@ export type Subject =
   | ConnectionSubject;
 
 /**
- * The one function that decides what a principal may do. First the principal's rights count, then what holds for
- * everybody. No name and no kind of a principal does.
+ * The one function that decides what a principal may do. First the principal's rights count, then the rules
+ * that are the same for every principal. Its name never counts.
  *
- * @param principal undefined: nobody has logged in
+ * @param principal undefined: the client has not logged in
  * @throws {GatewayError} BAD_PATH when the encoding of a request's or websocket's path can't be read
  */
 export function decide(principal: Holder | undefined, subject: RequestSubject): RequestDecision;

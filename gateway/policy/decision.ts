@@ -1,7 +1,7 @@
 import { GatewayError, type Refusal, sentenceOf } from '../errors.js';
 import { holds, type Right, type Rights } from './rights.js';
 
-/** Whoever asks: a principal, of which nothing but its rights counts. */
+/** The principal that asks. Nothing but its rights counts. */
 export interface Holder {
   readonly rights: Rights;
 }

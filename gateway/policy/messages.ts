@@ -110,7 +110,7 @@ const channels: ReadonlyMap<string, ChannelTable> = new Map(
   }),
 );
 
-/** What becomes of a message of whoever may use the kernel. Two look-ups, nothing is made. */
+/** What becomes of a message of a client that may use the kernel. Two look-ups; no object is made. */
 export function decideMessage(channel: string, type: string): MessageDecision {
   const table = channels.get(channel);
   if (table === undefined) return closes(channel);

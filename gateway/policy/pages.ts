@@ -5,7 +5,7 @@ import { holds, type OwnRight, type Rights } from './rights.js';
 /** Where the gateway's own metrics are. */
 export const METRICS_PATH = '/spin/metrics';
 
-/** A page of the gateway's own, below `/spin`. */
+/** One of the gateway's pages, below `/spin`. */
 export interface PageSubject {
   readonly kind: 'page';
   /** As sent, without a query. */

@@ -4,16 +4,17 @@ import type { Action, JupyterRight, Resource } from './rights.js';
  * What becomes of a request or websocket that is treated in its own way (invariant S9):
  *
  * - `channel`: read message by message, cells rewritten, values hidden
- * - `plain`: a request that passes as it is: it can't run code of its own in a kernel
+ * - `plain`: a request that passes as it is: it runs no code in a kernel
  * - `posted`: single cells by POST: plain ones pass while their kernel was given no values
  * - `opaque`: passes unread, unless SPIN_UNREAD leaves it out
  * - `careful`: as `opaque`, but while a kernel holds values only where SPIN_UNREAD names it: what runs this way in
  *   that kernel is neither rewritten nor hidden
  * - `named`: only where SPIN_UNREAD names it
  */
-type Unread = 'opaque' | 'careful' | 'named';
-export type RequestTreatment = 'plain' | 'posted' | Unread;
-export type SocketTreatment = 'channel' | Unread;
+type Treatment = 'channel' | 'plain' | 'posted' | UnreadTreatment;
+type UnreadTreatment = 'opaque' | 'careful' | 'named';
+export type RequestTreatment = Exclude<Treatment, 'channel'>;
+export type SocketTreatment = Exclude<Treatment, 'plain' | 'posted'>;
 
 interface Row {
   /** Path below Jupyter's base path; `*` is one segment, a last `**` any number of them, also none. The first is a name. */
@@ -40,11 +41,11 @@ export interface SocketRow extends Row {
 /** The same for both. */
 export interface SharedRow extends Row {
   readonly over: 'both';
-  readonly treatment: Unread;
+  readonly treatment: UnreadTreatment;
 }
 export type Passage = RequestRow | SocketRow | SharedRow;
 
-/** @returns what a way takes; no row: more than any single right, for nobody has looked what it does */
+/** @returns what a way takes; no row: all rights, because what the way does is not known here */
 export function rightFor(row: Row | undefined, action: Action): JupyterRight | 'all' {
   const takes = row?.takes ?? 'all';
   if (takes === 'all' || isRight(takes)) return takes;

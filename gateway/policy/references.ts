@@ -5,7 +5,7 @@ import type { Catalogue } from '../connections/catalogue.js';
 import { decide } from './decide.js';
 import type { Holder } from './decision.js';
 
-/** Processors don't know yet for whom a cell runs. Whoever may run one may do all that this gateway's cells may. */
+/** Processors don't know yet for which principal a cell runs: every cell may do what any cell may. */
 const ANY_CELL: Holder = { rights: 'all' };
 
 /**

@@ -20,7 +20,7 @@ export function decideRequest(
   holder: Holder | undefined,
   { method, path, unread }: RequestSubject,
 ): RequestDecision {
-  // RFC 9110 section 9.3.8: whoever answers it shows the request, and with it Jupyter's token.
+  // RFC 9110 section 9.3.8: the answer shows the request as it came, and with it Jupyter's token.
   if (method === 'TRACE') return refused('PATH_NOT_ALLOWED', 'TRACE is not allowed here.');
   const row = requestRowOf(method, path);
   const lacking = lacks(holder, rightFor(row, actionOf(method)));

@@ -23,7 +23,7 @@ export function decideSocket(holder: Holder | undefined, subject: SocketSubject)
   const lacking = lacks(holder, rightFor(row, 'execute'));
   if (lacking) return lacking;
   const treatment = row?.treatment ?? 'opaque';
-  // One that some server in between may take for a kernel's: nobody would read it.
+  // A server in between may take it for a kernel's, and then the gateway would not read it.
   if (treatment === 'channel')
     return refused('PATH_NOT_ALLOWED', 'That is not how a kernel’s websocket is written.');
   return unread.lets(path, treatment === 'named')

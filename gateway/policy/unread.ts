@@ -9,7 +9,7 @@ const MOST_PAGES = 100;
 
 /** What SPIN_UNREAD says of paths below Jupyter's base path, percent-encoding as sent. */
 export interface Unread {
-  /** True where SPIN_UNREAD names the path: whoever set it knows of it. */
+  /** True where SPIN_UNREAD names the path: it is let through knowingly. */
   names(path: string): boolean;
   /** True where what passes unread may take this path. @param named whether it has to be named */
   lets(path: string, named: boolean): boolean;

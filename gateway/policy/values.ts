@@ -7,7 +7,7 @@ export interface ValueSubject {
   readonly reference: string;
   /** True when a connection takes its credential from there. */
   readonly reserved: boolean;
-  /** True when SPIN_RUNTIME_ENV lists the name: whoever set it wants cells to have it. */
+  /** True when SPIN_RUNTIME_ENV lists the name: cells are meant to have it. */
   readonly listed: boolean;
 }
 

@@ -37,7 +37,7 @@ def several(item):
     """Texts that an item of a parsed pattern fits."""
     kind, value = str(item[0]), item[1]
     if kind == "LITERAL": return [chr(value)]
-    # A dot alone is one that somebody meant.
+    # A dot alone means a dot, though its backslash was forgotten.
     if kind == "ANY": return ["."]
     if kind == "NOT_LITERAL": return ["x"]
     if kind == "AT": return [""]

@@ -3,7 +3,7 @@ import { requestRowOf, socketRowOf } from '../../gateway/policy/paths.js';
 import { actionOf } from '../../gateway/policy/rights.js';
 import type { JupyterRoute } from './jupyter-routes.js';
 
-/** Handlers that have no path of their own: they lead to the one without a slash, or say that there is nothing. */
+/** Handlers that fit any path: they lead to the one without a slash, or answer 404. */
 const NO_PATH: ReadonlySet<string> = new Set([
   'jupyter_server.base.handlers.TrailingSlashHandler',
   'jupyter_server.base.handlers.Template404',
