@@ -9,16 +9,15 @@ import { Completions } from './completion/completions.js';
 import { KernelCompletions } from './completion/kernel-completions.js';
 import { ExecuteRequests } from './execution/execute-requests.js';
 import { Executions } from './execution/executions.js';
-import { Gate } from './execution/gate.js';
 import { Lane, type Turn } from './execution/lane.js';
 import { CellRecords } from './execution/record.js';
-import { Redactor } from './hidden/redact.js';
+import type { FeedViewer, Said } from './feed/feed.js';
 import type { Kernel } from './kernels/kernels.js';
 import { KernelLanguage } from './own/kernel-language.js';
 import type { Loss } from './own/loss.js';
 import { OwnRequests } from './own/own-requests.js';
 import type { Viewer } from './viewer.js';
-import { decode, decodeStrictly, type Wire } from './wire/codec.js';
+import { decodeStrictly, type Wire } from './wire/codec.js';
 import { type Frame, type Payload, readObject } from './wire/frame.js';
 import { type Header, lifeIn, MessageWriter, parentId, readHeader } from './wire/messages.js';
 
@@ -66,9 +65,7 @@ export class Channel {
   readonly #executions: Executions;
   readonly #cells: ExecuteRequests;
   readonly #completions: Completions;
-  readonly #redactor: Redactor;
-  /** Only where there are replicas. */
-  readonly #gate: Gate | undefined;
+  readonly #feed: FeedViewer;
   readonly #lanes = new Map<string, Lane>();
   readonly #unsubscribe: () => void;
 
@@ -85,10 +82,8 @@ export class Channel {
     this.#cells = new ExecuteRequests({ ...parts, own, executions, language, writer });
     const kernelCompletions = new KernelCompletions(own);
     this.#completions = new Completions({ ...parts, executions, kernelCompletions, language, writer });
-    this.#redactor = new Redactor(parts.kernel.delivered);
-    const { learn } = parts.kernel;
-    const pass = (frame: Frame, payload: Payload) => this.#pass(frame, payload);
-    this.#gate = learn && new Gate({ ...parts, learn, pass });
+    const { traffic } = parts.metrics;
+    this.#feed = parts.kernel.feed(parts.wire).join({ ...parts, traffic, pass: (said) => this.#pass(said) });
     this.#unsubscribe = parts.kernel.onRestart(() => this.#restarted());
   }
 
@@ -118,27 +113,36 @@ export class Channel {
 
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
   fromKernel(data: Buffer, binary: boolean): void {
-    const frame = decode(this.#parts.wire, data, binary);
-    this.#parts.metrics.traffic.add('from_kernel', frame.channel, data.length);
-    const payload = { data, binary };
-    if (!this.#gate?.keeps(frame, payload)) this.#pass(frame, payload);
+    this.#feed.take(data, binary);
   }
 
   /** Resolves when every frame that came has passed; undefined when they have. */
   get passing(): Promise<void> | undefined {
-    return this.#gate?.settled;
+    return this.#feed.settled;
   }
 
-  #pass(frame: Frame, payload: Payload): void {
+  #pass(said: Said): void {
+    const { frame } = said;
     if (this.#own.some || this.#executions.awaits) this.#watchLife(frame);
-    if (this.#own.some && this.#own.take(frame)) return;
-    if (frame.channel === 'stdin' && this.#asked(frame)) return;
-    const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
-    if (this.#parts.kernel.delivered.empty) this.#parts.toClient(payload);
-    else for (const shown of this.#redactor.pass(frame, payload)) this.#parts.toClient(shown);
+    const isOwn = this.#own.some && this.#own.take(frame);
+    if (frame.channel === 'stdin' && !isOwn && this.#asked(frame)) return;
+    const reply = frame.channel === 'shell' && !isOwn ? executeReplyOf(frame) : undefined;
+    this.#show(said, isOwn);
     // The client has its answer before the log has its line.
     if (reply) this.#executions.replied(reply.id, reply.status);
     this.#executions.see(frame);
+  }
+
+  /** @param isOwn it answers a request of the gateway: the client sees only what ends with it */
+  #show(said: Said, isOwn: boolean): void {
+    const { kernel, toClient } = this.#parts;
+    if (kernel.delivered.empty) {
+      if (!isOwn) toClient(said.payload);
+      return;
+    }
+    const { released, shown } = this.#feed.redact(said);
+    for (const payload of released) toClient(payload);
+    if (!isOwn && shown) toClient(shown);
   }
 
   /** True while the kernel waits for an answer, of the gateway or of this client. */
@@ -159,7 +163,7 @@ export class Channel {
   /** The sockets are gone. */
   close(): void {
     this.#unsubscribe();
-    this.#gate?.close();
+    this.#feed.leave();
     this.#lost('closed');
   }
 
@@ -194,7 +198,7 @@ export class Channel {
 
   #restarted(): void {
     this.#lost('restarted');
-    for (const payload of this.#redactor.releaseAll()) this.#parts.toClient(payload);
+    for (const payload of this.#feed.releaseAll()) this.#parts.toClient(payload);
   }
 
   /** @returns true when the question is for the gateway, and so isn't for the client */

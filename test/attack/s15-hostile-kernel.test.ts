@@ -10,6 +10,7 @@ import { createAskLiving } from '../../gateway/channel/kernels/living.js';
 import { Secret } from '../../processors/core/secret.js';
 import { conversation, rewriteTo } from '../support/conversation.js';
 import { frameOf, payloadOf } from '../support/frames.js';
+import { redacted } from '../support/redacted.js';
 
 const MB = 1024 * 1024;
 
@@ -40,7 +41,7 @@ t.test('S15: streams that end like a value are not kept without bound', async (t
       metadata: { padding: 'x'.repeat(5 * MB) },
       content: { name: 'stdout', text: `${each}Z-a` },
     });
-    for (const sent of redact.pass(frameOf('v1', payload), payload))
+    for (const sent of redacted(redact, 'v1', payload))
       shown.push(JSON.parse(frameOf('v1', sent).text('content')).text);
   }
   t.same(shown.filter((text) => text !== 'Z-a').length, 20, 'what can be shown is');
@@ -58,7 +59,7 @@ t.test('S15: one large message may wait for the next, and its value is hidden', 
       parent_header: { msg_id: 'cell' },
       content: { name: 'stdout', text },
     });
-    const sent = redact.pass(frameOf('v1', payload), payload);
+    const sent = redacted(redact, 'v1', payload);
     return sent.map((each) => JSON.parse(frameOf('v1', each).text('content')).text).join('');
   };
   const long = 'x'.repeat(40 * MB);

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { Gate } from '../../gateway/channel/execution/gate.js';
+import { Gate } from '../../gateway/channel/feed/gate.js';
+import { Looks } from '../../gateway/channel/feed/looks.js';
 import type { Frame, Payload } from '../../gateway/channel/wire/frame.js';
 import { frameOf, type Parts, payloadOf } from '../support/frames.js';
 
@@ -9,17 +10,22 @@ function gate() {
   const passed: unknown[] = [];
   const waits: boolean[] = [];
   const faults: unknown[] = [];
-  const under = new Gate({
-    learn: () => new Promise((resolve, reject) => looks.push({ resolve, reject })),
-    pass: (frame: Frame) => passed.push(JSON.parse(frame.text('content')).n),
+  const under = new Gate<{ readonly frame: Frame }>({
+    looks: new Looks(() => new Promise((resolve, reject) => looks.push({ resolve, reject }))),
+    pass: ({ frame }) => passed.push(JSON.parse(frame.text('content')).n),
     onWait: (waiting) => waits.push(waiting),
     onFault: (error) => faults.push(error),
   });
   let n = 0;
   const say = (channel: string, parts: Parts) => {
-    const payload: Payload = payloadOf('v1', channel, { ...parts, content: { ...parts.content, n: n++ } });
+    const header = { msg_id: `message ${n}`, ...parts.header };
+    const payload: Payload = payloadOf('v1', channel, {
+      ...parts,
+      header,
+      content: { ...parts.content, n: n++ },
+    });
     const frame = frameOf('v1', payload);
-    if (!under.keeps(frame, payload)) passed.push(n - 1);
+    if (!under.keeps({ frame })) passed.push(n - 1);
   };
   const status = (msg_id: string, execution_state: string) =>
     say('iopub', { header: { msg_type: 'status' }, parent_header: { msg_id }, content: { execution_state } });
@@ -145,4 +151,40 @@ t.test('S15: it remembers a thousand requests, and no long id', async (t) => {
     await found();
   }
   t.equal(looks.length, 1004);
+});
+
+t.test('what is looked for on one client’s connection is known on the others', async (t) => {
+  const looks: (() => void)[] = [];
+  const shared = new Looks(() => new Promise((resolve) => looks.push(resolve)));
+  const passed: string[] = [];
+  const [first, second] = ['first', 'second'].map(
+    (name) =>
+      new Gate<{ readonly frame: Frame }>({
+        looks: shared,
+        pass: ({ frame }) => passed.push(`${name} ${frame.text('content')}`),
+        onWait: () => {},
+        onFault: (error) => t.fail(`${error}`),
+      }),
+  );
+  const say = (under: typeof first, header: object, content: object, parent_header = { msg_id: 'a' }) => {
+    const frame = frameOf('v1', payloadOf('v1', 'iopub', { header, parent_header, content }));
+    if (!under?.keeps({ frame })) passed.push(`passed ${frame.text('content')}`);
+  };
+  const busy = [{ msg_type: 'status', msg_id: 'm1' }, { execution_state: 'busy' }] as const;
+  const output = [{ msg_type: 'stream', msg_id: 'm2' }, { text: 'x' }] as const;
+  say(first, ...busy);
+  say(second, ...busy);
+  say(second, ...output);
+  t.equal(looks.length, 1, 'one look for both');
+  t.same(passed, [], 'and both wait for it');
+  looks[0]?.();
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  say(first, ...output);
+  t.same(passed.toSorted(), [
+    'first {"execution_state":"busy"}',
+    'passed {"text":"x"}',
+    'second {"execution_state":"busy"}',
+    'second {"text":"x"}',
+  ]);
+  t.equal(looks.length, 1);
 });

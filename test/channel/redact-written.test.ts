@@ -7,6 +7,7 @@ import type { Payload } from '../../gateway/channel/wire/frame.js';
 import type { Content, Page } from '../../processors/core/pages.js';
 import { Secret } from '../../processors/core/secret.js';
 import { frameOf, payloadOf } from '../support/frames.js';
+import { redacted } from '../support/redacted.js';
 
 /** 54 characters, as pandas' 46 of 54. */
 const LONG = 'sk-live-0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w';
@@ -24,7 +25,7 @@ function shown(text: string, ...values: string[]): string {
     header: { msg_type: 'display_data' },
     content: { data: { 'text/plain': text } },
   });
-  const [sent] = new Redactor(delivered(...values)).pass(frameOf('v1', payload), payload);
+  const [sent] = redacted(new Redactor(delivered(...values)), 'v1', payload);
   if (!sent) throw new Error('nothing came');
   return String(
     (JSON.parse(frameOf('v1', sent).text('content')) as { data: object }).data['text/plain' as never],
@@ -164,10 +165,10 @@ t.test('X16: what a legacy frame says beside its parts is hidden too', async (t)
   }).replace('"metadata"', `"content":{"data":"${LONG}"},"metadata"`);
   const redactor = new Redactor(delivered(LONG));
   const payload: Payload = { data: text, binary: false };
-  const [sent] = redactor.pass(frameOf('legacy', payload), payload);
+  const [sent] = redacted(redactor, 'legacy', payload);
   t.equal(String(sent?.data), text.replaceAll(LONG, MASK), 'all else stays as it came');
   const untouched: Payload = { data: text.replaceAll(LONG, 'other'), binary: false };
-  t.equal(redactor.pass(frameOf('legacy', untouched), untouched)[0], untouched);
+  t.equal(redacted(redactor, 'legacy', untouched)[0], untouched);
 });
 
 t.test(

@@ -1,6 +1,6 @@
 import { Channel } from '../../gateway/channel/channel.js';
 import type { SharedValues } from '../../gateway/channel/hidden/shared-values.js';
-import { Kernels } from '../../gateway/channel/kernels/kernels.js';
+import { type Kernel, Kernels } from '../../gateway/channel/kernels/kernels.js';
 import type { Wire } from '../../gateway/channel/wire/codec.js';
 import type { Payload } from '../../gateway/channel/wire/frame.js';
 import { parseJson } from '../../gateway/channel/wire/json-text.js';
@@ -34,6 +34,8 @@ export interface ConversationOptions {
   readonly metrics?: Metrics;
   /** What it has in common with other replicas; absent: there are none. */
   readonly shared?: SharedValues;
+  /** The kernel of another conversation: both are clients of it. */
+  readonly of?: Kernel;
 }
 
 export const HELPER = 'helper source';
@@ -71,6 +73,7 @@ export function conversation({
   log = createLog('silent'),
   metrics = new Metrics('0.0.0'),
   shared,
+  of,
 }: ConversationOptions = {}) {
   const toKernel: Said[] = [];
   const toClient: Said[] = [];
@@ -88,17 +91,16 @@ export function conversation({
     ];
     return { channel: frame.channel, header, parent, metadata, content };
   };
+  const questions = {
+    language: typeof language === 'string' ? async () => language : language,
+    living: async () => new Set<string>(),
+    posted: async () => false,
+  };
+  const served = of ?? new Kernels(questions, shared).get('kernel-1');
   const channel = new Channel({
     wire,
     maxMessage: 10 * 1024 * 1024,
-    kernel: new Kernels(
-      {
-        language: typeof language === 'string' ? async () => language : language,
-        living: async () => new Set(),
-        posted: async () => false,
-      },
-      shared,
-    ).get('kernel-1'),
+    kernel: served,
     processors,
     log,
     metrics,
@@ -141,6 +143,8 @@ export function conversation({
   };
   return {
     channel,
+    /** What the gateway knows of the kernel. */
+    of: served,
     inform,
     client,
     kernel,

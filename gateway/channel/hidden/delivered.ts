@@ -78,6 +78,11 @@ export class Delivered {
     this.#reach = Math.max(this.#reach, ...known.texts.map((form) => form.length));
   }
 
+  /** It only grows. */
+  get size(): number {
+    return this.#values.size;
+  }
+
   get empty(): boolean {
     return this.#values.size === 0;
   }

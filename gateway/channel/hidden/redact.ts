@@ -52,37 +52,65 @@ interface Held {
   readonly end: OpenEnd;
 }
 
+/** What a client gets in place of a frame. */
+export interface Redacted {
+  /** Ends of streams that were held back, and go on no more: they come first. */
+  readonly released: readonly Payload[];
+  /** Undefined while all of the frame is held back. */
+  readonly shown: Payload | undefined;
+}
+
+const NONE: readonly Payload[] = [];
+
+/** What a redactor knows of the frames before: the same frame after the same state becomes the same. Never changed, but replaced. */
+export interface RedactorState {
+  /** By request and name of the stream. */
+  readonly held: ReadonlyMap<string, Held>;
+  /** The requests that the kernel is busy with: only their streams go on. */
+  readonly busy: ReadonlySet<string>;
+  /** It has seen nothing yet, and may go on from any state. */
+  readonly isNew: boolean;
+}
+
+const NEW: RedactorState = { held: new Map(), busy: new Set(), isNew: true };
+/** One object, so that two that rest are known to be the same. */
+const AT_REST: RedactorState = { ...NEW, isNew: false };
+
 /**
- * Hides delivered values in what one client gets from a kernel: in every string of a frame, in its binary
- * buffers, and across the chunks of a stream.
+ * Hides delivered values in what a client gets from a kernel: in every string of a frame, in its binary buffers, and
+ * across the chunks of a stream.
  */
 export class Redactor {
   readonly #delivered: Delivered;
-  readonly #held = new Map<string, Held>();
-  /** The requests that the kernel is busy with: only their streams go on. */
-  readonly #busy = new Set<string>();
+  state: RedactorState = NEW;
 
   constructor(delivered: Delivered) {
     this.#delivered = delivered;
   }
 
-  /** @returns what the client gets in place of the frame, in order; empty while all of it is held back */
-  pass(frame: Frame, payload: Payload): Payload[] {
-    if (this.#delivered.empty) return [payload];
+  pass(frame: Frame, payload: Payload): Redacted {
+    if (this.#delivered.empty) return { released: NONE, shown: payload };
     const mayHold = this.#delivered.mayBeIn(bytesOf(payload));
-    if (frame.channel !== 'iopub') return [mayHold ? this.#hide(frame, payload) : payload];
-    if (!mayHold && this.#held.size === 0 && this.#beginsNothing(frame)) return [payload];
+    const shown = () => (mayHold ? this.#hide(frame, payload) : payload);
+    if (frame.channel !== 'iopub') return { released: NONE, shown: shown() };
+    if (!mayHold && this.state.held.size === 0 && this.#beginsNothing(frame))
+      return { released: NONE, shown: payload };
     const type = readHeader(frame).msg_type;
     if (type === 'stream') return this.#stream(frame, payload, mayHold);
-    const before = type === 'status' ? this.#status(frame) : [];
-    if (ENDS_A_STREAM.has(type)) before.push(...this.#release(parentId(frame)));
-    return [...before, mayHold ? this.#hide(frame, payload) : payload];
+    const released = type === 'status' ? this.#status(frame) : [];
+    if (ENDS_A_STREAM.has(type)) released.push(...this.#release(parentId(frame)));
+    return { released, shown: shown() };
   }
 
   /** The kernel restarted or died: no stream of it goes on. @returns what was still held back */
   releaseAll(): Payload[] {
-    this.#busy.clear();
-    return [...this.#held.keys()].flatMap((key) => this.#show(key));
+    const shown = this.#close([...this.state.held.keys()]);
+    this.#become(new Map(), new Set());
+    return shown;
+  }
+
+  #become(held: RedactorState['held'], busy: RedactorState['busy'] = this.state.busy): void {
+    this.state = held.size === 0 && busy.size === 0 ? AT_REST : { held, busy, isNew: false };
   }
 
   /** Nearly all that a kernel streams holds no value, and neither ends nor begins one: that much shows unparsed. */
@@ -95,55 +123,77 @@ export class Redactor {
     return whole !== undefined && !this.#delivered.mayGoOn(whole);
   }
 
-  #stream(frame: Frame, payload: Payload, mayHold: boolean): Payload[] {
+  #stream(frame: Frame, payload: Payload, mayHold: boolean): Redacted {
     const { name, text } = readObject(frame, 'content');
     if (typeof name !== 'string' || typeof text !== 'string')
-      return [mayHold ? this.#hide(frame, payload) : payload];
+      return { released: NONE, shown: mayHold ? this.#hide(frame, payload) : payload };
     const parent = parentId(frame);
     const key = JSON.stringify([parent, name]);
-    const { shown, end } = this.#delivered.hideChunk(text, this.#held.get(key)?.end, mayHold);
-    this.#held.delete(key);
-    if (end.text !== '') this.#held.set(key, { parent, frame, bytes: payload.data.length, end });
-    const overflow = this.#overflow();
-    if (shown === text) return [...overflow, mayHold ? this.#hide(frame, payload) : payload];
-    return shown === '' ? overflow : [...overflow, this.#withText(frame, shown)];
+    const { shown, end } = this.#delivered.hideChunk(text, this.state.held.get(key)?.end, mayHold);
+    this.#hold(key, end.text === '' ? undefined : { parent, frame, bytes: payload.data.length, end });
+    const released = this.#overflow();
+    if (shown === text) return { released, shown: mayHold ? this.#hide(frame, payload) : payload };
+    return { released, shown: shown === '' ? undefined : this.#withText(frame, shown) };
+  }
+
+  /** @param stream undefined: it is held back no more */
+  #hold(key: string, stream: Held | undefined): void {
+    if (stream === undefined && !this.state.held.has(key)) return;
+    const held = new Map(this.state.held);
+    held.delete(key);
+    if (stream) held.set(key, stream);
+    this.#become(held);
   }
 
   /** @returns what has to be shown so that the rest may wait */
   #overflow(): Payload[] {
-    const shown: Payload[] = [];
-    let bytes = [...this.#held.values()].reduce((sum, held) => sum + held.bytes, 0);
-    for (const [key, held] of this.#held) {
-      const fits = this.#held.size <= MOST_HELD && bytes <= MOST_HELD_BYTES;
-      if (fits || this.#held.size === 1) break;
-      bytes -= held.bytes;
-      shown.push(...this.#show(key));
+    const { held } = this.state;
+    let bytes = 0;
+    for (const each of held.values()) bytes += each.bytes;
+    const over: string[] = [];
+    for (const [key, each] of held) {
+      const left = held.size - over.length;
+      if ((left <= MOST_HELD && bytes <= MOST_HELD_BYTES) || left === 1) break;
+      bytes -= each.bytes;
+      over.push(key);
     }
-    return shown;
+    return this.#close(over);
   }
 
   #status(frame: Frame): Payload[] {
     const parent = parentId(frame);
     const { execution_state: state } = readObject(frame, 'content');
     if (lifeIn(frame)) return this.releaseAll();
-    if (state === 'busy' && this.#busy.size < MOST_HELD) this.#busy.add(parent);
+    const busy = new Set(this.state.busy);
+    if (state === 'busy' && busy.size < MOST_HELD) busy.add(parent);
+    if (state === 'idle') busy.delete(parent);
+    this.#become(this.state.held, busy);
     if (state !== 'idle') return [];
-    this.#busy.delete(parent);
     // Output after a cell's end, from a thread of it, has no idle of its own: it comes with the next one.
-    const over = [...this.#held].filter(([, held]) => held.parent === parent || !this.#busy.has(held.parent));
-    return over.flatMap(([key]) => this.#show(key));
+    return this.#closeWhere((held) => held.parent === parent || !busy.has(held.parent));
   }
 
   #release(parent: string): Payload[] {
-    const own = [...this.#held].filter(([, held]) => held.parent === parent);
-    return own.flatMap(([key]) => this.#show(key));
+    return this.#closeWhere((held) => held.parent === parent);
   }
 
-  #show(key: string): Payload[] {
-    const held = this.#held.get(key);
-    this.#held.delete(key);
-    const text = held ? this.#delivered.close(held.end) : '';
-    return held && text !== '' ? [this.#withText(held.frame, text)] : [];
+  #closeWhere(isOver: (held: Held) => boolean): Payload[] {
+    return this.#close([...this.state.held].filter(([, held]) => isOver(held)).map(([key]) => key));
+  }
+
+  /** They go on no more. @returns what was held back of them */
+  #close(keys: readonly string[]): Payload[] {
+    if (keys.length === 0) return [];
+    const left = new Map(this.state.held);
+    const shown: Payload[] = [];
+    for (const key of keys) {
+      const held = left.get(key);
+      left.delete(key);
+      const text = held ? this.#delivered.close(held.end) : '';
+      if (held && text !== '') shown.push(this.#withText(held.frame, text));
+    }
+    this.#become(left);
+    return shown;
   }
 
   /** The stream frame with another text, and nothing of its own text in it. */

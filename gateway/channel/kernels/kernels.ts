@@ -1,6 +1,9 @@
 import type { Secret } from '../../../processors/core/secret.js';
+import { KernelFeed } from '../feed/feed.js';
+import { Looks } from '../feed/looks.js';
 import { Delivered } from '../hidden/delivered.js';
 import type { SharedValues } from '../hidden/shared-values.js';
+import type { Wire } from '../wire/codec.js';
 import { PostedCells } from './posted-cells.js';
 
 /** What the gateway knows of one kernel, shared by all of its clients' channels. */
@@ -15,6 +18,8 @@ export interface Kernel {
    * @throws {GatewayError} SHARED_FOLDER_AWAY where other replicas couldn't hide them, NOT_PERMITTED where nobody could
    */
   give(values: readonly Secret[]): Promise<void>;
+  /** What it says, for all of its clients that speak one encoding. */
+  feed(wire: Wire): KernelFeed;
   /**
    * Finds what other replicas have given it; undefined where there are none.
    *
@@ -144,8 +149,14 @@ export class Kernels {
     const delivered = new Delivered();
     const posted = new PostedCells(() => this.#ask.posted(id));
     const shelf = this.#shared?.shelf(id, delivered);
+    const looks = shelf && new Looks(() => shelf.look());
+    const feeds = {
+      v1: new KernelFeed('v1', delivered, looks),
+      legacy: new KernelFeed('legacy', delivered, looks),
+    };
     return {
       id,
+      feed: (wire) => feeds[wire],
       delivered,
       posted,
       async give(values) {
