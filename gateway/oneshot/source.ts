@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { type Dispatcher, request } from 'undici';
 import { isLinkLocal } from '../../processors/core/link-local.js';
 import { CellError } from '../../processors/core/processor.js';
-import { dispatcherFor } from '../../processors/http/dispatcher.js';
+import { Dispatchers } from '../../processors/http/dispatcher.js';
 import type { NotebookPlace } from '../config.js';
 import { RunProblem } from './problem.js';
 
@@ -19,7 +19,10 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** @throws {RunProblem} saying why it can't be read */
 export async function readNotebook(place: NotebookPlace): Promise<string> {
-  if (place.kind === 'web') return download(place.url);
+  if (place.kind === 'web') {
+    const dispatchers = new Dispatchers();
+    return download(place.url, dispatchers).finally(() => dispatchers.close());
+  }
   const { path } = place;
   try {
     const stats = await stat(path);
@@ -55,11 +58,11 @@ function nameOf({ pathname }: URL): string {
  * A URL's user and password, and whatever its query holds, go to the host that it names, and stand in no message. A
  * redirect is followed without them.
  */
-async function download(first: URL): Promise<string> {
+async function download(first: URL, dispatchers: Dispatchers): Promise<string> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   let url = first;
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-    const answer = await ask(url, signal);
+    const answer = await ask(url, signal, dispatchers);
     const { location } = answer.headers;
     if (REDIRECTS.has(answer.statusCode) && typeof location === 'string') {
       answer.body.on('error', () => {}).destroy();
@@ -79,12 +82,16 @@ async function download(first: URL): Promise<string> {
   throw failed(first, `it redirects more than ${MOST_REDIRECTS} times`);
 }
 
-async function ask(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+async function ask(
+  url: URL,
+  signal: AbortSignal,
+  dispatchers: Dispatchers,
+): Promise<Dispatcher.ResponseData> {
   refuseLinkLocal(url);
   const target = new URL(url);
   target.username = target.password = '';
   try {
-    const { dispatcher } = dispatcherFor({ url: target.href });
+    const { dispatcher } = dispatchers.for({ url: target.href });
     const headers = { 'user-agent': 'spin-runtime', ...credentialOf(url) };
     return await request(target, { dispatcher, headers, signal });
   } catch (cause) {
