@@ -8,6 +8,7 @@ import { isLinkLocal } from '../../processors/core/link-local.js';
 import { CellError } from '../../processors/core/processor.js';
 import { Dispatchers } from '../../processors/http/dispatcher.js';
 import type { NotebookPlace } from '../config.js';
+import { codeOf } from '../error-code.js';
 import { RunProblem } from './problem.js';
 
 /** The largest notebook that is read, in bytes: with its outputs it is kept in memory as text. */
@@ -32,7 +33,7 @@ export async function readNotebook(place: NotebookPlace): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof RunProblem) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const code = codeOf(error) ?? 'unreadable';
     throw new RunProblem('settings', `The notebook ${path} can't be read (${code}).`, { cause: error });
   }
 }
@@ -137,7 +138,7 @@ async function* limited(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const code = codeOf(error);
   if (code === 'LINK_LOCAL') return 'it is a link-local address';
   if (error instanceof Error && error.name === 'TimeoutError')
     return `no answer within ${PATIENCE_MS / 1000} s`;
