@@ -5,6 +5,7 @@ import { unescape as percentDecode } from 'node:querystring';
 import { buffer } from 'node:stream/consumers';
 import { type Dispatcher, request } from 'undici';
 import { isLinkLocal } from '../../processors/core/link-local.js';
+import { bareHost } from '../../processors/core/loopback.js';
 import { CellError } from '../../processors/core/processor.js';
 import { Dispatchers } from '../../processors/http/dispatcher.js';
 import type { NotebookPlace } from '../config.js';
@@ -124,7 +125,7 @@ function credentialOf({ username, password }: URL): Record<string, string> {
 
 /** Names are checked when they are looked up; an address in the URL is checked here. */
 function refuseLinkLocal(url: URL): void {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = bareHost(url.hostname);
   if (isIP(host) !== 0 && isLinkLocal(host)) throw failed(url, 'it is a link-local address');
 }
 

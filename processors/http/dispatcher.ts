@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { refusingLinkLocal } from '../core/link-local.js';
+import { bareHost } from '../core/loopback.js';
 import type { Closable } from '../core/resources.js';
 import { checkTls, readTlsFiles, type TlsContents, type TlsFiles } from '../core/tls-files.js';
 import { discardContinue } from './continue.js';
@@ -34,7 +35,7 @@ export class Dispatchers implements Closable {
   for(place: Place): { dispatcher: Dispatcher; proxy: URL | undefined } {
     const tls = readTlsFiles(place);
     const url = new URL(place.url);
-    const named = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
+    const named = isIP(bareHost(url.hostname)) !== 0;
     const proxy = proxyOf(url);
     const { ca_file, cert_file, key_file } = place;
     const key = JSON.stringify([ca_file, cert_file, key_file, named, proxy]);
