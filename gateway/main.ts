@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { loadAddOns } from '../processors/add-ons.js';
 import type { Processor } from '../processors/core/processor.js';
+import { Resources } from '../processors/core/resources.js';
 import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
 import { openAcmeCertificates } from './acme/certificates.js';
 import { createApi } from './api/api.js';
@@ -100,7 +101,8 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const catalogue = await openCatalogue({ ...config.connections, kinds, environment, log });
   const resolve = createResolver(config.runtimeEnv, catalogue);
   const references = createReferences(resolve, config.runtimeEnv, catalogue);
-  const processors = createProcessors({ resolve, references, connections: catalogue, addOns });
+  const resources = new Resources();
+  const processors = createProcessors({ resolve, references, connections: catalogue, addOns, resources });
   const shared =
     config.shared === undefined ? undefined : await openSharedValues(config.shared, config.token);
   const questions = {
@@ -112,7 +114,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );
-  const tryConnection = createTrial({ kinds, createMask: () => new PageMask() });
+  const tryConnection = createTrial({ kinds, createMask: () => new PageMask(), resources });
   const connections = createDesk(catalogue, tryConnection);
   const api = await createApi({ identity, connections, log, metrics });
   const addressOf = createAddressOf(createTrust(config));
@@ -179,6 +181,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       await Promise.all([jupyter.close(), tracing.close()]);
       await identity.close();
       proxy.close();
+      resources.close();
       await api.close();
       certificates?.close();
       catalogue.close();

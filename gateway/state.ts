@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
+import { codeOf } from './error-code.js';
 import type { Log } from './log.js';
 
 /**
@@ -26,7 +27,7 @@ export async function keepState(path: string, content: string, log: Pick<Log, 'e
   try {
     await writeState(path, content);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = codeOf(error) ?? '';
     if (!NO_ROOM.has(code)) throw error;
     log.error(
       { file: path, err: code },

@@ -64,7 +64,7 @@ export const github = brokered<GithubSettings>({
       variables: values.variables,
       async *perform(job) {
         const base = isGraphql ? job.settings.url.replace(/\/api\/v3\/?$/, '/api') : job.settings.url;
-        const request = renderRequest(file, asked, values.of(job), { base, signal: job.signal });
+        const request = renderRequest(file, asked, values.of(job), { ...job, base });
         if (isGraphql) yield* fetchGraphql(job, request, options.paginate === true);
         else yield* fetchRest(job, request, options.paginate === true);
       },

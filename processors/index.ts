@@ -2,6 +2,7 @@ import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
+import { Resources } from './core/resources.js';
 import { github } from './github.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
@@ -25,7 +26,9 @@ export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, C
   );
 }
 
-export interface ProcessorsOptions extends Context {
+export interface ProcessorsOptions extends Omit<Context, 'resources'> {
+  /** Closed by whoever made it; default one that nothing else uses. */
+  readonly resources?: Resources;
   /** From {@link loadAddOns}; they come after the built-in ones. */
   readonly addOns?: readonly Processor[];
   /** How long a processor may take for one cell, in milliseconds; default 30 seconds. */
@@ -73,8 +76,9 @@ export interface Processors {
 
 export function createProcessors(options: ProcessorsOptions): Processors {
   const all = [...builtIn, ...(options.addOns ?? [])];
-  const rewriter = new Rewriter(all, options, options.compileLimitMs);
-  const completer = new Completer(all, options, (name) => rewriter.isTaken(name));
+  const context = { ...options, resources: options.resources ?? new Resources() };
+  const rewriter = new Rewriter(all, context, options.compileLimitMs);
+  const completer = new Completer(all, context, (name) => rewriter.isTaken(name));
   return {
     matches: (code, metadata) => rewriter.matches(code, metadata),
     rewrite: (code, metadata) => rewriter.rewrite(code, metadata),

@@ -8,7 +8,7 @@ import { type Rendered, render } from './sql/parameters.js';
 import { Results } from './sql/results.js';
 import type { Dialect } from './sql/scanner.js';
 import { type Session, StatementError } from './sql/session.js';
-import { inSession, openSession } from './sql/sessions.js';
+import { openSession, Sessions } from './sql/sessions.js';
 import { endpointOf, type SqlSettings, settings } from './sql/settings.js';
 import { type Statement, split } from './sql/statements.js';
 
@@ -66,7 +66,7 @@ export const sql = brokered<SqlSettings>({
 });
 
 function perform(
-  { settings, values, signal }: Job<SqlSettings>,
+  { settings, values, signal, resources }: Job<SqlSettings>,
   body: string,
   limit: number,
   withReferences: boolean,
@@ -80,7 +80,7 @@ function perform(
   }));
   if (statements.length === 0) throw new CellError('A %%sql cell needs a statement, e.g. SELECT 1.');
   const cell: Whole = { body, statements, limit, out, dialect: endpoint.dialect };
-  return inSession(endpoint, signal, (session) => runAll(session, cell));
+  return resources.of(Sessions).in(endpoint, signal, (session) => runAll(session, cell));
 }
 
 interface Prepared {

@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import { dispatcherFor } from '../../processors/http/dispatcher.js';
+import { Dispatchers } from '../../processors/http/dispatcher.js';
 import { NoAnswer } from '../../processors/http/no-answer.js';
 import type { AcmeSetting } from '../config.js';
 
@@ -12,7 +12,8 @@ const PATIENCE_MS = 10_000;
  */
 export async function askDirectory({ directory, caFile }: AcmeSetting): Promise<string | undefined> {
   const { host } = directory;
-  const { dispatcher } = dispatcherFor({ url: directory.href, ca_file: caFile });
+  const dispatchers = new Dispatchers();
+  const { dispatcher } = dispatchers.for({ url: directory.href, ca_file: caFile });
   try {
     const { statusCode, body } = await request(directory, {
       dispatcher,
@@ -23,5 +24,7 @@ export async function askDirectory({ directory, caFile }: AcmeSetting): Promise<
     return `What ${host} answers (${statusCode}) is no ACME directory.`;
   } catch (error) {
     return new NoAnswer(host, error).message.replace('ca_file', 'SPIN_ACME_CA');
+  } finally {
+    dispatchers.close();
   }
 }

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { mkdir, open, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf } from '../error-code.js';
 
 /** A lease whose holder has shown no life for so long (ms) has fallen. */
 const fallsAfter = 120_000;
@@ -30,7 +31,7 @@ export async function takeLease(path: string, now: () => number = Date.now): Pro
   try {
     await (await open(path, 'wx', 0o600)).close();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+    if (codeOf(error) === 'EEXIST') {
       return undefined;
     }
     throw error;

@@ -43,8 +43,8 @@ const polling = { backoffAttempts: 12, backoffMin: 1_000, backoffMax: 30_000 };
 export async function orderCertificate(order: Order): Promise<KeyPair> {
   const { setting, accountKey, signal } = order;
   const { directory, binding, names } = setting;
+  const close = carry(setting.caFile, signal);
   try {
-    carry(setting.caFile, signal);
     const client = new acme.Client({
       directoryUrl: directory.href,
       accountKey,
@@ -69,6 +69,8 @@ export async function orderCertificate(order: Order): Promise<KeyPair> {
   } catch (error) {
     if (error instanceof OrderError) throw error;
     throw new OrderError(error instanceof NoAnswer ? 'unreachable' : 'refused', error);
+  } finally {
+    close();
   }
 }
 

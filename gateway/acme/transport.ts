@@ -1,6 +1,6 @@
 import acme from 'acme-client';
 import { request } from 'undici';
-import { dispatcherFor } from '../../processors/http/dispatcher.js';
+import { Dispatchers } from '../../processors/http/dispatcher.js';
 
 /** The certificate authority's server said nothing: why, in one sentence. */
 export class NoAnswer extends Error {
@@ -16,11 +16,13 @@ const largest = 1_000_000;
  * setting's CA, bounded in time and size. The library's way would retry unseen for minutes, and then hide why.
  *
  * @param caFile PEM file; undefined: the authorities that node knows
+ * @returns closes the connections
  */
-export function carry(caFile: string | undefined, signal: AbortSignal): void {
+export function carry(caFile: string | undefined, signal: AbortSignal): () => void {
+  const dispatchers = new Dispatchers();
   acme.axios.defaults.adapter = async (config) => {
     const url = config.url ?? '';
-    const { dispatcher } = dispatcherFor({ url, ca_file: caFile });
+    const { dispatcher } = dispatchers.for({ url, ca_file: caFile });
     try {
       const answer = await request(url, {
         dispatcher,
@@ -45,6 +47,7 @@ export function carry(caFile: string | undefined, signal: AbortSignal): void {
       throw new NoAnswer(`${new URL(url).host} gave no answer: ${reasonOf(error)}`, { cause: error });
     }
   };
+  return () => dispatchers.close();
 }
 
 /** The three that ACME knows (RFC 8555 section 6). */

@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/problems.js';
 import { CatalogueError } from '../connections/problem.js';
 import { CertificateError } from '../edge/certificate-files.js';
+import { codeOf } from '../error-code.js';
 import { JupyterSetupError } from '../jupyter/setup-error.js';
 import { RunProblem } from '../oneshot/problem.js';
 import { ownCommand } from '../own-command.js';
@@ -25,7 +26,7 @@ export function explain(error: unknown): [message: string, status: number] {
       EX_UNAVAILABLE,
     ];
   }
-  if (error instanceof Error && 'code' in error && HOUSEKEEPING.has(String(error.code)))
+  if (error instanceof Error && HOUSEKEEPING.has(codeOf(error) ?? ''))
     return [
       `spin-runtime: ${error.message}. “${ownCommand()} doctor” says what to do about it.`,
       EX_UNAVAILABLE,

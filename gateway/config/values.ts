@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIP, isIPv4 } from 'node:net';
 import { isAbsolute } from 'node:path';
 import type { Listen } from '../config.js';
+import { codeOf } from '../error-code.js';
 import { Mistake } from './problems.js';
 
 /** The system keeps a socket's path in 108 bytes, the last of them NUL (unix(7)). */
@@ -194,7 +195,7 @@ export function pemFile(path: string, label: RegExp): string {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const code = codeOf(error) ?? 'unreadable';
     throw new Mistake(`${path} can't be read (${code}).`, right);
   }
   if (!label.test(text)) throw new Mistake(`${path} holds no PEM block of the right kind.`, right);

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Connection, ConnectionKind, Connections } from '../../processors/core/connection.js';
 import { CellError } from '../../processors/core/processor.js';
 import type { Secret } from '../../processors/core/secret.js';
+import { codeOf } from '../error-code.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import { checkConnections } from './check.js';
@@ -142,7 +143,7 @@ async function contentOf({ file, required }: CatalogueOptions): Promise<string> 
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const code = codeOf(error) ?? 'unreadable';
     if (code === 'ENOENT' && !required) return '';
     const remedy = required ? ' Set SPIN_CONNECTIONS to one that the gateway may read, or unset it.' : '';
     throw new CatalogueError(file, [{ sentence: `the file can't be read (${code}).${remedy}` }]);

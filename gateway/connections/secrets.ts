@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from
 import { join } from 'node:path';
 import { CellError } from '../../processors/core/processor.js';
 import { Secret } from '../../processors/core/secret.js';
+import { codeOf } from '../error-code.js';
 
 /** Where Docker mounts secrets; Kubernetes' volumes go wherever `secrets.folder` says. */
 export const DEFAULT_SECRETS_FOLDER = '/run/secrets';
@@ -39,7 +40,7 @@ function contentOf(path: string, refusal: (what: string) => CellError): Buffer |
     return content;
   } catch (error) {
     if (error instanceof CellError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const code = codeOf(error) ?? 'unreadable';
     if (code === 'ENOENT') return undefined;
     throw refusal(`can't be read by the gateway (${code})`);
   } finally {

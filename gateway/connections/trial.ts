@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Connection, ConnectionKind } from '../../processors/core/connection.js';
 import { CellError } from '../../processors/core/processor.js';
+import { Resources } from '../../processors/core/resources.js';
 import { type Secret, secretsIn } from '../../processors/core/secret.js';
 
 /** How long a service may take to show that it works, in milliseconds. */
@@ -24,11 +25,19 @@ export interface SentenceMask {
 export interface TrialOptions {
   readonly kinds: ReadonlyMap<string, ConnectionKind>;
   readonly createMask: () => SentenceMask;
+  /** Default one that is closed after each trial. */
+  readonly resources?: Resources;
   readonly limitMs?: number;
 }
 
-export function createTrial({ kinds, createMask, limitMs = LIMIT_MS }: TrialOptions): TryConnection {
+export function createTrial({
+  kinds,
+  createMask,
+  resources,
+  limitMs = LIMIT_MS,
+}: TrialOptions): TryConnection {
   return async (connection) => {
+    const used = resources ?? new Resources();
     const mask = createMask();
     const { signal, end } = withLimit(limitMs);
     // A processor may not heed the signal.
@@ -39,7 +48,8 @@ export function createTrial({ kinds, createMask, limitMs = LIMIT_MS }: TrialOpti
       if (kind === undefined) throw new CellError(`There is no connection type ${connection.type}.`);
       const settings = connection.settings();
       for (const secret of secretsIn(settings)) mask.hide(secret);
-      const test = kind.test({ settings, signal, hide: (credential) => mask.hide(credential) });
+      const hide = (credential: Secret) => mask.hide(credential);
+      const test = kind.test({ settings, signal, resources: used, hide });
       return { works: true, says: mask.sentence(await Promise.race([test, limit])) };
     } catch (error) {
       if (error instanceof Error && error.name === 'CellError')
@@ -50,6 +60,7 @@ export function createTrial({ kinds, createMask, limitMs = LIMIT_MS }: TrialOpti
       return { works: false, says: why };
     } finally {
       end();
+      if (resources === undefined) used.close();
     }
   };
 }

@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import type { Config } from '../config.js';
 import { tryAddress } from '../edge/address.js';
 import { isLoopbackName } from '../edge/hosts.js';
+import { codeOf } from '../error-code.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 
 /** How long a gateway that runs may take to say so, in milliseconds. */
@@ -32,7 +33,7 @@ async function checkAddress({ listen }: Config, url: URL): Promise<Finding> {
     await tryAddress(listen);
     return ok('address', `${where} is free.`);
   } catch (error) {
-    const code = codeOf(error);
+    const code = codeOf(error) ?? 'unknown';
     if ((await statusOf(new URL('/healthz', url))) !== 200)
       return failed(
         'address',
@@ -60,12 +61,12 @@ async function checkSocket(path: string): Promise<Finding> {
     await access(dirname(path), constants.W_OK | constants.X_OK);
     return ok('address', `unix:${path}`);
   } catch (error) {
-    return failed('address', `No socket can be made in ${dirname(path)} (${codeOf(error)}).`, remedy);
+    return failed(
+      'address',
+      `No socket can be made in ${dirname(path)} (${codeOf(error) ?? 'unknown'}).`,
+      remedy,
+    );
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
 }
 
 /** @returns undefined when nothing answers */

@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../error-code.js';
 import { GatewayError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Revocations } from './revocations.js';
@@ -118,7 +119,7 @@ export async function openSharedRevocations(
       try {
         await write(id, until);
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+        if (codeOf(error) === 'EEXIST') return false;
         throw new GatewayError('SHARED_FOLDER_AWAY', undefined, { cause: error });
       }
       learn(id, until);
@@ -130,7 +131,7 @@ export async function openSharedRevocations(
       try {
         await write(id, until);
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return;
+        if (codeOf(error) === 'EEXIST') return;
         if (unwritten.size === 0) log.error({ err: String(error) }, UNWRITTEN);
         unwritten.set(id, until);
       }

@@ -2,6 +2,7 @@ import { chmod, chown, copyFile, cp, lstat, mkdir, mkdtemp, readdir, rm, rmdir }
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { codeOf } from '../error-code.js';
 import { CONFIGURATION, run } from './command.js';
 import { JupyterSetupError } from './setup-error.js';
 import type { UserId } from './user.js';
@@ -102,7 +103,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
 }
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { lstatSync, realpathSync } from 'node:fs';
+import { codeOf } from '../error-code.js';
 import { existingPart, type Home, homeAt } from '../home.js';
 
 /** A numeric user and group to run a process as. */
@@ -78,6 +79,6 @@ async function tryAs(user: UserId): Promise<string | undefined> {
     await once(child, 'exit');
     return undefined;
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    return codeOf(error) ?? String(error);
   }
 }

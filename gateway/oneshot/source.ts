@@ -5,9 +5,11 @@ import { unescape as percentDecode } from 'node:querystring';
 import { buffer } from 'node:stream/consumers';
 import { type Dispatcher, request } from 'undici';
 import { isLinkLocal } from '../../processors/core/link-local.js';
+import { bareHost } from '../../processors/core/loopback.js';
 import { CellError } from '../../processors/core/processor.js';
-import { dispatcherFor } from '../../processors/http/dispatcher.js';
+import { Dispatchers } from '../../processors/http/dispatcher.js';
 import type { NotebookPlace } from '../config.js';
+import { codeOf } from '../error-code.js';
 import { RunProblem } from './problem.js';
 
 /** The largest notebook that is read, in bytes: with its outputs it is kept in memory as text. */
@@ -19,7 +21,10 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** @throws {RunProblem} saying why it can't be read */
 export async function readNotebook(place: NotebookPlace): Promise<string> {
-  if (place.kind === 'web') return download(place.url);
+  if (place.kind === 'web') {
+    const dispatchers = new Dispatchers();
+    return download(place.url, dispatchers).finally(() => dispatchers.close());
+  }
   const { path } = place;
   try {
     const stats = await stat(path);
@@ -29,7 +34,7 @@ export async function readNotebook(place: NotebookPlace): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (error instanceof RunProblem) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const code = codeOf(error) ?? 'unreadable';
     throw new RunProblem('settings', `The notebook ${path} can't be read (${code}).`, { cause: error });
   }
 }
@@ -55,11 +60,11 @@ function nameOf({ pathname }: URL): string {
  * A URL's user and password, and whatever its query holds, go to the host that it names, and stand in no message. A
  * redirect is followed without them.
  */
-async function download(first: URL): Promise<string> {
+async function download(first: URL, dispatchers: Dispatchers): Promise<string> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   let url = first;
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-    const answer = await ask(url, signal);
+    const answer = await ask(url, signal, dispatchers);
     const { location } = answer.headers;
     if (REDIRECTS.has(answer.statusCode) && typeof location === 'string') {
       answer.body.on('error', () => {}).destroy();
@@ -79,12 +84,16 @@ async function download(first: URL): Promise<string> {
   throw failed(first, `it redirects more than ${MOST_REDIRECTS} times`);
 }
 
-async function ask(url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+async function ask(
+  url: URL,
+  signal: AbortSignal,
+  dispatchers: Dispatchers,
+): Promise<Dispatcher.ResponseData> {
   refuseLinkLocal(url);
   const target = new URL(url);
   target.username = target.password = '';
   try {
-    const { dispatcher } = dispatcherFor({ url: target.href });
+    const { dispatcher } = dispatchers.for({ url: target.href });
     const headers = { 'user-agent': 'spin-runtime', ...credentialOf(url) };
     return await request(target, { dispatcher, headers, signal });
   } catch (cause) {
@@ -116,7 +125,7 @@ function credentialOf({ username, password }: URL): Record<string, string> {
 
 /** Names are checked when they are looked up; an address in the URL is checked here. */
 function refuseLinkLocal(url: URL): void {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = bareHost(url.hostname);
   if (isIP(host) !== 0 && isLinkLocal(host)) throw failed(url, 'it is a link-local address');
 }
 
@@ -130,7 +139,7 @@ async function* limited(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  const code = codeOf(error);
   if (code === 'LINK_LOCAL') return 'it is a link-local address';
   if (error instanceof Error && error.name === 'TimeoutError')
     return `no answer within ${PATIENCE_MS / 1000} s`;

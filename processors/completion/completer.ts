@@ -182,7 +182,9 @@ export class Completer {
           const connection = this.#context.connections.find(name, word);
           const settings = connection.settings();
           const key = JSON.stringify([name, connection.name, identityOf(settings), what]);
-          return await this.#memory.remembered(key, (signal) => load(settings, signal));
+          return await this.#memory.remembered(key, (signal) =>
+            load(settings, signal, this.#context.resources),
+          );
         } catch {
           // No such connection, or its credential isn't set: running the cell says so.
           return undefined;

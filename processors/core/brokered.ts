@@ -2,6 +2,7 @@ import type { ConnectionKind } from './connection.js';
 import { ROWS } from './options.js';
 import type { Page } from './pages.js';
 import type { Cell, Context, Json, Limits, Option, Processor } from './processor.js';
+import type { Resources } from './resources.js';
 import { secretsIn } from './secret.js';
 import type { CompletionJob, Suggested } from './suggestion.js';
 import type { Value } from './value.js';
@@ -13,6 +14,7 @@ export interface Job<Settings> extends Limits {
   readonly values: ReadonlyMap<string, Value>;
   /** Aborts when the cell is interrupted, ends, or takes too long: the remote job has to be cancelled then. */
   readonly signal: AbortSignal;
+  readonly resources: Resources;
 }
 
 /** The one request that a cell compiled to. */
@@ -76,7 +78,7 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
             // The catalogue has checked them against the definition's own schema.
             const settings = chosen.settings() as Settings;
             secretsIn(settings).forEach(limits.hide);
-            return request.perform({ settings, values, signal, ...limits });
+            return request.perform({ settings, values, signal, resources: context.resources, ...limits });
           },
         },
         deliver: [],

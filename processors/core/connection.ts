@@ -1,10 +1,12 @@
 import type { ZodType } from 'zod';
+import type { Resources } from './resources.js';
 import type { Secret } from './secret.js';
 
 /** What it takes to see whether a connection works. */
 export interface TestJob<Settings = unknown> {
   readonly settings: Settings;
   readonly signal: AbortSignal;
+  readonly resources: Resources;
   /** For credentials that aren't settings themselves but made of them: the service may quote them. */
   hide(credential: Secret): void;
 }

@@ -1,5 +1,6 @@
 import type { ConnectionKind, Connections } from './connection.js';
 import type { Page } from './pages.js';
+import type { Resources } from './resources.js';
 import type { Secret } from './secret.js';
 import type { CompletionJob, Suggested } from './suggestion.js';
 import type { Json, Value } from './value.js';
@@ -47,6 +48,8 @@ export interface Context {
   readonly references?: () => readonly string[];
   /** The connections that cells may use. */
   readonly connections: Connections;
+  /** What brokered requests keep open between cells. */
+  readonly resources: Resources;
 }
 
 /** What runs in the kernel in place of the cell. */

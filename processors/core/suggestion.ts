@@ -1,3 +1,5 @@
+import type { Resources } from './resources.js';
+
 /** One word that could stand at the cursor. */
 export interface Suggestion {
   readonly text: string;
@@ -26,6 +28,6 @@ export interface CompletionJob<Settings = unknown> {
    */
   remembered<T>(
     what: string,
-    load: (settings: Settings, signal: AbortSignal) => Promise<T>,
+    load: (settings: Settings, signal: AbortSignal, resources: Resources) => Promise<T>,
   ): Promise<T | undefined>;
 }

@@ -1,11 +1,12 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { CellError } from '../core/processor.js';
+import type { Resources } from '../core/resources.js';
 import { Secret } from '../core/secret.js';
 import type { Place } from '../http/dispatcher.js';
 import { send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
-import { forgetToken, LARGEST_TOKEN, type Token, tokenFor } from '../http/tokens.js';
+import { LARGEST_TOKEN, type Token, Tokens } from '../http/tokens.js';
 
 /** An app that is installed for somebody. */
 export interface App extends Place {
@@ -25,19 +26,20 @@ const LIFE_S = 9 * 60;
  *
  * @throws {CellError} when the key is none, or GitHub doesn't know app or installation
  */
-export function installationToken(app: App, signal: AbortSignal): Promise<Secret> {
-  return tokenFor(credentialsOf(app), (limit) => fetchToken(app, limit), signal);
+export function installationToken(app: App, signal: AbortSignal, resources: Resources): Promise<Secret> {
+  const fetch = (limit: AbortSignal) => fetchToken(app, limit, resources);
+  return resources.of(Tokens).for(credentialsOf(app), fetch, signal);
 }
 
-export function forgetInstallationToken(app: App): void {
-  forgetToken(credentialsOf(app));
+export function forgetInstallationToken(app: App, resources: Resources): void {
+  resources.of(Tokens).forget(credentialsOf(app));
 }
 
 function credentialsOf({ url, app_id, installation_id, private_key }: App): unknown[] {
   return [url, app_id, installation_id, private_key.reveal()];
 }
 
-async function fetchToken(app: App, signal: AbortSignal): Promise<Token> {
+async function fetchToken(app: App, signal: AbortSignal, resources: Resources): Promise<Token> {
   const key = readKey(app.private_key);
   const now = Math.floor(Date.now() / 1000);
   const proof = await new SignJWT()
@@ -52,6 +54,7 @@ async function fetchToken(app: App, signal: AbortSignal): Promise<Token> {
     url: new URL(`${app.url.replace(/\/$/, '')}${path}`),
     headers: { accept: 'application/vnd.github+json', authorization: `Bearer ${proof}` },
     signal,
+    resources,
     largest: LARGEST_TOKEN,
   });
   const { token, expires_at } = readAnswer(answer.body);

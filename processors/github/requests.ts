@@ -37,7 +37,7 @@ const LINKS: Pagination = { next: undefined, cursor: '', page: undefined };
 /** @returns how many requests are left: any credential may ask that */
 export async function testGithub(job: TestJob<GithubSettings>): Promise<string> {
   const url = new URL(`${job.settings.url.replace(/\/$/, '')}/rate_limit`);
-  const request = { method: 'GET', url, headers: {}, signal: job.signal };
+  const request = { method: 'GET', url, headers: {}, signal: job.signal, resources: job.resources };
   const asking = ask({ ...job, values: new Map(), endsAt: Date.now() }, request);
   let step = await asking.next();
   while (!step.done) step = await asking.next();
@@ -64,12 +64,12 @@ async function* ask(job: Job<GithubSettings>, first: HttpRequest): AsyncGenerato
 }
 
 async function* askOnce(job: Job<GithubSettings>, request: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
-  const { settings: connection, signal } = job;
+  const { settings: connection, signal, resources } = job;
   if ('authorization' in request.headers)
     throw new CellError('Leave out the header authorization: the connection gives it.');
   for (let isSecond = false; ; isSecond = true) {
     const app = appOf(connection);
-    const token = app === undefined ? connection.token : await installationToken(app, signal);
+    const token = app === undefined ? connection.token : await installationToken(app, signal, resources);
     if (token !== undefined) job.hide(token);
     const headers = {
       // The first is GitHub's advice; its OpenAPI description knows the second alone.
@@ -82,7 +82,7 @@ async function* askOnce(job: Job<GithubSettings>, request: HttpRequest): AsyncGe
     const limit = limitOf(answer);
     if (limit !== undefined) throw new CellError(limitSentence(answer, limit));
     if (answer.status !== 401 || isSecond || app === undefined) return answer;
-    forgetInstallationToken(app);
+    forgetInstallationToken(app, resources);
   }
 }
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import type { Limits } from '../core/processor.js';
-import { CellError } from '../core/processor.js';
+import { CellError, type Limits } from '../core/processor.js';
+import type { Resources } from '../core/resources.js';
 import { Secret } from '../core/secret.js';
 import { credential, httpUrl, text } from '../core/settings.js';
 import type { Place } from './dispatcher.js';
 import { send } from './send.js';
 import { statusLine } from './status-line.js';
 import { percentEncoded } from './template.js';
-import { forgetToken, LARGEST_TOKEN, type Token, tokenFor } from './tokens.js';
+import { LARGEST_TOKEN, type Token, Tokens } from './tokens.js';
 
 /** The ways in which a gateway can prove to an HTTP service who it is; a connection has one of them, or none. */
 export const authenticationFields = {
@@ -56,7 +56,7 @@ export function authenticationProblem(
 export async function prove(
   settings: Authentication & Place,
   signal: AbortSignal,
-  { hide }: Pick<Limits, 'hide'>,
+  { hide, resources }: Pick<Limits, 'hide'> & { readonly resources: Resources },
 ): Promise<Proof> {
   const { token, username, password, api_key, api_key_header, api_key_query, token_url } = settings;
   if (token !== undefined) return bearer(token);
@@ -71,19 +71,17 @@ export async function prove(
     return { headers: {}, query: [[api_key_query ?? '', value]] };
   }
   if (token_url === undefined) return { headers: {}, query: [] };
-  const issued = await tokenFor(
-    credentialsOf(settings),
-    (limit) => clientCredentials(settings, limit),
-    signal,
-  );
+  const issued = await resources
+    .of(Tokens)
+    .for(credentialsOf(settings), (limit) => clientCredentials(settings, limit, resources), signal);
   hide(issued);
   return bearer(issued);
 }
 
 /** The service said 401: a token that it issued isn't used again. @returns true when there was one */
-export function forgetProof(settings: Authentication): boolean {
+export function forgetProof(settings: Authentication, resources: Resources): boolean {
   if (settings.token_url === undefined) return false;
-  forgetToken(credentialsOf(settings));
+  resources.of(Tokens).forget(credentialsOf(settings));
   return true;
 }
 
@@ -92,7 +90,11 @@ function credentialsOf({ token_url, client_id, client_secret, scope }: Authentic
 }
 
 /** Source: RFC 6749 sections 2.3.1 and 4.4. */
-async function clientCredentials(settings: Authentication & Place, signal: AbortSignal): Promise<Token> {
+async function clientCredentials(
+  settings: Authentication & Place,
+  signal: AbortSignal,
+  resources: Resources,
+): Promise<Token> {
   const { token_url = '', client_id = '', client_secret, scope } = settings;
   const pair = basicPair(percentEncoded(client_id, ''), percentEncoded(client_secret?.reveal() ?? '', ''));
   const url = new URL(token_url);
@@ -111,6 +113,7 @@ async function clientCredentials(settings: Authentication & Place, signal: Abort
         ...(scope !== undefined && { scope }),
       }).toString(),
       signal,
+      resources,
       largest: LARGEST_TOKEN,
     },
   );

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 import { refusingLinkLocal } from '../core/link-local.js';
-import { checkTls, readTlsFiles, type TlsFiles } from '../core/tls-files.js';
+import { bareHost } from '../core/loopback.js';
+import type { Closable } from '../core/resources.js';
+import { checkTls, readTlsFiles, type TlsContents, type TlsFiles } from '../core/tls-files.js';
 import { discardContinue } from './continue.js';
 import { proxyOf } from './proxy.js';
 
@@ -10,29 +13,74 @@ export interface Place extends TlsFiles {
   readonly url: string;
 }
 
-/** Connections are kept open per identity at TLS and proxy. */
-const dispatchers = new Map<string, Dispatcher>();
+/** One that was not used for so long is closed, in milliseconds: it holds a client's private key. */
+const IDLE_MS = 10 * 60_000;
 
-/**
- * @returns what sends a place's requests, and the proxy that they go through
- * @throws {CellError} when a file of the connection isn't what it has to be, or the proxy's URL is none
- */
-export function dispatcherFor(place: Place): { dispatcher: Dispatcher; proxy: URL | undefined } {
-  const tls = readTlsFiles(place);
-  const url = new URL(place.url);
-  const named = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
-  const proxy = proxyOf(url);
-  const key = JSON.stringify([tls, named, proxy]);
-  let dispatcher = dispatchers.get(key);
-  if (dispatcher === undefined) {
+interface Kept {
+  /** Of the files' contents, as they were read last. */
+  readonly contents: string;
+  readonly dispatcher: Dispatcher;
+  timer?: NodeJS.Timeout;
+}
+
+/** Connections to services, kept open per identity at TLS and proxy, and only as long as that identity is current. */
+export class Dispatchers implements Closable {
+  readonly #kept = new Map<string, Kept>();
+  #isClosed = false;
+
+  /**
+   * @returns what sends a place's requests, to be used at once, and the proxy that they go through
+   * @throws {CellError} when a file of the connection isn't what it has to be, or the proxy's URL is none
+   */
+  for(place: Place): { dispatcher: Dispatcher; proxy: URL | undefined } {
+    const tls = readTlsFiles(place);
+    const url = new URL(place.url);
+    const named = isIP(bareHost(url.hostname)) !== 0;
+    const proxy = proxyOf(url);
+    const { ca_file, cert_file, key_file } = place;
+    const key = JSON.stringify([ca_file, cert_file, key_file, named, proxy]);
+    const contents = createHash('sha256').update(JSON.stringify(tls)).digest('base64');
+    const known = this.#kept.get(key);
+    if (known?.contents === contents) {
+      this.#endWhenIdle(key, known);
+      return { dispatcher: known.dispatcher, proxy };
+    }
     checkTls(tls);
-    // A proxy looks names up itself: what they lead to there is the proxy's to guard.
-    dispatcher = proxy
-      ? new ProxyAgent({ uri: proxy.href, requestTls: tls, proxyTunnel: false })
-      : new Agent({ connect: connector({ ...tls, ...(named ? {} : { lookup: refusingLinkLocal }) }) });
-    dispatchers.set(key, dispatcher);
+    // The files were replaced: what they held before isn't kept.
+    if (known !== undefined) this.#drop(key, known);
+    const kept: Kept = { contents, dispatcher: dispatcherOf(tls, named, proxy) };
+    this.#kept.set(key, kept);
+    if (this.#isClosed) this.#drop(key, kept);
+    else this.#endWhenIdle(key, kept);
+    return { dispatcher: kept.dispatcher, proxy };
   }
-  return { dispatcher, proxy };
+
+  close(): void {
+    this.#isClosed = true;
+    for (const [key, { dispatcher, timer }] of this.#kept) {
+      clearTimeout(timer);
+      this.#kept.delete(key);
+      dispatcher.destroy().catch(() => {});
+    }
+  }
+
+  #endWhenIdle(key: string, kept: Kept): void {
+    clearTimeout(kept.timer);
+    kept.timer = setTimeout(() => this.#drop(key, kept), IDLE_MS).unref();
+  }
+
+  /** Requests that are under way end as they would have. */
+  #drop(key: string, kept: Kept): void {
+    clearTimeout(kept.timer);
+    if (this.#kept.get(key) === kept) this.#kept.delete(key);
+    kept.dispatcher.close().catch(() => {});
+  }
+}
+
+function dispatcherOf(tls: TlsContents, named: boolean, proxy: URL | undefined): Dispatcher {
+  // A proxy looks names up itself: what they lead to there is the proxy's to guard.
+  if (proxy) return new ProxyAgent({ uri: proxy.href, requestTls: tls, proxyTunnel: false });
+  return new Agent({ connect: connector({ ...tls, ...(named ? {} : { lookup: refusingLinkLocal }) }) });
 }
 
 /**

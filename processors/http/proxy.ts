@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { bareHost, isLoopback } from '../core/loopback.js';
 import { CellError } from '../core/processor.js';
 
 /** The proxy settings that the environment of most programs has; small letters win, as with curl. */
@@ -15,7 +16,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function proxyOf(service: URL, environment: Environment = process.env): URL | undefined {
   const setting = service.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
   const proxy = settingOf(environment, setting);
-  if (proxy === '' || isLoopback(hostOf(service))) return undefined;
+  if (proxy === '' || staysHere(hostOf(service))) return undefined;
   const exceptions = settingOf(environment, 'NO_PROXY').split(/[\s,]+/);
   if (exceptions.some((entry) => covers(entry, service))) return undefined;
   const text = proxy.includes('://') ? proxy : `http://${proxy}`;
@@ -34,7 +35,7 @@ function covers(entry: string, service: URL): boolean {
   const servicePort = service.port || (service.protocol === 'https:' ? '443' : '80');
   if (named === '' || (port !== undefined && port !== servicePort)) return false;
   const host = hostOf(service);
-  const name = named.toLowerCase().replace(/^\[|\]$/g, '');
+  const name = bareHost(named.toLowerCase());
   if (isIP(host) !== 0) return networkOf(name)?.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4') ?? false;
   const bare = name.replace(/^\*?\./, '');
   return host === bare || host.endsWith(`.${bare}`);
@@ -52,11 +53,9 @@ function networkOf(text: string): BlockList | undefined {
 }
 
 function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  return bareHost(hostname).toLowerCase();
 }
 
-function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(?:\.\d+){3}$/.test(host)
-  );
+function staysHere(host: string): boolean {
+  return isLoopback(host) || host.endsWith('.localhost');
 }

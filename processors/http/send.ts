@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
 import { request } from 'undici';
 import { CellError } from '../core/processor.js';
+import type { Resources } from '../core/resources.js';
 import { Collected } from './collected.js';
 import { decoded } from './content-codings.js';
-import { dispatcherFor, type Place } from './dispatcher.js';
+import { Dispatchers, type Place } from './dispatcher.js';
 import { NoAnswer } from './no-answer.js';
 import { placeOf } from './place.js';
 import { failureAt } from './proxy-failures.js';
@@ -15,6 +16,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | undefined;
   readonly signal: AbortSignal;
+  /** Where its connection stays open. */
+  readonly resources: Resources;
   /** True for a POST that only asks, and so may be sent again; other methods say it themselves. */
   readonly asks?: boolean;
   /** True where the caller follows redirects; else they fail the request. */
@@ -57,9 +60,9 @@ const LARGEST = 256 * 1024 * 1024;
  */
 export async function open(
   place: Place,
-  { method, url, headers, body, signal, takesRedirects }: HttpRequest,
+  { method, url, headers, body, signal, resources, takesRedirects }: HttpRequest,
 ): Promise<OpenAnswer> {
-  const { dispatcher, proxy } = dispatcherFor(place);
+  const { dispatcher, proxy } = resources.of(Dispatchers).for(place);
   try {
     const answer = await request(url, {
       method,

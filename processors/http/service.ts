@@ -1,5 +1,6 @@
 import type { Page } from '../core/pages.js';
 import type { Limits } from '../core/processor.js';
+import type { Resources } from '../core/resources.js';
 import { type Authentication, prove } from './authentication.js';
 import type { Place } from './dispatcher.js';
 import { type Patience, sendPatiently, usualPatience } from './retry.js';
@@ -32,6 +33,7 @@ export interface ServiceAnswer {
 export interface ServiceJob {
   readonly settings: ServiceSettings;
   readonly signal: AbortSignal;
+  readonly resources: Resources;
   /** Without it nothing that the service says may be shown. */
   readonly hide?: Limits['hide'];
 }
@@ -89,7 +91,7 @@ export async function openService(job: ServiceJob, request: ServiceRequest): Pro
 }
 
 async function toHttp(
-  { settings, signal, hide = () => {} }: ServiceJob,
+  { settings, signal, resources, hide = () => {} }: ServiceJob,
   {
     method,
     path,
@@ -101,7 +103,7 @@ async function toHttp(
 ): Promise<HttpRequest> {
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));
   if (method === 'GET') url.search = parameters.toString();
-  const proof = await prove(settings, signal, { hide });
+  const proof = await prove(settings, signal, { hide, resources });
   return {
     method,
     url,
@@ -114,6 +116,7 @@ async function toHttp(
     },
     ...(method === 'POST' && { body: json ? JSON.stringify(json) : parameters.toString() }),
     signal,
+    resources,
     largest,
   };
 }

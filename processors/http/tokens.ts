@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Closable } from '../core/resources.js';
 import type { Secret } from '../core/secret.js';
 
 /** A short-lived token that stands for a connection's own credential. */
@@ -17,42 +18,56 @@ export const LARGEST_TOKEN = 100_000;
 /** How long a service may take to issue one, in milliseconds. */
 const LIMIT_MS = 30_000;
 
-const tokens = new Map<string, { readonly token: Promise<Token>; expiresAt: number }>();
-
-/**
- * The token that these credentials gave, until it expires. Fetched once for all cells that wait for it: the one that is
- * interrupted doesn't take it from the others.
- *
- * @param credentials everything that the token depends on
- * @param fetch gets its own time limit
- */
-export async function tokenFor(
-  credentials: readonly unknown[],
-  fetch: (signal: AbortSignal) => Promise<Token>,
-  signal: AbortSignal,
-): Promise<Secret> {
-  const key = keyOf(credentials);
-  const now = Date.now();
-  for (const [old, { expiresAt }] of tokens) if (expiresAt < now) tokens.delete(old);
-  let known = tokens.get(key);
-  if (known === undefined) {
-    const entry = { token: fetch(AbortSignal.timeout(LIMIT_MS)), expiresAt: Number.POSITIVE_INFINITY };
-    tokens.set(key, entry);
-    entry.token.then(
-      ({ expiresAt }) => {
-        entry.expiresAt = expiresAt - MARGIN_MS;
-      },
-      () => tokens.delete(key),
-    );
-    known = entry;
-  }
-  const { secret } = await unless(signal, known.token);
-  return secret;
+interface Kept {
+  readonly token: Promise<Token>;
+  expiresAt: number;
 }
 
-/** The service didn't accept it: the next cell gets a new one. */
-export function forgetToken(credentials: readonly unknown[]): void {
-  tokens.delete(keyOf(credentials));
+/** The tokens that services have issued, each until it expires. */
+export class Tokens implements Closable {
+  readonly #kept = new Map<string, Kept>();
+  #isClosed = false;
+
+  /**
+   * The token that these credentials gave. Fetched once for all cells that wait for it: the one that is interrupted
+   * doesn't take it from the others.
+   *
+   * @param credentials everything that the token depends on
+   * @param fetch gets its own time limit
+   */
+  async for(
+    credentials: readonly unknown[],
+    fetch: (signal: AbortSignal) => Promise<Token>,
+    signal: AbortSignal,
+  ): Promise<Secret> {
+    const key = keyOf(credentials);
+    const now = Date.now();
+    for (const [old, { expiresAt }] of this.#kept) if (expiresAt < now) this.#kept.delete(old);
+    const { secret } = await unless(signal, (this.#kept.get(key) ?? this.#fetch(key, fetch)).token);
+    return secret;
+  }
+
+  /** The service didn't accept it: the next cell gets a new one. */
+  forget(credentials: readonly unknown[]): void {
+    this.#kept.delete(keyOf(credentials));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#kept.clear();
+  }
+
+  #fetch(key: string, fetch: (signal: AbortSignal) => Promise<Token>): Kept {
+    const kept = { token: fetch(AbortSignal.timeout(LIMIT_MS)), expiresAt: Number.POSITIVE_INFINITY };
+    if (!this.#isClosed) this.#kept.set(key, kept);
+    kept.token.then(
+      ({ expiresAt }) => {
+        kept.expiresAt = expiresAt - MARGIN_MS;
+      },
+      () => this.#kept.delete(key),
+    );
+    return kept;
+  }
 }
 
 function keyOf(credentials: readonly unknown[]): string {

@@ -1,5 +1,5 @@
 import type { CompletionJob, Suggested, Suggestion } from '../core/suggestion.js';
-import type { ServiceSettings } from '../http/service.js';
+import type { ServiceJob, ServiceSettings } from '../http/service.js';
 import { PROMQL_FUNCTIONS, type PromqlPlace, promqlPlace } from './completion-place.js';
 import { namesOf } from './names.js';
 
@@ -12,7 +12,9 @@ export async function completePromql(
   const place = promqlPlace(query, cursor);
   if (place === undefined) return { from: cursor, to: cursor, items: [] };
   const names =
-    (await job.remembered(keyOf(place), (settings, signal) => load(place, settings, signal))) ?? [];
+    (await job.remembered(keyOf(place), (settings, signal, resources) =>
+      load(place, { settings, signal, resources }),
+    )) ?? [];
   const kind = place.kind;
   const items: Suggestion[] = names.map((text) => ({
     text: kind === 'value' ? escaped(text, place.quote) : text,
@@ -27,15 +29,11 @@ function keyOf(place: PromqlPlace): string {
   return JSON.stringify([place.kind, place.metric, place.kind === 'value' ? place.label : '']);
 }
 
-function load(
-  place: PromqlPlace,
-  settings: ServiceSettings,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+function load(place: PromqlPlace, job: ServiceJob): Promise<readonly string[]> {
   const match = place.kind === 'metric' ? undefined : place.metric;
   const label = place.kind === 'metric' ? '__name__' : place.kind === 'value' ? place.label : undefined;
   const path = label === undefined ? 'api/v1/labels' : `api/v1/label/${label}/values`;
-  return namesOf({ settings, signal }, { path, from: Date.now() / 1000, match });
+  return namesOf(job, { path, from: Date.now() / 1000, match });
 }
 
 /** As it stands between quotes: https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals */

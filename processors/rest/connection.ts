@@ -54,12 +54,18 @@ export const restOverConnection = brokered<Settings>({
     settings,
     optional: true,
     async test(job) {
-      const { settings, signal } = job;
+      const { settings, signal, resources } = job;
       const proof = await prove(settings, signal, job);
       const { test_path: path } = settings;
       const place = path === undefined ? new URL(settings.url) : placeBelow(settings.url, path);
       const url = withQuery(place, proof.query);
-      const { status } = await send(settings, { method: 'GET', url, headers: proof.headers, signal });
+      const { status } = await send(settings, {
+        method: 'GET',
+        url,
+        headers: proof.headers,
+        signal,
+        resources,
+      });
       const refusal = credentialRefusal(url.host, status);
       if (refusal !== undefined) throw refusal;
       const proves = Object.keys(proof.headers).length + proof.query.length > 0;
@@ -83,10 +89,7 @@ export const restOverConnection = brokered<Settings>({
       args: shown(file, options),
       variables: values.variables,
       async *perform(job) {
-        const request = renderRequest(file, cell, values.of(job), {
-          base: job.settings.url,
-          signal: job.signal,
-        });
+        const request = renderRequest(file, cell, values.of(job), { ...job, base: job.settings.url });
         if (pagination !== undefined) yield* fetchPages(job, request, pagination);
         else yield* fetchOne(job, request, options.graphql === true);
       },
@@ -121,7 +124,7 @@ async function* askOnce(job: Job<Settings>, request: HttpRequest): AsyncGenerato
     const sent = { ...request, url: withQuery(request.url, proof.query), headers };
     const place = { ...job.settings, url: request.url.origin };
     const answer = yield* sendPatiently(place, sent, job.endsAt);
-    if (answer.status !== 401 || isSecond || !forgetProof(job.settings)) return answer;
+    if (answer.status !== 401 || isSecond || !forgetProof(job.settings, job.resources)) return answer;
   }
 }
 

@@ -45,7 +45,7 @@ export function renderRequest(
   file: HttpFile,
   { options }: Cell,
   values: Values,
-  { base, signal }: { readonly base: string; readonly signal: AbortSignal },
+  { base, signal, resources }: Pick<HttpRequest, 'signal' | 'resources'> & { readonly base: string },
 ): HttpRequest {
   const raw = options.raw === true;
   const url = placeBelow(base, renderTarget(cut(file.target, raw), values));
@@ -63,7 +63,7 @@ export function renderRequest(
     headers['content-type'] ??= guessType(template, values);
     body = renderBody(template, headers['content-type'], values);
   }
-  return { method: file.method, url, headers, body, signal };
+  return { method: file.method, url, headers, body, signal, resources };
 }
 
 /** What the notebook's history shows of it. */

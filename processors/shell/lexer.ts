@@ -1,5 +1,7 @@
 import { declaresEvaluated, isInSubscript, SimpleCommand } from './command.js';
-import { Redirections } from './heredoc.js';
+import { Cursor } from './cursor.js';
+import { heredocBodies, redirection } from './heredoc.js';
+import { arithmetic, opaque, unquoted } from './words.js';
 
 /** In characters: names are shorter, and no longer path can be run (PATH_MAX). */
 const LONGEST_WORD = 4096;
@@ -17,163 +19,169 @@ const DECLARED = 'this script declares integer variables or name references (-i,
  * @throws {CellError} with the line and what to do
  */
 export function bindReferences(script: string, variable: (reference: string) => string): string {
-  const forbidden = declaresEvaluated(script) ? DECLARED : undefined;
-  return new Lexer(script, variable, 1, () => forbidden).read();
+  const why = declaresEvaluated(script) ? DECLARED : undefined;
+  const cursor = new Cursor(script, { variable, commands, forbidden: () => why, firstLine: 1 });
+  while (cursor.more) {
+    commands(cursor);
+    cursor.close(')');
+  }
+  return cursor.out;
 }
 
-class Lexer extends Redirections {
-  read(): string {
-    while (this.more) {
-      this.commands();
-      this.close(')');
-    }
-    return this.out;
-  }
-
-  readBody(): string {
-    while (this.more) this.expandable('${', '}');
-    return this.out;
-  }
-
-  protected body(text: string): string {
-    return new Lexer(text, this.bind, this.line(), this.forbidden).readBody();
-  }
-
-  protected commands(): void {
-    let command = new SimpleCommand();
-    let word = '';
-    const cases: ('subject' | 'pattern' | 'body')[] = [];
-    const setCase = (state: 'pattern' | 'body') => cases.splice(-1, 1, state);
-    const endWord = () => {
-      if (word === '') return;
-      const starts = command.starts && command.redirects === 'no';
-      if (word === 'esac' && (starts || cases.at(-1) === 'pattern')) cases.pop();
-      else if (word === 'in' && cases.at(-1) === 'subject') setCase('pattern');
-      else if (word === 'case' && starts && cases.at(-1) !== 'pattern') cases.push('subject');
-      command.add(word);
-      if (word === '{' && command.name === 'function') command = new SimpleCommand();
-      if (word === '[[' && starts) this.#conditional();
-      word = '';
-    };
-    const nextCommand = () => {
-      endWord();
-      command = new SimpleCommand();
-    };
-
-    while (this.more) {
-      const c = this.here;
-      if (c === '\n') {
-        nextCommand();
-        this.copy();
-        this.heredocs();
-      } else if (this.sees('\\\n')) this.copy(2);
-      else if (c === ' ' || c === '\t') {
-        endWord();
-        this.copy();
-      } else if (c === '#' && word === '') this.comment();
-      else if (this.sees('&>')) {
-        endWord();
-        this.copy();
-      } else if (c === ';' || c === '&' || c === '|') {
-        nextCommand();
-        const separator = /^(?:;;&|;;|;&)/.exec(this.text.slice(this.at, this.at + 3))?.[0];
-        if (separator !== undefined && cases.at(-1) === 'body') setCase('pattern');
-        this.copy(separator?.length ?? 1);
-      } else if (c === ')') {
-        nextCommand();
-        if (cases.at(-1) !== 'pattern') {
-          if (this.awaitsHeredoc) this.unsure('a here-document that starts inside ( … )');
-          return;
-        }
-        setCase('body');
-        this.copy();
-      } else if (c === '(') {
-        if (cases.at(-1) === 'pattern' && word === '') this.copy();
-        else if (word === '' && this.sees('((')) this.arithmetic();
-        else if (word.endsWith('=')) {
-          this.#array();
-          word += '()';
-        } else if (/.[?*+@!]$|^[?*+@]$/.test(word)) {
-          this.opaque('(', ')', 'a pattern can’t hold a reference');
-          word += '()';
-        } else if (word !== '' && !/^\(\s*\)/.test(this.text.slice(this.at))) this.unsure('this “(”');
-        else {
-          nextCommand();
-          this.copy();
-          this.commands();
-          this.close(')');
-        }
-      } else if ((c === '<' || c === '>') && this.text.charAt(this.at + 1) !== '(') {
-        if (/^\d+$|^\{\w+\}$/.test(word)) word = '';
-        endWord();
-        command.redirects = this.redirection(command.isShell);
-      } else {
-        const written = word;
-        const reader = command;
-        word += this.#part(word, () => {
-          this.within(
-            () => reader.refusal(written),
-            () => this.unquoted(),
-          );
-        });
-      }
-    }
+/** The commands up to a `)` that belongs to none of them, or to the end. */
+function commands(cursor: Cursor): void {
+  let command = new SimpleCommand();
+  let word = '';
+  const cases = new Cases();
+  const endWord = () => {
+    if (word === '') return;
+    const starts = command.starts && command.redirects === 'no';
+    cases.add(word, starts);
+    command.add(word);
+    if (word === '{' && command.name === 'function') command = new SimpleCommand();
+    if (word === '[[' && starts) conditional(cursor);
+    word = '';
+  };
+  const nextCommand = () => {
     endWord();
-  }
+    command = new SimpleCommand();
+  };
 
-  /**
-   * Reads a piece of a word. How a word begins tells what it is, and it is looked at wherever a reference stands: of a long
-   * one no more is kept.
-   */
-  #part(word: string, read: () => void): string {
-    const added = this.adds(read);
-    return word.length < LONGEST_WORD ? added : '';
-  }
-
-  /** `[[ … ]]`, after its opening: its words decide whether bash takes their neighbours as arithmetic. */
-  #conditional(): void {
-    const before = this.references;
-    let word = '';
-    let evaluates = false;
-    while (this.more && !(word === ']]' && /[\s;&|)]/.test(this.here))) {
-      if (/[\s;]/.test(this.here)) {
-        evaluates ||= /^-(?:eq|ne|lt|le|gt|ge|v|R)$/.test(word);
-        word = '';
-        this.copy();
-        continue;
+  while (cursor.more) {
+    const c = cursor.here;
+    if (c === '\n') {
+      nextCommand();
+      cursor.copy();
+      heredocBodies(cursor);
+    } else if (cursor.sees('\\\n')) cursor.copy(2);
+    else if (c === ' ' || c === '\t') {
+      endWord();
+      cursor.copy();
+    } else if (c === '#' && word === '') cursor.comment();
+    else if (cursor.sees('&>')) {
+      endWord();
+      cursor.copy();
+    } else if (c === ';' || c === '&' || c === '|') {
+      nextCommand();
+      const separator = /^(?:;;&|;;|;&)/.exec(cursor.text.slice(cursor.at, cursor.at + 3))?.[0];
+      if (separator !== undefined) cases.bodyEnds();
+      cursor.copy(separator?.length ?? 1);
+    } else if (c === ')') {
+      nextCommand();
+      if (!cases.expectsPattern) {
+        if (cursor.heredocs.length > 0) cursor.unsure('a here-document that starts inside ( … )');
+        return;
       }
-      if (this.here === '#' && word === '') this.unsure('a # inside [[ … ]]');
-      const written = word;
-      word += this.#part(word, () => {
-        if (/[()<>&|]/.test(this.here)) this.copy();
-        else {
-          const why = () => (isInSubscript(written) ? 'bash evaluates a subscript as code' : undefined);
-          this.within(why, () => this.unquoted());
-        }
-      });
-    }
-    if (evaluates && this.references > before) {
-      this.refuse('[[ … ]] evaluates what it compares as numbers, and names after -v; use [ … ]');
-    }
-  }
-
-  /** `name=( … )`, from its opening. */
-  #array(): void {
-    this.copy();
-    let word = '';
-    while (this.more && this.here !== ')') {
-      if (/\s/.test(this.here)) {
-        word = '';
-        this.copy();
-      } else if (this.here === '#' && word === '') this.comment();
-      else if (this.here === '(') this.unsure('a “(” in an array');
+      cases.patternEnds();
+      cursor.copy();
+    } else if (c === '(') {
+      if (cases.expectsPattern && word === '') cursor.copy();
+      else if (word === '' && cursor.sees('((')) arithmetic(cursor);
+      else if (word.endsWith('=')) {
+        array(cursor);
+        word += '()';
+      } else if (/.[?*+@!]$|^[?*+@]$/.test(word)) {
+        opaque(cursor, '()', 'a pattern can’t hold a reference');
+        word += '()';
+      } else if (word !== '' && !/^\(\s*\)/.test(cursor.text.slice(cursor.at))) cursor.unsure('this “(”');
       else {
-        const written = word;
-        const why = () =>
-          isInSubscript(written) ? 'bash evaluates the subscript of an array as code' : undefined;
-        word += this.#part(word, () => this.within(why, () => this.unquoted()));
+        nextCommand();
+        cursor.copy();
+        commands(cursor);
+        cursor.close(')');
       }
+    } else if ((c === '<' || c === '>') && cursor.text.charAt(cursor.at + 1) !== '(') {
+      if (/^\d+$|^\{\w+\}$/.test(word)) word = '';
+      endWord();
+      command.redirects = redirection(cursor, command.isShell);
+    } else {
+      const written = word;
+      const reader = command;
+      const why = () => reader.refusal(written);
+      word += part(cursor, word, () => cursor.within(why, () => unquoted(cursor)));
     }
-    this.close(')');
   }
+  endWord();
+}
+
+/** Where the reader is in `case … in … esac`, within each other: what a `)` means depends on it. */
+class Cases {
+  readonly #open: ('subject' | 'pattern' | 'body')[] = [];
+
+  get expectsPattern(): boolean {
+    return this.#open.at(-1) === 'pattern';
+  }
+
+  /** @param starts whether the word stands where a command's name does */
+  add(word: string, starts: boolean): void {
+    if (word === 'esac' && (starts || this.expectsPattern)) this.#open.pop();
+    else if (word === 'in' && this.#open.at(-1) === 'subject') this.#set('pattern');
+    else if (word === 'case' && starts && !this.expectsPattern) this.#open.push('subject');
+  }
+
+  patternEnds(): void {
+    this.#set('body');
+  }
+
+  bodyEnds(): void {
+    if (this.#open.at(-1) === 'body') this.#set('pattern');
+  }
+
+  #set(state: 'pattern' | 'body'): void {
+    this.#open.splice(-1, 1, state);
+  }
+}
+
+/**
+ * Reads a piece of a word. How a word begins tells what it is, and it is looked at wherever a reference stands: of a long
+ * one no more is kept.
+ */
+function part(cursor: Cursor, word: string, read: () => void): string {
+  const added = cursor.adds(read);
+  return word.length < LONGEST_WORD ? added : '';
+}
+
+/** `[[ … ]]`, after its opening: its words decide whether bash takes their neighbours as arithmetic. */
+function conditional(cursor: Cursor): void {
+  const before = cursor.references;
+  let word = '';
+  let evaluates = false;
+  while (cursor.more && !(word === ']]' && /[\s;&|)]/.test(cursor.here))) {
+    if (/[\s;]/.test(cursor.here)) {
+      evaluates ||= /^-(?:eq|ne|lt|le|gt|ge|v|R)$/.test(word);
+      word = '';
+      cursor.copy();
+      continue;
+    }
+    if (cursor.here === '#' && word === '') cursor.unsure('a # inside [[ … ]]');
+    const written = word;
+    const why = () => (isInSubscript(written) ? 'bash evaluates a subscript as code' : undefined);
+    word += part(cursor, word, () => {
+      if (/[()<>&|]/.test(cursor.here)) cursor.copy();
+      else cursor.within(why, () => unquoted(cursor));
+    });
+  }
+  if (evaluates && cursor.references > before) {
+    cursor.refuse('[[ … ]] evaluates what it compares as numbers, and names after -v; use [ … ]');
+  }
+}
+
+/** `name=( … )`, from its opening. */
+function array(cursor: Cursor): void {
+  cursor.copy();
+  let word = '';
+  while (cursor.more && cursor.here !== ')') {
+    if (/\s/.test(cursor.here)) {
+      word = '';
+      cursor.copy();
+    } else if (cursor.here === '#' && word === '') cursor.comment();
+    else if (cursor.here === '(') cursor.unsure('a “(” in an array');
+    else {
+      const written = word;
+      const why = () =>
+        isInSubscript(written) ? 'bash evaluates the subscript of an array as code' : undefined;
+      word += part(cursor, word, () => cursor.within(why, () => unquoted(cursor)));
+    }
+  }
+  cursor.close(')');
 }

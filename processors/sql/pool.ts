@@ -8,6 +8,7 @@ const IDLE_MS = 30_000;
 /** Keeps the sessions of cells that have ended for the next ones, by connection and settings. */
 export class Pool<S extends Session> {
   readonly #idle = new Map<string, { readonly session: S; readonly timer: NodeJS.Timeout }[]>();
+  #isClosed = false;
 
   /**
    * @param key all that makes a session what it is
@@ -35,7 +36,7 @@ export class Pool<S extends Session> {
     });
     await atMost(RESET_MS, reset);
     const idle = this.#idle.get(key) ?? [];
-    if (!isAsNew || idle.length >= MOST_IDLE) {
+    if (!isAsNew || this.#isClosed || idle.length >= MOST_IDLE) {
       session.close();
       return;
     }
@@ -48,5 +49,15 @@ export class Pool<S extends Session> {
     session.hold(false);
     idle.push({ session, timer: setTimeout(end, IDLE_MS).unref() });
     this.#idle.set(key, idle);
+  }
+
+  /** Ends what is idle, and keeps nothing any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { session, timer } of [...this.#idle.values()].flat()) {
+      clearTimeout(timer);
+      session.close();
+    }
+    this.#idle.clear();
   }
 }

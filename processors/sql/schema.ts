@@ -1,6 +1,7 @@
+import type { Resources } from '../core/resources.js';
 import { render } from './parameters.js';
 import type { Dialect } from './scanner.js';
-import { inSession } from './sessions.js';
+import { Sessions } from './sessions.js';
 import { endpointOf, type SqlSettings } from './settings.js';
 import { split } from './statements.js';
 
@@ -43,14 +44,20 @@ const QUERIES: Readonly<Record<Dialect, string>> = {
 type Four = [string, string, string, string];
 
 /** @throws {CellError} why the database can't be asked */
-export async function loadSchema(settings: SqlSettings, signal: AbortSignal): Promise<Schema> {
+export async function loadSchema(
+  settings: SqlSettings,
+  signal: AbortSignal,
+  resources: Resources,
+): Promise<Schema> {
   const endpoint = endpointOf(settings);
   const { dialect } = endpoint;
   const sql = QUERIES[dialect];
   const columns: SchemaColumn[] = [];
   for (const statement of split(sql, dialect)) {
     const rendered = render(sql, statement.regions, dialect, new Map());
-    const pages = inSession(endpoint, signal, (session) => session.run(rendered, statement, MOST_COLUMNS));
+    const pages = resources
+      .of(Sessions)
+      .in(endpoint, signal, (session) => session.run(rendered, statement, MOST_COLUMNS));
     for await (const page of pages) {
       if (page.kind !== 'rows') continue;
       const [schemas = [], tables = [], names = [], types = [], near = []] = page.rows;

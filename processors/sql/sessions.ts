@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Page } from '../core/pages.js';
+import type { Closable } from '../core/resources.js';
 import { type MysqlSession, openMysql } from './mysql.js';
 import { atMost, CANCEL_MS } from './patience.js';
 import { Pool } from './pool.js';
@@ -7,8 +8,6 @@ import { openPostgres, type PostgresSession } from './postgres.js';
 import type { Endpoint } from './settings.js';
 
 type DatabaseSession = PostgresSession | MysqlSession;
-
-const pool = new Pool<DatabaseSession>();
 
 /**
  * @param signal gives the attempt up
@@ -18,35 +17,44 @@ export function openSession(endpoint: Endpoint, signal: AbortSignal): Promise<Da
   return endpoint.dialect === 'mysql' ? openMysql(endpoint, signal) : openPostgres(endpoint, signal);
 }
 
-/**
- * Works in a session that nobody else has meanwhile, and keeps it for the next one when that went well.
- * @param signal stops what is running at the database, and ends the session whatever that does
- */
-export async function* inSession<Result>(
-  endpoint: Endpoint,
-  signal: AbortSignal,
-  work: (session: DatabaseSession) => AsyncGenerator<Page, Result>,
-): AsyncGenerator<Page, Result> {
-  const key = keyOf(endpoint);
-  const session = await pool.take(key, () => openSession(endpoint, signal));
-  const stop = () => {
-    atMost(CANCEL_MS, session.cancel())
-      .then(() => session.close())
-      .catch(() => {});
-  };
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  let isAsNew = false;
-  try {
-    const result = yield* work(session);
-    isAsNew = true;
-    return result;
-  } finally {
-    signal.removeEventListener('abort', stop);
-    if (!signal.aborted) {
-      if (isAsNew) pool.give(key, session).catch(() => session.close());
-      else session.close();
+/** The sessions of cells at databases: kept for the next cell when that went well. */
+export class Sessions implements Closable {
+  readonly #pool = new Pool<DatabaseSession>();
+
+  /**
+   * Works in a session that nobody else has meanwhile, and keeps it for the next one when that went well.
+   * @param signal stops what is running at the database, and ends the session whatever that does
+   */
+  async *in<Result>(
+    endpoint: Endpoint,
+    signal: AbortSignal,
+    work: (session: DatabaseSession) => AsyncGenerator<Page, Result>,
+  ): AsyncGenerator<Page, Result> {
+    const key = keyOf(endpoint);
+    const session = await this.#pool.take(key, () => openSession(endpoint, signal));
+    const stop = () => {
+      atMost(CANCEL_MS, session.cancel())
+        .then(() => session.close())
+        .catch(() => {});
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    let isAsNew = false;
+    try {
+      const result = yield* work(session);
+      isAsNew = true;
+      return result;
+    } finally {
+      signal.removeEventListener('abort', stop);
+      if (!signal.aborted) {
+        if (isAsNew) this.#pool.give(key, session).catch(() => session.close());
+        else session.close();
+      }
     }
+  }
+
+  close(): void {
+    this.#pool.close();
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bareHost, isLoopback } from '../core/loopback.js';
 import { CellError } from '../core/processor.js';
 import { Secret } from '../core/secret.js';
 import { credential, text, tlsFields } from '../core/settings.js';
@@ -81,8 +82,7 @@ export function endpointOf(settings: SqlSettings): Endpoint {
   const url = settings.dsn === undefined ? undefined : urlOf(settings.dsn.reveal());
   const dialect = url ? driverIn(url.href) : DRIVERS[settings.driver ?? ''];
   if (dialect === undefined) throw new CellError("The connection's dsn is none: postgres://… or mysql://….");
-  const host =
-    settings.host ?? (decodeURIComponent(url?.hostname ?? '').replace(/^\[|\]$/g, '') || 'localhost');
+  const host = settings.host ?? (bareHost(decodeURIComponent(url?.hostname ?? '')) || 'localhost');
   const password =
     settings.password ?? (url?.password ? new Secret(decodeURIComponent(url.password)) : undefined);
   return {
@@ -146,8 +146,4 @@ function isCutShort(dsn: string): boolean {
 
 function passwordIn(dsn: unknown): boolean {
   return typeof dsn === 'string' && URL.canParse(dsn) && new URL(dsn).password !== '';
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }

@@ -1,17 +1,22 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import t from 'tap';
+import type { Agent } from 'undici';
 import { Secret } from '../../processors/core/secret.js';
+import { Dispatchers } from '../../processors/http/dispatcher.js';
 import { NoAnswer } from '../../processors/http/no-answer.js';
 import { createAuthority } from '../support/authority.js';
 import { oneConnection, performCell } from '../support/brokered.js';
-import { startRestServer } from './rest-server.js';
+import { type Answer, startRestServer } from './rest-server.js';
 
 const servers = createAuthority('Servers');
 const clients = createAuthority('Clients');
 const others = createAuthority('Others');
 const us = clients.issue(['spin'], { kind: 'client' });
+const renewed = clients.issue(['spin'], { kind: 'client' });
 const strangers = others.issue(['spin'], { kind: 'client' });
 const late = clients.issue(['spin'], { kind: 'client', days: -1 });
 const encrypted = generateKeyPairSync('rsa', {
@@ -131,6 +136,61 @@ t.test('files that are replaced count from the next request on', async (t) => {
     /not trusted/,
     'also over a connection that is open',
   );
+});
+
+t.test(
+  'a client certificate that was replaced, and its key, are kept no longer than a request needs them',
+  async (t) => {
+    const dispatchers = new Dispatchers();
+    t.teardown(() => dispatchers.close());
+    const now = (files: Files) => {
+      const paths = Object.fromEntries(Object.entries(files).map(([setting, name]) => [setting, path(name)]));
+      return dispatchers.for({ url: 'https://localhost/', ...paths }).dispatcher as Agent;
+    };
+    copyFileSync(path('us.pem'), path('ours.pem'));
+    const first = now({ cert_file: 'ours.pem' });
+    t.equal(now({ cert_file: 'ours.pem' }), first);
+    t.not(now({ cert_file: 'us.pem' }), first);
+    copyFileSync(path('strangers.pem'), path('ours.pem'));
+    const second = now({ cert_file: 'ours.pem' });
+    t.not(second, first);
+    t.same([first.closed, second.closed], [true, false]);
+
+    const ends: Promise<unknown>[] = [];
+    const answer: Answer = (response) => {
+      if (response.socket !== null) ends.push(once(response.socket, 'close'));
+      response.end();
+    };
+    const tls = { ...servers.issue(['localhost']), requestCert: true, ca: clients.cert };
+    const server = await startRestServer(t, { '/': answer }, tls);
+    copyFileSync(path('us.pem'), path('ours.pem'));
+    const files = { ca_file: 'servers.pem', cert_file: 'ours.pem' };
+    t.equal(await ask(server.port, files), '');
+    writeFileSync(path('ours.pem'), renewed.cert + renewed.key);
+    t.equal(await ask(server.port, files), '');
+    t.equal(server.asked.length, 2);
+    await ends[0];
+    t.pass('the connection of the old one has ended');
+  },
+);
+
+t.test('a connection that is not used any more, and those of a gateway that ends, are closed', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  t.teardown(() => mock.timers.reset());
+  const dispatchers = new Dispatchers();
+  const agent = (port: number) =>
+    dispatchers.for({ url: `https://localhost:${port}/`, ca_file: path('servers.pem') }).dispatcher as Agent;
+  const first = agent(1);
+  mock.timers.tick(9 * 60_000);
+  t.equal(agent(2), first, 'whichever service it leads to');
+  mock.timers.tick(9 * 60_000);
+  t.equal(first.closed, false, 'it was used meanwhile');
+  mock.timers.tick(60_000);
+  t.equal(first.closed, true);
+  const second = agent(1);
+  dispatchers.close();
+  t.equal(second.destroyed, true);
+  t.equal(agent(1).closed, true, 'nothing is kept open from then on');
 });
 
 t.test('what a server says against a client certificate', async (t) => {

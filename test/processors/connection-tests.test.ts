@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Resources } from '../../processors/core/resources.js';
 import { Secret } from '../../processors/core/secret.js';
 import { builtIn } from '../../processors/index.js';
 import { type give, startRestServer } from './rest-server.js';
@@ -11,6 +12,8 @@ const kinds: Readonly<Record<string, object>> = {
   llm: { model: 'm' },
 };
 const TOKEN = 'canary-token-of-the-connection';
+const resources = new Resources();
+t.teardown(() => resources.close());
 
 for (const [name, more] of Object.entries(kinds)) {
   t.test(`${name}: a credential that is unknown is told from one that may not`, async (t) => {
@@ -24,7 +27,8 @@ for (const [name, more] of Object.entries(kinds)) {
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;
     const settings = kind?.settings.parse({ url: server.origin, token: new Secret(TOKEN), ...more });
-    const test = async () => kind?.test({ settings, signal: AbortSignal.timeout(10_000), hide: () => {} });
+    const test = async () =>
+      kind?.test({ settings, signal: AbortSignal.timeout(10_000), resources, hide: () => {} });
     await t.rejects(test, {
       name: 'CellError',
       message: /answered 401: the connection's credential is not accepted there\.$/,
@@ -50,7 +54,7 @@ t.test('A6: the test of a REST connection says what it has proven', async (t) =>
   const kind = builtIn.find(({ name }) => name === 'rest')?.connection;
   const test = async (more: object) => {
     const settings = kind?.settings.parse({ url: server.origin, ...more });
-    return kind?.test({ settings, signal: AbortSignal.timeout(10_000), hide: () => {} });
+    return kind?.test({ settings, signal: AbortSignal.timeout(10_000), resources, hide: () => {} });
   };
   const token = new Secret(TOKEN);
   for (status of [200, 404]) {

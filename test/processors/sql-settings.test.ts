@@ -32,6 +32,11 @@ t.test('TLS is verified unless a connection says otherwise, or stays on the mach
   t.match(endpoint({ dsn: 'postgres://db.example.com/a' }).tls, verified);
   t.equal(endpoint({ dsn: 'postgres://127.0.0.1/a' }).tls, undefined);
   t.match(endpoint({ dsn: 'postgres://127.0.0.1/a?sslmode=verify-full' }).tls, verified);
+  t.match(
+    endpoint({ dsn: 'postgres://127.0.0.1.example.com/a' }).tls,
+    verified,
+    'a name that only looks like this machine',
+  );
   t.match(endpoint({ dsn: 'postgres://db/a', ssl_mode: 'require' }).tls, {
     verifies: false,
     checksName: false,

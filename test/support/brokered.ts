@@ -2,9 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import { BrokerJob } from '../../gateway/channel/broker/job.js';
 import type { Connections } from '../../processors/core/connection.js';
 import { CellError } from '../../processors/core/processor.js';
+import { Resources } from '../../processors/core/resources.js';
 import { Secret } from '../../processors/core/secret.js';
 import type { Value } from '../../processors/core/value.js';
 import { builtIn, createProcessors } from '../../processors/index.js';
+
+/** As in a gateway, what one cell leaves open is the next one's. */
+export const resources = new Resources();
 
 /** What a kernel would get of a brokered cell. */
 export interface Answered {
@@ -90,6 +94,7 @@ async function eachAnswer(
 ): Promise<string | undefined> {
   const processors = createProcessors({
     connections,
+    resources,
     resolve(reference) {
       const value = env[reference];
       if (value === undefined) throw new CellError(`${reference} is not set.`);

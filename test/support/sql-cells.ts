@@ -1,7 +1,7 @@
 import { Secret } from '../../processors/core/secret.js';
 import type { Value } from '../../processors/core/value.js';
 import { sql } from '../../processors/sql.js';
-import { oneConnection, performCell, weighCell } from './brokered.js';
+import { oneConnection, performCell, resources, weighCell } from './brokered.js';
 import { type Database, PASSWORD } from './databases.js';
 
 /** Runs %%sql cells without a kernel: what it would be given. */
@@ -33,6 +33,7 @@ export function sqlCells(driver: 'postgres' | 'mysql', { port, user }: Database,
       connection?.test({
         settings: connection.settings.parse(settings),
         signal: AbortSignal.timeout(15_000),
+        resources,
         hide: () => {},
       }),
   };

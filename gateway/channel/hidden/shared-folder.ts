@@ -1,5 +1,6 @@
 import { constants, mkdir, open } from 'node:fs/promises';
 import pLimit from 'p-limit';
+import { codeOf } from '../../error-code.js';
 import { GatewayError } from '../../errors.js';
 
 /** A value travels in one message of at most 10 MiB; here it takes a third more. */
@@ -64,5 +65,5 @@ async function inTime<T>(sentence: string, patienceMs: number, work: Promise<T>)
 }
 
 export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  return codeOf(error) === code;
 }

@@ -1,0 +1,29 @@
+/** What is kept open from one cell to the next: connections, tokens, sessions. */
+export interface Closable {
+  /** Called once; what is asked of it later must keep nothing open. */
+  close(): void;
+}
+
+/**
+ * What processors keep open between cells. The gateway makes one and closes it when it ends, so nothing of one gateway's
+ * credentials outlives it, and two in a process share nothing.
+ */
+export class Resources {
+  readonly #parts = new Map<new () => Closable, Closable>();
+  #isClosed = false;
+
+  /** @returns the one of its class, made at its first use */
+  of<T extends Closable>(Kind: new () => T): T {
+    const known = this.#parts.get(Kind);
+    if (known instanceof Kind) return known;
+    const made = new Kind();
+    this.#parts.set(Kind, made);
+    if (this.#isClosed) made.close();
+    return made;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const part of this.#parts.values()) part.close();
+  }
+}
