@@ -6,110 +6,93 @@ import t from 'tap';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
 
-/** The code of one heading: the file of `test/` that takes it from the page, or what the page says of it. */
-type Account = { readonly by: string } | { readonly says: string };
-const by = (file: string): Account => ({ by: `test/${file}.ts` });
-const says = (sentence: string): Account => ({ says: sentence });
-
 /**
- * Every command and file that these pages show, by heading. One that nobody runs would be one that nobody knows to work:
- * its page has to say so.
+ * Every command and file that these pages show: for each heading with one, the file of `test/` that takes it from the page.
+ * One that nothing runs has a comment before it that says why: `<!-- not run: … -->`. Blocks without a language are pictures.
  */
-const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
-  'README.md': { Start: by('real/readme.test'), 'A cell': by('real/readme.test') },
+const pages: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'README.md': { Start: 'test/real/readme.test.ts', 'A cell': 'test/real/readme.test.ts' },
   'docs/README.md': {},
-  'docs/architecture.md': { Architecture: says('client ─► edge') },
+  'docs/architecture.md': {},
   'docs/guide/start.md': {
-    Start: by('real/readme.test'),
-    'In front of your own Jupyter': by('real/readme.test'),
+    Start: 'test/real/readme.test.ts',
+    'In front of your own Jupyter': 'test/real/readme.test.ts',
   },
-  'docs/guide/cells.md': { Cells: by('real/readme.test') },
-  'docs/guide/connections.md': { Connections: by('real/readme.test') },
+  'docs/guide/cells.md': { Cells: 'test/real/readme.test.ts' },
+  'docs/guide/connections.md': { Connections: 'test/real/readme.test.ts' },
   'CONTRIBUTING.md': {
-    'Set-up': says('are run by hand alone'),
-    'The code, in the order in which data flows': says('browser ─► edge'),
-    'Adding a processor': by('real/readme.test'),
-    'One with connections': by('real/add-on.test'),
+    'Adding a processor': 'test/real/readme.test.ts',
+    'One with connections': 'test/real/add-on.test.ts',
   },
   'docs/deploy/container.md': {
-    'The image': by('deploy/image.test'),
-    Run: by('deploy/image.test'),
-    'Hardened, and over TLS for other machines': by('deploy/image.test'),
-    Secrets: by('deploy/image.test'),
-    'In front of a Jupyter of the host': by('deploy/image.test'),
-    Pinned: by('deploy/image.test'),
+    'The image': 'test/deploy/image.test.ts',
+    Run: 'test/deploy/image.test.ts',
+    'Hardened, and over TLS for other machines': 'test/deploy/image.test.ts',
+    Secrets: 'test/deploy/image.test.ts',
+    'In front of a Jupyter of the host': 'test/deploy/image.test.ts',
+    Pinned: 'test/deploy/image.test.ts',
   },
   'docs/deploy/compose.md': {
-    Compose: by('support/compose'),
-    Alone: by('deploy/compose.test'),
-    'With Jupyter in a container of its own': by('deploy/compose.test'),
+    Compose: 'test/support/compose.ts',
+    Alone: 'test/deploy/compose.test.ts',
+    'With Jupyter in a container of its own': 'test/deploy/compose.test.ts',
   },
-  'docs/deploy/tailnet.md': { Start: by('deploy/tailscale.test') },
+  'docs/deploy/tailnet.md': { Start: 'test/deploy/tailscale.test.ts' },
   'docs/deploy/cloudflare.md': {
-    'On the Internet through a Cloudflare Tunnel': by('deploy/compose.test'),
+    'On the Internet through a Cloudflare Tunnel': 'test/deploy/compose.test.ts',
   },
   'docs/guide/one-run.md': {
-    'In a checkout': by('real/readme.test'),
-    'With the image': by('deploy/oneshot.test'),
+    'In a checkout': 'test/real/readme.test.ts',
+    'With the image': 'test/deploy/oneshot.test.ts',
   },
   'docs/deploy/kubernetes.md': {
-    'A namespace and its secrets': by('deploy/helm.test'),
-    // Its second block is kubectl's.
-    Install: by('deploy/helm.test'),
-    Change: by('deploy/helm.test'),
-    Remove: by('deploy/helm.test'),
-    'A variable for ingress-nginx': by('deploy/helm-affinity.test'),
+    'A namespace and its secrets': 'test/deploy/helm.test.ts',
+    Install: 'test/deploy/helm.test.ts',
+    Change: 'test/deploy/helm.test.ts',
+    Remove: 'test/deploy/helm.test.ts',
+    'A variable for ingress-nginx': 'test/deploy/helm-affinity.test.ts',
   },
   'docs/deploy/ssh.md': {
-    'To loopback': by('real/ssh.test'),
-    'Behind another machine': by('real/ssh.test'),
-    'Another local port': by('real/ssh.test'),
-    'To a unix socket': by('real/ssh.test'),
+    'To loopback': 'test/real/ssh.test.ts',
+    'Behind another machine': 'test/real/ssh.test.ts',
+    'Another local port': 'test/real/ssh.test.ts',
+    'To a unix socket': 'test/real/ssh.test.ts',
   },
-  'docs/deploy/systemd.md': {
-    // Its second block is what the test runs.
-    'As a systemd service': says('because the test machine starts no systemd: the first block'),
-  },
+  'docs/deploy/systemd.md': { 'As a systemd service': 'test/real/systemd.test.ts' },
   'docs/deploy/reverse-proxies.md': {
-    'Behind nginx, Caddy or HAProxy': by('real/reverse-proxies.test'),
-    nginx: by('support/front-proxy'),
-    Caddy: by('support/front-proxy'),
-    'HAProxy with X-Forwarded headers': by('support/front-proxy'),
-    'HAProxy with PROXY protocol': by('support/front-proxy'),
-    'HAProxy passing TLS on': by('support/front-proxy'),
-    'nginx passing TLS on': by('support/front-proxy'),
+    'Behind nginx, Caddy or HAProxy': 'test/real/reverse-proxies.test.ts',
+    nginx: 'test/support/front-proxy.ts',
+    Caddy: 'test/support/front-proxy.ts',
+    'HAProxy with X-Forwarded headers': 'test/support/front-proxy.ts',
+    'HAProxy with PROXY protocol': 'test/support/front-proxy.ts',
+    'HAProxy passing TLS on': 'test/support/front-proxy.ts',
+    'nginx passing TLS on': 'test/support/front-proxy.ts',
   },
   'docs/deploy/certificates.md': {
-    'From a certificate authority': by('deploy/acme.test'),
-    // Its second block is Tailscale's.
-    'From files': says('It was not run here'),
-    'Trust the local CA': by('real/certificates.test'),
-    'Debian, Ubuntu': by('real/certificates.test'),
-    'Debian, Ubuntu: take it back': by('real/certificates.test'),
-    'Chromium, Chrome on Linux': by('real/certificates.test'),
-    'Node.js': by('real/certificates.test'),
-    'Fedora, Red Hat (not tried)': says('(not tried)'),
-    'macOS (not tried)': says('(not tried)'),
-    'Windows (not tried)': says('(not tried)'),
+    'From a certificate authority': 'test/deploy/acme.test.ts',
+    'Trust the local CA': 'test/real/certificates.test.ts',
+    'Debian, Ubuntu': 'test/real/certificates.test.ts',
+    'Debian, Ubuntu: take it back': 'test/real/certificates.test.ts',
+    'Chromium, Chrome on Linux': 'test/real/certificates.test.ts',
+    'Node.js': 'test/real/certificates.test.ts',
   },
   'docs/deploy/operations.md': {
-    Metrics: by('real/operations.test'),
-    Alerts: by('real/operations.test'),
-    Traces: by('real/readme.test'),
-    'Looking at everything': by('real/operations-program.test'),
-    Reloading: by('real/operations-program.test'),
-    Backup: by('real/operations-program.test'),
+    Metrics: 'test/real/operations.test.ts',
+    Alerts: 'test/real/operations.test.ts',
+    Traces: 'test/real/readme.test.ts',
+    'Looking at everything': 'test/real/operations-program.test.ts',
+    Reloading: 'test/real/operations-program.test.ts',
+    Backup: 'test/real/operations-program.test.ts',
   },
   'docs/deploy/replicas.md': {
-    Settings: by('support/replicas'),
-    nginx: by('support/replicas'),
-    HAProxy: by('support/replicas'),
+    Settings: 'test/support/replicas.ts',
+    nginx: 'test/support/replicas.ts',
+    HAProxy: 'test/support/replicas.ts',
   },
   'docs/deploy/enterprise-gateway.md': {
-    'Kernels on other machines': says('browser ─► SPIN Runtime'),
-    'Enterprise Gateway': by('support/enterprise-gateway'),
+    'Enterprise Gateway': 'test/support/enterprise-gateway.ts',
   },
-  'docs/clients/agents-and-scripts.md': { 'By hand': by('real/extensions.test') },
+  'docs/clients/agents-and-scripts.md': { 'By hand': 'test/real/extensions.test.ts' },
   'docs/deploy/jupyterhub.md': {},
   'docs/clients/vscode.md': {},
   'docs/reference/settings.md': {},
@@ -119,28 +102,34 @@ const pages: Readonly<Record<string, Readonly<Record<string, Account>>>> = {
   'docs/reference/exit-statuses.md': {},
   'docs/reference/rest.md': {},
   'docs/reference/what-passes.md': {},
-  'docs/deploy/capacity.md': { 'What one gateway carries': says('No test runs this') },
+  'docs/deploy/capacity.md': {},
+  'docs/deploy/cloud-machine.md': { 'Log in': 'test/deploy/cloud.test.ts' },
+  'docs/deploy/aws.md': {},
+  'docs/deploy/app-platforms.md': {},
+  'docs/deploy/devcontainer.md': {},
 };
 
+/** The headings of a page with code that a test has to run. */
 function headingsWithCode(page: string): string[] {
   const found = new Set<string>();
   let heading = '';
+  let isRun = true;
   for (const token of marked.lexer(read(page))) {
     if (token.type === 'heading') heading = token.text as string;
-    if (token.type === 'code') found.add(heading);
+    const isPicture = token.type === 'code' && !token.lang && /─►/.test(token.text as string);
+    if (token.type === 'code' && !isPicture && isRun) found.add(heading);
+    // A comment holds for the one block behind it.
+    if (token.type !== 'space')
+      isRun = !(token.type === 'html' && /^<!-- not run: \S.* -->\s*$/s.test(token.raw));
   }
   return [...found];
 }
 
-for (const [page, accounts] of Object.entries(pages)) {
+for (const [page, tests] of Object.entries(pages)) {
   t.test(`${page}: each command is run by a test, or said not to be`, async (t) => {
-    t.same(headingsWithCode(page).sort(), Object.keys(accounts).sort());
-    for (const [heading, account] of Object.entries(accounts)) {
-      if ('says' in account) t.match(read(page), account.says, heading);
-      else
-        for (const name of [`'${heading}'`, `${page}'`])
-          t.match(read(account.by), name, `${account.by} names ${name}`);
-    }
+    t.same(headingsWithCode(page).sort(), Object.keys(tests).sort());
+    for (const [heading, file] of Object.entries(tests))
+      for (const name of [`'${heading}'`, `${page}'`]) t.match(read(file), name, `${file} names ${name}`);
   });
 }
 

@@ -81,9 +81,17 @@ t.test('the two indexes leave nothing out', async (t) => {
 });
 
 t.test('the pages and examples that other files name are there', async (t) => {
-  const files = ['gateway', 'processors', 'docker', 'test', 'jupyter-config', '.github', '.ci'].flatMap(
-    (folder) => (existsSync(join(root, folder)) ? filesBelow(folder, /./) : []),
-  );
+  const files = [
+    'gateway',
+    'processors',
+    'docker',
+    'deploy',
+    '.devcontainer',
+    'test',
+    'jupyter-config',
+    '.github',
+    '.ci',
+  ].flatMap((folder) => (existsSync(join(root, folder)) ? filesBelow(folder, /./) : []));
   for (const file of files) {
     for (const [path] of read(file).matchAll(/\b(?:docs|docker|examples)\/[\w./-]+\.(?:md|mjs|ipynb)\b/g)) {
       if (!existsSync(join(root, path))) t.fail(`${file} names ${path}`);

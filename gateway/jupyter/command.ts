@@ -4,8 +4,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { UserId } from './user.js';
 
-/** Python files and requirements of the embedded Jupyter; beside `dist/` and in the published package. */
+/** Settings and requirements of the embedded Jupyter; beside `dist/` and in the published package. */
 export const CONFIGURATION = fileURLToPath(new URL('../../../jupyter-config/', import.meta.url));
+/** The Python programs that the gateway runs; never compiled, so they are in the package where they are in the source. */
+export const SCRIPTS = fileURLToPath(new URL('../../../gateway/jupyter/scripts/', import.meta.url));
 
 export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;

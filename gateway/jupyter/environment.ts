@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, constants, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CONFIGURATION, type CommandOptions, type Finished, run } from './command.js';
+import { CONFIGURATION, type CommandOptions, type Finished, run, SCRIPTS } from './command.js';
 import { withLock } from './install-lock.js';
 import { PipProgress, type Progress } from './pip-progress.js';
 import { findPython } from './python.js';
@@ -139,7 +139,7 @@ function asReadable(
   args: string[],
   options: Pick<CommandOptions, 'signal' | 'onLine'>,
 ): Promise<Finished> {
-  const keeper = [program, '-I', '-S', join(CONFIGURATION, 'keeper.py'), program, ...args];
+  const keeper = [program, '-I', '-S', join(SCRIPTS, 'keeper.py'), program, ...args];
   // The gateway's own variables are none of the installer's business; proxies and indexes are.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SPIN_')));
   return run('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', ...keeper], { ...options, env });

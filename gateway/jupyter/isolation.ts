@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Home } from '../home.js';
-import { CONFIGURATION, run } from './command.js';
+import { CONFIGURATION, run, SCRIPTS } from './command.js';
 import { jupyterFolders } from './folders.js';
 import { JupyterSetupError } from './setup-error.js';
 import type { UserId } from './user.js';
@@ -58,6 +58,8 @@ export async function checkIsolation(home: Home, environment: string, user: User
       python,
       CONFIGURATION,
       ...(await inside(CONFIGURATION)),
+      SCRIPTS,
+      ...(await inside(SCRIPTS)),
       code,
       ...(await inside(code)),
       process.execPath,

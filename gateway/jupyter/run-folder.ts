@@ -3,14 +3,19 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf } from '../error-code.js';
-import { CONFIGURATION, run } from './command.js';
+import { CONFIGURATION, run, SCRIPTS } from './command.js';
 import { JupyterSetupError } from './setup-error.js';
 import type { UserId } from './user.js';
 
 const PREFIX = 'spin-jupyter-';
 const SCRATCH = 'run';
 const SOCKET = 'jupyter.sock';
-const SCRIPTS = ['keeper.py', 'user_python.py', 'jupyter_server_config.py'];
+/** What Jupyter's user runs or reads, and the folder of the package that it is copied from. */
+const FILES = [
+  [SCRIPTS, 'keeper.py'],
+  [SCRIPTS, 'user_python.py'],
+  [CONFIGURATION, 'jupyter_server_config.py'],
+] as const;
 /** Jupyter's default settings, in a place of Jupyter's search path (`JUPYTER_CONFIG_PATH`). */
 const SETTINGS = 'config';
 const LAB_SETTINGS = 'labconfig';
@@ -44,7 +49,7 @@ export async function makeRunFolder(user: UserId | undefined): Promise<RunFolder
       `The temporary directory ${tmpdir()} has too long a path for a unix socket. Set TMPDIR to a shorter one, e.g. /tmp.`,
     );
   }
-  await Promise.all(SCRIPTS.map((name) => copyFile(join(CONFIGURATION, name), join(path, name))));
+  await Promise.all(FILES.map(([from, name]) => copyFile(join(from, name), join(path, name))));
   await cp(join(CONFIGURATION, LAB_SETTINGS), join(settings, LAB_SETTINGS), { recursive: true });
   await mkdir(scratch, { mode: 0o700 });
   if (user !== undefined) {
@@ -61,7 +66,7 @@ async function share({ path, scratch, settings }: RunFolder, user: UserId): Prom
     await chmod(place, (await lstat(place)).isDirectory() ? 0o755 : 0o644);
   }
   await Promise.all(
-    SCRIPTS.map(async (name) => {
+    FILES.map(async ([, name]) => {
       await chown(join(path, name), uid, user.gid);
       await chmod(join(path, name), 0o640);
     }),
@@ -76,7 +81,7 @@ export async function removeRunFolder(path: string, user: UserId | undefined): P
   if (user !== undefined) {
     await run('/bin/sh', ['-c', 'rm -rf -- "$1"/* "$1"/.[!.]*', 'sh', join(path, SCRATCH)], { user });
     await rmdir(join(path, SCRATCH)).catch(() => {});
-    await Promise.all(SCRIPTS.map((name) => rm(join(path, name), { force: true })));
+    await Promise.all(FILES.map(([, name]) => rm(join(path, name), { force: true })));
     await rm(join(path, SETTINGS), { recursive: true, force: true });
     await rmdir(path).catch(() => {});
     return;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { CONFIGURATION } from '../../gateway/jupyter/command.js';
+import { SCRIPTS } from '../../gateway/jupyter/command.js';
 import { findPython } from '../../gateway/jupyter/python.js';
 
 /** Ends, and leaves a process that says its id whenever it is asked to end, and goes on. */
@@ -23,7 +23,7 @@ t.test(
   'what a command leaves is ended also when the keeper itself had to wait for the processor',
   async (t) => {
     const python = await findPython();
-    const command = ['-I', '-S', join(CONFIGURATION, 'keeper.py'), python, '-c', LEAVES];
+    const command = ['-I', '-S', join(SCRIPTS, 'keeper.py'), python, '-c', LEAVES];
     const keeper = spawn(python, command, { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = once(keeper, 'exit');
     const [left] = await once(createInterface({ input: keeper.stdout }), 'line');

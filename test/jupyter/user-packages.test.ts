@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { CONFIGURATION, run } from '../../gateway/jupyter/command.js';
+import { run, SCRIPTS } from '../../gateway/jupyter/command.js';
 import { jupyterUser, startEmbedded, startKernel } from '../support/embedded.js';
 import { jupyterEnvironment } from '../support/jupyter.js';
 
@@ -83,7 +83,7 @@ t.test('a Python of another version', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const python = join(await jupyterEnvironment(), 'bin', 'python3');
-  const make = () => run(python, ['-I', join(CONFIGURATION, 'user_python.py'), join(folder, 'python')]);
+  const make = () => run(python, ['-I', join(SCRIPTS, 'user_python.py'), join(folder, 'python')]);
   t.match(await make(), { status: 0, stdout: '' });
 
   t.test('makes the folder anew and says which packages have to be installed again', async (t) => {

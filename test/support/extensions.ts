@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { type StockJupyter, startStockJupyter } from './jupyter.js';
+import { pythonPeer } from './python-peer.js';
 
 /** From PyPI. jupyter-server-nbmodel is what jupyter-mcp-server brings. */
 const PINNED = [
@@ -44,21 +41,6 @@ tornado.web.Application([(r'/', Page), (r'/headers', Headers), (r'/_stcore/strea
 tornado.ioloop.IOLoop.current().start()
 `;
 
-/** An environment with the extensions that people have, below the user's cache folder; made at its first use. */
-async function environment(): Promise<string> {
-  const name = createHash('sha256').update(PINNED.join(' ')).digest('hex').slice(0, 16);
-  const folder = join(homedir(), '.cache', 'spin-runtime-test', `extensions-${name}`);
-  const complete = join(folder, 'complete');
-  if (existsSync(complete)) return folder;
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(join(folder, '..'), { recursive: true });
-  const run = promisify(execFile);
-  await run('python3', ['-m', 'venv', folder]);
-  await run(join(folder, 'bin', 'pip'), ['install', '--quiet', '--no-input', ...PINNED]);
-  await writeFile(complete, '');
-  return folder;
-}
-
 export interface ExtendedJupyter extends StockJupyter {
   /** `bin/jupyter` of its environment. */
   readonly program: string;
@@ -66,7 +48,7 @@ export interface ExtendedJupyter extends StockJupyter {
 
 /** A Jupyter with jupyter-server-proxy (servers named `app`, and `quiet`, which Jupyter gives no Authorization), jupyter-collaboration and jupyter-server-nbmodel. */
 export async function startExtendedJupyter(token?: string): Promise<ExtendedJupyter> {
-  const folder = await environment();
+  const folder = await pythonPeer('extensions', PINNED);
   const files = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const app = join(files, 'app.py');
   const config = join(files, 'config.json');

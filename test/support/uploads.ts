@@ -1,18 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import type { Test } from 'tap';
 import { freePort } from './free-port.js';
-import { PEERS } from './peers.js';
+import { pythonPeer } from './python-peer.js';
 import { until } from './until.js';
 
 /** What a server understood of a body in parts. */
@@ -114,16 +110,7 @@ uvicorn.run(app, host='127.0.0.1', port=int(sys.argv[1]), log_level='warning')
 
 /** FastAPI in an environment below the user's cache folder; made at its first use. */
 export async function startFastApi(t: Test): Promise<string> {
-  const key = createHash('sha256').update(PINNED.join(' ')).digest('hex').slice(0, 16);
-  const folder = join(PEERS, `fastapi-${key}`);
-  const complete = join(folder, 'complete');
-  if (!existsSync(complete)) {
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(PEERS, { recursive: true });
-    await promisify(execFile)('python3', ['-m', 'venv', folder]);
-    await promisify(execFile)(join(folder, 'bin', 'pip'), ['install', '--quiet', '--no-input', ...PINNED]);
-    await writeFile(complete, '');
-  }
+  const folder = await pythonPeer('fastapi', PINNED);
   const port = await freePort();
   const server = spawn(join(folder, 'bin', 'python3'), ['-c', APP, String(port)], {
     stdio: ['ignore', 'inherit', 'inherit'],
