@@ -4,6 +4,13 @@ import threading
 
 from IPython import get_ipython
 
+from .broker import run_brokered
+from .errors import Interrupted, SpinError
+from .references import Reference, as_text, kernel_variable
+from .rest import run_rest
+from .shell import run_shell
+from .table import View
+
 
 class Binding:
     """Values that came with one request, and the reasons why others did not."""

@@ -9,6 +9,13 @@ import zmq
 from IPython import get_ipython
 from IPython.display import display
 
+from .errors import SpinError
+from .markdown import harmless_markdown
+from .shown_content import show_content
+from .shown_json import ReadJson, show_json
+from .table import Table
+from .values import typed
+
 _PROMPT = "spin-broker:"
 # Of this moment, so that it stays true in a notebook that is saved now and read in a year.
 _PROGRESS = "At %s UTC: %s. The result takes the place of this line, unless the page is loaded again before: then %s."

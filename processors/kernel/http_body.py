@@ -6,11 +6,17 @@ import json
 import re
 import urllib.parse
 
+from .errors import SpinError
+from .references import Reference
+from .values import items_of, of_python
+
 # Source: XML 1.0, production 2 (Char).
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # One JSON text a line, by all the names that they go by: none is registered.
 _JSON_LINES = re.compile(r"[/+.-](?:x-)?(?:ndjson|json-?lines?|jsonl|json-stream)$|/stream\+json$")
 _JSON_SEQUENCE = re.compile(r"[/+]json-seq$")
+# What is only a word in whatever language: the values of a body whose type isn't known here.
+_PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*")
 _FORM = "application/x-www-form-urlencoded"
 _DATA_FRAME = "{{%s}} is a DataFrame, which is no JSON: use a variable with df.to_dict(\"records\")."
 

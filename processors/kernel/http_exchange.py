@@ -15,12 +15,14 @@ import urllib.parse
 import urllib.request
 import zlib
 
+from .errors import SpinError
+
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
 _MOST_INFORMATIONAL = 100
 _MOST_CODINGS = 3
 # What goes with a redirect to another origin: whatever else a header is called, it may be a credential.
-_PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
+PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 _PORTS = {"http": 80, "https": 443}
 
 

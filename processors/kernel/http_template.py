@@ -4,12 +4,14 @@ import base64
 import re
 import urllib.parse
 
+from .errors import SpinError
+from .references import Reference
+
 _BASE = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[^\s?#\\]*)?")
 _LABELS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 # What the author may write in path and query: everything but what no URL holds, which is encoded for them.
 _SYNTAX = "%/:?[]@!$&'()*+,;=~"
-_PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*")
 # `%2E%2E`
 _LONGEST_STEP = 6
 _AUTHORITY = re.compile(r"(https?://)([^/?#]*)", re.IGNORECASE)

@@ -5,6 +5,8 @@ import html
 import re
 import urllib.parse
 
+from .tex import LONGEST_FORMULA, tex
+
 _SPECIAL = re.compile(r"[\\`$<&\[\]!@~:]")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 # The tags that models write into Markdown tables and formulas, which do no harm without attributes.

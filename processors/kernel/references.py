@@ -5,16 +5,19 @@ import numbers
 import os
 import re
 
+from .errors import SpinError
+from .values import of_python
+
 _PROVIDED = (
     r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
 )
 # With spaces it is none; it isn't taken for text either, as that would be a wrong result that nobody sees.
 _IN_BRACES = r"%s|[ \t]{1,20}(?:%s)[ \t]{0,20}|(?:%s)[ \t]{1,20}" % (_PROVIDED, _PROVIDED, _PROVIDED)
-_IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
+IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
 # In an f-string doubled braces have become single ones; a plain string joined to it keeps its own.
-_IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_IN_BRACES, _IN_BRACES))
+IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_IN_BRACES, _IN_BRACES))
 # In cells that aren't Python every {{ can be escaped, and variables of the kernel are references too.
-_IN_CELL = re.compile(
+IN_CELL = re.compile(
     r"(?<!\\)(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?"
     % _PROVIDED
 )

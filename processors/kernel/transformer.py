@@ -6,6 +6,10 @@ import threading
 
 from IPython import get_ipython
 
+from .binding import Binding
+from .errors import SpinError
+from .references import IN_FSTRING, IN_TEXT, Reference, has_reference, split
+
 _NAMESPACES = ("runtime_env", "secret", "secret_var")
 _MAGICS = (
     "system", "getoutput", "run_line_magic", "run_cell_magic", "magic", "line_magic", "cell_magic",
@@ -139,7 +143,7 @@ class _CellRewriter:
         text = node.value if is_text else node.value.decode("latin-1")
         if "{{" not in text:
             return node
-        pieces = split(text, _IN_TEXT)
+        pieces = split(text, IN_TEXT)
         if not has_reference(pieces):
             if "".join(pieces) != text:
                 unescaped = "".join(pieces)
@@ -162,7 +166,7 @@ class _CellRewriter:
             if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
                 result.append(node)
                 continue
-            pieces = split(node.value, _IN_FSTRING)
+            pieces = split(node.value, IN_FSTRING)
             self._check(pieces, place)
             for piece in pieces:
                 if isinstance(piece, Reference):

@@ -6,6 +6,8 @@ import decimal
 import math
 import numbers
 
+from .errors import SpinError
+
 # What is sent of a table: enough to see what is in it.
 _SENT_ROWS = 200
 _SENT_COLUMNS = 50
