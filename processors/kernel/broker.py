@@ -65,8 +65,7 @@ def _ask(kernel, ticket, number, values):
         largest = max(values, key=lambda name: len(json.dumps(values[name])))
         raise SpinError(
             "{{%s}} is too large for this cell: its variables are %d MB as they are sent, of at most %d MB. "
-            "Give fewer values, or upload the data."
-            % (largest, len(json.dumps(prompt)) // 1000000, _LONGEST_QUESTION // 1000000)
+            "Give fewer values, or upload the data." % (largest, len(json.dumps(prompt)) // 1000000, _LONGEST_QUESTION // 1000000)
         )
     head, _, piece = _delivered(kernel, prompt).partition("\n")
     words = head.split(" ")

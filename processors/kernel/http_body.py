@@ -18,7 +18,7 @@ _JSON_SEQUENCE = re.compile(r"[/+]json-seq$")
 # What is only a word in whatever language: the values of a body whose type isn't known here.
 _PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*")
 _FORM = "application/x-www-form-urlencoded"
-_DATA_FRAME = "{{%s}} is a DataFrame, which is no JSON: use a variable with df.to_dict(\"records\")."
+_DATA_FRAME = '{{%s}} is a DataFrame, which is no JSON: use a variable with df.to_dict("records").'
 
 
 def guess_type(binding, template):
@@ -154,19 +154,19 @@ def _render_form(binding, template):
             result += [_form_space(space), urllib.parse.quote_plus(binding.text(piece))]
             space, begins = "", False
             continue
-        for token in re.split(r"(\s+|[&=])", piece):
-            if not token:
+        for word in re.split(r"(\s+|[&=])", piece):
+            if not word:
                 continue
-            if token.isspace():
-                space = "" if begins else space + token
-            elif token == "&":
+            if word.isspace():
+                space = "" if begins else space + word
+            elif word == "&":
                 result.append("&")
                 space, has_name, begins = "", False, True
-            elif token == "=" and not has_name:
+            elif word == "=" and not has_name:
                 result.append("=")
                 space, has_name, begins = "", True, True
             else:
-                result += [_form_space(space), token]
+                result += [_form_space(space), word]
                 space, begins = "", False
     return "".join(result)
 

@@ -8,9 +8,7 @@ import re
 from .errors import SpinError
 from .values import of_python
 
-_PROVIDED = (
-    r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
-)
+_PROVIDED = r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
 # With spaces it is none; it isn't taken for text either, as that would be a wrong result that nobody sees.
 _IN_BRACES = r"%s|[ \t]{1,20}(?:%s)[ \t]{0,20}|(?:%s)[ \t]{1,20}" % (_PROVIDED, _PROVIDED, _PROVIDED)
 IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
@@ -18,8 +16,7 @@ IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
 IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_IN_BRACES, _IN_BRACES))
 # In cells that aren't Python every {{ can be escaped, and variables of the kernel are references too.
 IN_CELL = re.compile(
-    r"(?<!\\)(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?"
-    % _PROVIDED
+    r"(?<!\\)(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?" % _PROVIDED
 )
 _STEP = re.compile(r"\.(\w+)|\[(-?\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
@@ -45,7 +42,7 @@ def split(text, pattern):
                 )
             pieces += [text[end:start], Reference(names[0]) if names else text[start : match.end()]]
         end = match.end()
-    return [piece for piece in pieces + [text[end:]] if piece]
+    return [piece for piece in [*pieces, text[end:]] if piece]
 
 
 def has_reference(pieces):
@@ -69,9 +66,7 @@ def kernel_variable(reference, namespace):
             else:
                 value = value[key if key is not None else other_key]
         except Exception as error:
-            raise SpinError(
-                "{{%s}}: %s gives %s." % (reference, reference[: step.end()], type(error).__name__)
-            ) from None
+            raise SpinError("{{%s}}: %s gives %s." % (reference, reference[: step.end()], type(error).__name__)) from None
         at = step.end()
     return value
 
@@ -85,7 +80,4 @@ def as_text(value, reference):
         return str(plain)
     if isinstance(value, os.PathLike):
         return os.fsdecode(os.fspath(value))
-    raise SpinError(
-        "{{%s}} is a %s; only text, numbers, dates and paths can stand here."
-        % (reference, type(value).__name__)
-    )
+    raise SpinError("{{%s}} is a %s; only text, numbers, dates and paths can stand here." % (reference, type(value).__name__))

@@ -12,8 +12,8 @@ from .shown_text import LARGEST_DISPLAY, shortened, size
 
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp")
 _POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'; '
-    'img-src data:; font-src data:; media-src data:; form-action \'none\'; base-uri \'none\'">'
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data:; font-src data:; media-src data:; form-action 'none'; base-uri 'none'\">"
     '<meta http-equiv="x-dns-prefetch-control" content="off">'
 )
 _REACHING_OUT = re.compile(r"<(/?)(?:link|meta|base)(?=[\s/>])", re.IGNORECASE)

@@ -31,7 +31,11 @@ _BOX = "white-space:pre;max-width:48em;max-height:7.5em;overflow:auto"
 _MONOSPACE = ";font-family:monospace"
 
 # Control characters as their pictures: a terminal would obey them.
-_PICTURES = {**{code: 0x2400 + code for code in range(32) if code not in (9, 10)}, 127: 0x2421, **dict.fromkeys(range(128, 160), 0xFFFD)}
+_PICTURES = {
+    **{code: 0x2400 + code for code in range(32) if code not in (9, 10)},
+    127: 0x2421,
+    **dict.fromkeys(range(128, 160), 0xFFFD),
+}
 _LINE_END = re.compile("\r\n?|\x85|\u2028|\u2029")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 # MathJax 3 and 2: what a service says is no formula, whose links and styles a notebook would trust, and costs in dollars are none.
@@ -120,7 +124,7 @@ def _drawn(column, texts, is_alone, is_one_row):
         style = _LEFT + (_ELLIPSIS if is_long else "")
     if has_lines:
         style += ";vertical-align:top"
-    fields = ["<td style=\"%s%s\"%s>%s</td>" % (style, font, _more(text, style), _boxed(text, box)) for text in texts]
+    fields = ['<td style="%s%s"%s>%s</td>' % (style, font, _more(text, style), _boxed(text, box)) for text in texts]
     return ' style="%s"' % _LEFT, fields
 
 
@@ -144,8 +148,7 @@ def _marked(text):
 def plain_table(columns, cells, caption):
     is_alone = len(columns) == 1 and len(cells[0]) == 1
     table = [
-        [_lines(text, is_alone or column["is_plan"]) for text in (column["name"], *texts)]
-        for column, texts in zip(columns, cells)
+        [_lines(text, is_alone or column["is_plan"]) for text in (column["name"], *texts)] for column, texts in zip(columns, cells)
     ]
     widths = [max(_width(line) for lines in column for line in lines) for column in table]
     head, *rows = zip(*table) if table else [()]

@@ -84,10 +84,9 @@ def _sender():
 
 def _bind_call(tree, runtime, binding):
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "__spin__":
-                node.value = _look_up("bound", runtime.keep_binding(binding), node)
-                return
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "__spin__":
+            node.value = _look_up("bound", runtime.keep_binding(binding), node)
+            return
 
 
 def _look_up(function, number, where):
@@ -154,8 +153,7 @@ class _CellRewriter:
             value = self._binding.join(pieces)
         else:
             value = b"".join(
-                self._binding.text(piece).encode() if isinstance(piece, Reference) else piece.encode("latin-1")
-                for piece in pieces
+                self._binding.text(piece).encode() if isinstance(piece, Reference) else piece.encode("latin-1") for piece in pieces
             )
         return _look_up("constant", self._runtime.keep_constant(value), node)
 

@@ -44,6 +44,7 @@ class Endless:
 
 namespace = {"v": "x", "a": {"b": "x"}, "endless": Endless()}
 
+
 class Values:
     def value(self, reference):
         return kernel_variable(reference, namespace)
@@ -56,8 +57,11 @@ class Values:
 
 
 values = Values()
-cut = lambda text: split(text, IN_CELL)
 FORM = "application/x-www-form-urlencoded"
+
+
+def cut(text):
+    return split(text, IN_CELL)
 
 
 def body(kind):
