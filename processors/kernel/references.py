@@ -27,22 +27,25 @@ class Reference(str):
 
 def split(text, pattern):
     """Cuts a text into literal pieces and References; an odd number of backslashes before one escapes it."""
-    pieces, end = [], 0
+    pieces, literal, end = [], [], 0
     for match in pattern.finditer(text):
         slashes = match.group(1)
         start = match.start() + len(slashes)
+        names = [group for group in match.groups()[1:] if group is not None]
         if len(slashes) % 2:
-            pieces += [text[end : start - 1], text[start : match.end()]]
+            literal += [text[end : start - 1], text[start : match.end()]]
+        elif not names:
+            literal.append(text[end : match.end()])
         else:
-            names = [group for group in match.groups()[1:] if group is not None]
-            if names and names[0] != names[0].strip():
-                name = names[0].strip()
+            name = names[0].strip()
+            if name != names[0]:
                 raise SpinError(
                     "{{ %s }} has spaces, so it isn't a reference. Write {{%s}}, or \\{{ %s }} for the text." % (name, name, name)
                 )
-            pieces += [text[end:start], Reference(names[0]) if names else text[start : match.end()]]
+            pieces += ["".join([*literal, text[end:start]]), Reference(name)]
+            literal = []
         end = match.end()
-    return [piece for piece in [*pieces, text[end:]] if piece]
+    return [piece for piece in [*pieces, "".join([*literal, text[end:]])] if piece]
 
 
 def has_reference(pieces):
