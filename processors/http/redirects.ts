@@ -41,11 +41,16 @@ export function inCircles(url: URL): CellError {
 /** Also at the https of the same host: where credentials went before, and safer. */
 function placeBelowIn(base: string, location: string, from: URL): URL | undefined {
   if (location === '' || /[\x00-\x20\x7f\\]/.test(location)) return undefined;
+  // Bytes beyond ASCII as they came, of which undici makes characters of Latin-1.
+  const link = location.replace(
+    /[\x80-\xff]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   const root = new URL(base);
-  const below = linkBelow(base, location, from);
+  const below = linkBelow(base, link, from);
   if (below !== undefined || root.protocol !== 'http:' || root.port !== '') return below;
   root.protocol = 'https:';
-  return linkBelow(root.href, location, from);
+  return linkBelow(root.href, link, from);
 }
 
 /** Names the other server, and nothing that its address may hold beside that. */

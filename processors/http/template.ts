@@ -68,12 +68,12 @@ export function renderTarget(template: Template, values: Values): string {
     throw new CellError('The path holds white space or a backslash.');
   }
   const result: string[] = [];
-  // The last segment of the path, as far as it can be a step.
+  // The last segment of the path, as far as it can be a step: `%2E%2E`, and one more.
   let segment = '';
   const put = (text: string) => {
     result.push(text);
     const slash = text.lastIndexOf('/');
-    segment = slash < 0 ? (segment + text).slice(0, 3) : text.slice(slash + 1, slash + 4);
+    segment = slash < 0 ? (segment + text).slice(0, 7) : text.slice(slash + 1, slash + 8);
   };
   let inQuery = false;
   for (const piece of template) {
@@ -88,7 +88,7 @@ export function renderTarget(template: Template, values: Values): string {
     if (value === '' && !inQuery)
       throw new CellError(`{{${piece.reference}}} is empty, which would be another path.`);
     put(percentEncoded(value, ''));
-    if (!inQuery && (segment === '.' || segment === '..')) {
+    if (!inQuery && /^(?:\.|%2e){1,2}$/i.test(segment)) {
       throw new CellError(`{{${piece.reference}}} would be a step to another folder of the URL.`);
     }
   }

@@ -4,11 +4,18 @@ import threading
 
 from IPython import get_ipython
 
+from .broker import run_brokered
+from .errors import Interrupted, SpinError
+from .references import Reference, as_text, kernel_variable
+from .rest import run_rest
+from .shell import run_shell
+from .table import View
+
 
 class Binding:
     """Values that came with one request, and the reasons why others did not."""
 
-    __slots__ = ("_values", "_withheld", "_ticket")
+    __slots__ = ("_ticket", "_values", "_withheld")
 
     def __init__(self, values, withheld, ticket=None):
         self._values = values
@@ -26,9 +33,7 @@ class Binding:
             return self._values[reference]
         if reference in self._withheld:
             raise SpinError(self._withheld[reference])
-        raise SpinError(
-            "{{%s}} did not come with this cell. Write the reference out as one piece of text." % reference
-        )
+        raise SpinError("{{%s}} did not come with this cell. Write the reference out as one piece of text." % reference)
 
     def text(self, reference):
         return as_text(self.value(reference), reference)
@@ -47,9 +52,7 @@ class Binding:
             lambda: run_brokered(self, self._ticket, out, View(rows, exact, tree))
         )
 
-    def rest(
-        self, method=None, url=None, headers=None, body=None, timeout=None, out=None, raw=False, rows=None, tree=False, **_
-    ):
+    def rest(self, method=None, url=None, headers=None, body=None, timeout=None, out=None, raw=False, rows=None, tree=False, **_):
         view = View(rows, False, tree)
         if self._ticket is not None:
             # The same cell with a connection.
@@ -76,7 +79,7 @@ def run_helper(work):
 class Runtime(Binding):
     """`__spin__`: what rewritten cells call."""
 
-    __slots__ = ("_constants", "_numbers", "_bindings", "_lock")
+    __slots__ = ("_bindings", "_constants", "_lock", "_numbers")
 
     def __init__(self):
         super().__init__({}, {})

@@ -9,6 +9,13 @@ import zmq
 from IPython import get_ipython
 from IPython.display import display
 
+from .errors import SpinError
+from .markdown import harmless_markdown
+from .shown_content import show_content
+from .shown_json import ReadJson, show_json
+from .table import Table
+from .values import typed
+
 _PROMPT = "spin-broker:"
 # Of this moment, so that it stays true in a notebook that is saved now and read in a year.
 _PROGRESS = "At %s UTC: %s. The result takes the place of this line, unless the page is loaded again before: then %s."
@@ -58,8 +65,7 @@ def _ask(kernel, ticket, number, values):
         largest = max(values, key=lambda name: len(json.dumps(values[name])))
         raise SpinError(
             "{{%s}} is too large for this cell: its variables are %d MB as they are sent, of at most %d MB. "
-            "Give fewer values, or upload the data."
-            % (largest, len(json.dumps(prompt)) // 1000000, _LONGEST_QUESTION // 1000000)
+            "Give fewer values, or upload the data." % (largest, len(json.dumps(prompt)) // 1000000, _LONGEST_QUESTION // 1000000)
         )
     head, _, piece = _delivered(kernel, prompt).partition("\n")
     words = head.split(" ")

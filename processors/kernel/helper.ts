@@ -5,30 +5,50 @@ import { fileURLToPath } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { pythonString } from '../core/literal.js';
 
-/** The parts of the helper in the order in which they make up one module. */
-const PARTS =
-  'errors references binding transformer shell http_template http_body http_exchange rest values shown shown_json table tex inline markdown broker history runtime'.split(
+/** What the package is called in a kernel. */
+const PACKAGE = '_spin_runtime';
+
+/** The modules of the package in the order of their imports: each imports only from those before it. */
+const MODULES =
+  'errors values references http_template http_body http_exchange shown_text columns shown_table table shown_json shown_content rest shell tex inline markdown broker binding transformer history __init__'.split(
     ' ',
   );
 
 /**
- * Loads the module once per kernel and version, in memory only; then makes it ready for the one cell that
- * follows. One that can't be made ready isn't kept. Runs in a namespace of its own, so that nothing of it is
- * among the user's variables; behind a lock, as a subshell's companion may run beside the main shell's, and of two
- * helpers the second would forget what the first one keeps for its cells.
+ * Loads the package once per kernel and version, in memory only; then makes it ready for the one cell that
+ * follows. One that can't be loaded isn't kept, and the one before it stays. Runs in a namespace of its own, so that
+ * nothing of it is among the user's variables; behind a lock, as a subshell's companion may run beside the main shell's,
+ * and of two helpers the second would forget what the first one keeps for its cells.
+ *
+ * A module gets what the import system gives to one without a file (https://docs.python.org/3/reference/import.html):
+ * so its own relative imports find the others in `sys.modules`, and neither `linecache` nor a reloader looks for a file.
  */
 const LOADER = `
-import base64, sys, threading, types, zlib
+import base64, importlib.machinery, sys, threading, types, zlib
 with vars(sys).setdefault("_spin_runtime_lock", threading.Lock()):
-    module = sys.modules.get("_spin_runtime")
-    if getattr(module, "VERSION", None) != version:
-        older, module = module, types.ModuleType("_spin_runtime")
-        module.VERSION = version
-        text = zlib.decompress(base64.b64decode(source)).decode()
-        exec(compile(text, "<SPIN Runtime helper>", "exec"), module.__dict__)
-        module.take_over(older)
-    module.transformer.arm()
-    sys.modules["_spin_runtime"] = module
+    package = sys.modules.get("${PACKAGE}")
+    if getattr(package, "VERSION", None) != version:
+        pieces = zlib.decompress(base64.b64decode(source)).decode().split("\\0")
+        texts = dict(zip(pieces[::2], pieces[1::2]))
+        before = {name: sys.modules[name] for name in texts if name in sys.modules}
+        try:
+            for name in texts:
+                sys.modules[name] = types.ModuleType(name)
+                sys.modules[name].__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=name == "${PACKAGE}")
+                sys.modules[name].__package__ = "${PACKAGE}"
+            for name, text in texts.items():
+                exec(compile(text, "<SPIN Runtime helper>", "exec"), vars(sys.modules[name]))
+            older, package = package, sys.modules["${PACKAGE}"]
+            package.take_over(older)
+            package.arm()
+            package.VERSION = version
+        except BaseException:
+            for name in texts:
+                sys.modules.pop(name, None)
+            sys.modules.update(before)
+            raise
+    else:
+        package.arm()
 `;
 
 /**
@@ -39,15 +59,19 @@ with vars(sys).setdefault("_spin_runtime_lock", threading.Lock()):
  */
 export function helperSource(): string {
   const folder = join(packageRoot(), 'processors', 'kernel');
-  const source = PARTS.map((part) => readFileSync(join(folder, `${part}.py`), 'utf8')).join('\n\n');
+  // No Python source holds a NUL.
+  const source = MODULES.map((name) => {
+    const text = readFileSync(join(folder, `${name}.py`), 'utf8');
+    return `${name === '__init__' ? PACKAGE : `${PACKAGE}.${name}`}\0${text}`;
+  }).join('\0');
   const version = createHash('sha256').update(LOADER).update(source).digest('hex').slice(0, 16);
-  const namespace = `{"version": "${version}", "source": "${deflateSync(source).toString('base64')}"}`;
+  const namespace = `{"version": "${version}", "source": "${deflateSync(source, { level: 9 }).toString('base64')}"}`;
   return `__import__("builtins").exec(${pythonString(LOADER, true)},\n    ${namespace})\n`;
 }
 
 /** A Python expression about the kernel of the helper: whether it has a cell magic of that name. */
 export function magicQuestion(name: string): string {
-  return `__import__("sys").modules["_spin_runtime"].has_magic(${pythonString(name, true)})`;
+  return `__import__("sys").modules["${PACKAGE}"].has_magic(${pythonString(name, true)})`;
 }
 
 /** The folder with package.json, from the sources as from what they compile to. */

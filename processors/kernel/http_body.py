@@ -6,13 +6,20 @@ import json
 import re
 import urllib.parse
 
+from .errors import SpinError
+from .http_template import text_of
+from .references import Reference
+from .values import items_of, of_python
+
 # Source: XML 1.0, production 2 (Char).
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # One JSON text a line, by all the names that they go by: none is registered.
 _JSON_LINES = re.compile(r"[/+.-](?:x-)?(?:ndjson|json-?lines?|jsonl|json-stream)$|/stream\+json$")
 _JSON_SEQUENCE = re.compile(r"[/+]json-seq$")
+# What is only a word in whatever language and charset: the values of a body whose type is not known here.
+_PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*", re.ASCII)
 _FORM = "application/x-www-form-urlencoded"
-_DATA_FRAME = "{{%s}} is a DataFrame, which is no JSON: use a variable with df.to_dict(\"records\")."
+_DATA_FRAME = '{{%s}} is a DataFrame, which is no JSON: use a variable with df.to_dict("records").'
 
 
 def guess_type(binding, template):
@@ -57,7 +64,7 @@ def render_body(binding, template, content_type):
     result = []
     for piece in template:
         if isinstance(piece, Reference):
-            value = binding.text(piece)
+            value = text_of(binding, piece)
             result.append(value if place is None else place.value(value, piece))
         else:
             result.append(piece)
@@ -145,22 +152,22 @@ def _render_form(binding, template):
     result, space, has_name, begins = [], "", False, True
     for piece in template:
         if isinstance(piece, Reference):
-            result += [_form_space(space), urllib.parse.quote_plus(binding.text(piece))]
+            result += [_form_space(space), urllib.parse.quote_plus(text_of(binding, piece))]
             space, begins = "", False
             continue
-        for token in re.split(r"(\s+|[&=])", piece):
-            if not token:
+        for word in re.split(r"(\s+|[&=])", piece):
+            if not word:
                 continue
-            if token.isspace():
-                space = "" if begins else space + token
-            elif token == "&":
+            if word.isspace():
+                space = "" if begins else space + word
+            elif word == "&":
                 result.append("&")
                 space, has_name, begins = "", False, True
-            elif token == "=" and not has_name:
+            elif word == "=" and not has_name:
                 result.append("=")
                 space, has_name, begins = "", True, True
             else:
-                result += [_form_space(space), token]
+                result += [_form_space(space), word]
                 space, begins = "", False
     return "".join(result)
 
@@ -186,9 +193,9 @@ def _render_multipart(binding, template, content_type):
             continue
         value = binding.value(piece)
         if in_headers:
-            value = _part_header(binding.text(piece), piece, in_quotes)
+            value = _part_header(text_of(binding, piece), piece, in_quotes)
         elif not isinstance(value, (bytes, bytearray, memoryview)):
-            value = binding.text(piece)
+            value = text_of(binding, piece)
         data = value.encode() if isinstance(value, str) else bytes(value)
         if delimiter.encode() in data:
             raise SpinError("{{%s}} holds the boundary of this body. Choose another one." % piece)
@@ -211,7 +218,7 @@ def _render_json(binding, template):
     for piece in template:
         if isinstance(piece, Reference):
             if in_string:
-                result.append(json.dumps(binding.text(piece))[1:-1])
+                result.append(json.dumps(text_of(binding, piece))[1:-1])
             else:
                 result.append(_json_value(binding.value(piece), piece))
             escaped = False

@@ -15,12 +15,14 @@ import urllib.parse
 import urllib.request
 import zlib
 
+from .errors import SpinError
+
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
 _MOST_INFORMATIONAL = 100
 _MOST_CODINGS = 3
 # What goes with a redirect to another origin: whatever else a header is called, it may be a credential.
-_PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
+PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -48,7 +50,7 @@ def exchange(asked, seconds):
 
 
 def _exchange_once(asked, limit, seconds):
-    request = urllib.request.Request(asked.url, data=asked.data, headers=asked.headers, method=asked.method)
+    request = urllib.request.Request(asked.url, data=asked.data, headers=asked.headers, method=asked.method)  # noqa: S310 (the opener below knows nothing but http and https)
     opener = urllib.request.OpenerDirector()
     sockets = []
     for handler in (
@@ -87,7 +89,7 @@ def _shut(sockets):
     for each in sockets:
         try:
             each.shutdown(socket.SHUT_RDWR)
-        except Exception:
+        except Exception:  # noqa: S110 (it has ended already, and nothing could be said from this thread)
             pass
 
 

@@ -1,18 +1,30 @@
 """Puts values into URL and headers: each encoded for where it stands, so that it can't become syntax."""
 
 import base64
+import datetime
 import re
 import urllib.parse
+
+from .errors import SpinError
+from .references import Reference
+from .values import of_python
 
 _BASE = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[^\s?#\\]*)?")
 _LABELS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 # What the author may write in path and query: everything but what no URL holds, which is encoded for them.
 _SYNTAX = "%/:?[]@!$&'()*+,;=~"
-_PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*")
 # `%2E%2E`
 _LONGEST_STEP = 6
 _AUTHORITY = re.compile(r"(https?://)([^/?#]*)", re.IGNORECASE)
+
+
+def text_of(binding, reference):
+    """A value as the gateway writes it too: true as JSON has it, a time by RFC 3339 section 5.6."""
+    value = of_python(binding.value(reference))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, datetime.datetime) else binding.text(reference)
 
 
 def render_url(binding, template):
@@ -22,7 +34,7 @@ def render_url(binding, template):
     pieces = list(template)
     if pieces and isinstance(pieces[0], Reference):
         start = pieces.pop(0)
-        base = binding.text(start)
+        base = text_of(binding, start)
         if not _BASE.fullmatch(base):
             raise SpinError("{{%s}} starts the URL, but isn't like https://host or https://host/path." % start)
         if pieces and (isinstance(pieces[0], Reference) or pieces[0][0] not in "/?#"):
@@ -50,7 +62,7 @@ def _render_authority(binding, pieces):
                 rest = [piece[end:], *pieces[at + 1 :]]
                 break
             continue
-        value = binding.text(piece)
+        value = text_of(binding, piece)
         following = pieces[at + 1] if at + 1 < len(pieces) else ""
         follows = "{" if isinstance(following, Reference) else following[:1]
         if last not in "/.:" or follows not in ("", ".", ":", "/", "?", "#"):
@@ -75,7 +87,7 @@ def _render_path(binding, pieces):
     result, step, in_query = [], "", False
     for piece in pieces:
         if isinstance(piece, Reference):
-            value = binding.text(piece)
+            value = text_of(binding, piece)
             if not value and not in_query:
                 raise SpinError("{{%s}} is empty, which would be another path." % piece)
             result.append(urllib.parse.quote(value, safe=""))
@@ -95,10 +107,10 @@ def _render_path(binding, pieces):
 
 def render_header(binding, name, template):
     pieces = _basic_credentials(binding, template) if name.lower() == "authorization" else template
-    value = binding.join(pieces)
+    value = "".join(text_of(binding, piece) if isinstance(piece, Reference) else piece for piece in pieces)
     if name.lower() == "cookie" and len(template) > 1:
         for piece in template:
-            if isinstance(piece, Reference) and ";" in binding.text(piece):
+            if isinstance(piece, Reference) and ";" in text_of(binding, piece):
                 raise SpinError("{{%s}} holds a semicolon, which would start another cookie." % piece)
     if pieces is not template:
         value = "Basic " + base64.b64encode(value.encode()).decode()
@@ -120,10 +132,10 @@ def _basic_credentials(binding, template):
     pieces = [first[6:].lstrip(), *template[1:]]
     for index, piece in enumerate(pieces):
         if isinstance(piece, Reference):
-            if ":" in binding.text(piece) and len(template) > 2:
+            if ":" in text_of(binding, piece):
                 raise SpinError("{{%s}} holds a colon, which would end the user's name." % piece)
         elif re.search(r"[:\s]", piece):
-            if ":" not in piece:
-                pieces[index] = re.sub(r"\s+", ":", piece, count=1)
+            # The first of them ends the user's name, as in VS Code's REST Client.
+            pieces[index] = re.sub(r":|\s+", ":", piece, count=1)
             return pieces
     return template

@@ -5,16 +5,23 @@ import html
 import re
 import urllib.parse
 
+from .tex import LONGEST_FORMULA, tex
+
 _SPECIAL = re.compile(r"[\\`$<&\[\]!@~:]")
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 # The tags that models write into Markdown tables and formulas, which do no harm without attributes.
 _TAG = re.compile(r"<(?:br ?/?|/?(?:sub|sup))>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|nbsp|ndash|mdash|hellip|deg|times|middot|bull|larr|rarr|le|ge|ne|copy|euro);")
 _AUTOLINK = re.compile(r"<(https?://[^\s<>]{1,2000})>", re.IGNORECASE)
-_DESTINATION = r"\([ \t\n]{0,3}(?:<([^<>\n]{0,2000})>|((?:[^\s()<>]|\([^\s()<>]{0,500}\)){0,2000}))(?:\s{1,3}(?:\"[^\"]{0,500}\"|'[^']{0,500}'))?[ \t\n]{0,3}\)"
+_DESTINATION = (
+    r"\([ \t\n]{0,3}(?:<([^<>\n]{0,2000})>|((?:[^\s()<>]|\([^\s()<>]{0,500}\)){0,2000}))"
+    r"(?:\s{1,3}(?:\"[^\"]{0,500}\"|'[^']{0,500}'))?[ \t\n]{0,3}\)"
+)
 _LABEL = r"\[([^\[\]]{0,500})\]"
 _INLINE = re.compile(_LABEL + _DESTINATION)
-_BADGE = re.compile(r"\[!" + _LABEL + r"(?:\([^()\n]{0,2000}\)|\[[^\[\]\n]{0,200}\])\](?:" + _DESTINATION + r"|\[([^\[\]\n]{0,200})\])")
+_BADGE = re.compile(
+    r"\[!" + _LABEL + r"(?:\([^()\n]{0,2000}\)|\[[^\[\]\n]{0,200}\])\](?:" + _DESTINATION + r"|\[([^\[\]\n]{0,200})\])"
+)
 _BY_NAME = re.compile(_LABEL + r"(?:\[([^\[\]]{0,200})\])?")
 _DEFINITION = re.compile(r" {0,3}\[([^\[\]^][^\[\]]{0,200})\]:[ \t]*<?([^\s<>]{1,2000})>?(?:[ \t]+[\"'(].{0,500})?[ \t]*")
 # An empty one is the text's beginning or end.
@@ -84,7 +91,8 @@ class Inline:
     def _dollar(self, at):
         """
         A formula, by pandoc's rules and GitHub's: nothing but space or punctuation around it, no space within its dollars.
-        Sources: https://pandoc.org/MANUAL.html#extension-tex_math_dollars, https://docs.github.com/get-started (mathematical expressions)
+        Sources: https://pandoc.org/MANUAL.html#extension-tex_math_dollars,
+        https://docs.github.com/get-started (mathematical expressions)
         """
         text = self._text
         double = text.startswith("$$", at)

@@ -9,6 +9,8 @@ that begin a line, after an empty one.
 
 import re
 
+from .inline import Inline, definition, encoded
+
 # What stands before a fence in a list or a quote.
 _FENCE = re.compile(r"((?:[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t])))*[ \t]*)(`{3,}(?=[^`]*$)|~{3,})(.*)")
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")

@@ -5,18 +5,18 @@ import numbers
 import os
 import re
 
-_PROVIDED = (
-    r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
-)
+from .errors import SpinError
+from .values import of_python
+
+_PROVIDED = r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
 # With spaces it is none; it isn't taken for text either, as that would be a wrong result that nobody sees.
 _IN_BRACES = r"%s|[ \t]{1,20}(?:%s)[ \t]{0,20}|(?:%s)[ \t]{1,20}" % (_PROVIDED, _PROVIDED, _PROVIDED)
-_IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
+IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
 # In an f-string doubled braces have become single ones; a plain string joined to it keeps its own.
-_IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_IN_BRACES, _IN_BRACES))
+IN_FSTRING = re.compile(r"(?<!\\)(\\*)(?:\{\{(%s)\}\}|\{(%s)\})" % (_IN_BRACES, _IN_BRACES))
 # In cells that aren't Python every {{ can be escaped, and variables of the kernel are references too.
-_IN_CELL = re.compile(
-    r"(?<!\\)(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?"
-    % _PROVIDED
+IN_CELL = re.compile(
+    r"(?<!\\)(\\*)\{\{(?:(%s|[^\W\d]\w*(?:\.[^\W\d]\w*|\[(?:-?\d+|'[^'\\\s]*'|\"[^\"\\\s]*\")\])*)\}\})?" % _PROVIDED
 )
 _STEP = re.compile(r"\.(\w+)|\[(-?\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
@@ -27,22 +27,25 @@ class Reference(str):
 
 def split(text, pattern):
     """Cuts a text into literal pieces and References; an odd number of backslashes before one escapes it."""
-    pieces, end = [], 0
+    pieces, literal, end = [], [], 0
     for match in pattern.finditer(text):
         slashes = match.group(1)
         start = match.start() + len(slashes)
+        names = [group for group in match.groups()[1:] if group is not None]
         if len(slashes) % 2:
-            pieces += [text[end : start - 1], text[start : match.end()]]
+            literal += [text[end : start - 1], text[start : match.end()]]
+        elif not names:
+            literal.append(text[end : match.end()])
         else:
-            names = [group for group in match.groups()[1:] if group is not None]
-            if names and names[0] != names[0].strip():
-                name = names[0].strip()
+            name = names[0].strip()
+            if name != names[0]:
                 raise SpinError(
                     "{{ %s }} has spaces, so it isn't a reference. Write {{%s}}, or \\{{ %s }} for the text." % (name, name, name)
                 )
-            pieces += [text[end:start], Reference(names[0]) if names else text[start : match.end()]]
+            pieces += ["".join([*literal, text[end:start]]), Reference(name)]
+            literal = []
         end = match.end()
-    return [piece for piece in pieces + [text[end:]] if piece]
+    return [piece for piece in [*pieces, "".join([*literal, text[end:]])] if piece]
 
 
 def has_reference(pieces):
@@ -66,9 +69,7 @@ def kernel_variable(reference, namespace):
             else:
                 value = value[key if key is not None else other_key]
         except Exception as error:
-            raise SpinError(
-                "{{%s}}: %s gives %s." % (reference, reference[: step.end()], type(error).__name__)
-            ) from None
+            raise SpinError("{{%s}}: %s gives %s." % (reference, reference[: step.end()], type(error).__name__)) from None
         at = step.end()
     return value
 
@@ -82,7 +83,4 @@ def as_text(value, reference):
         return str(plain)
     if isinstance(value, os.PathLike):
         return os.fsdecode(os.fspath(value))
-    raise SpinError(
-        "{{%s}} is a %s; only text, numbers, dates and paths can stand here."
-        % (reference, type(value).__name__)
-    )
+    raise SpinError("{{%s}} is a %s; only text, numbers, dates and paths can stand here." % (reference, type(value).__name__))

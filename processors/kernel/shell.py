@@ -13,6 +13,8 @@ import time
 
 from IPython import get_ipython
 
+from .errors import SpinError
+
 # The script comes by standard input: nothing of it is an argument, which every process could read. It is read
 # to its end before any of it runs, and then finds nothing on its own standard input.
 _BASH = ("-c", 'eval "$(</dev/stdin)" </dev/null')

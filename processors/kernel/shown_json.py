@@ -6,6 +6,9 @@ import re
 
 from IPython.display import display
 
+from .shown_text import LARGEST_DISPLAY, shortened
+from .table import MOST_SAFE, Table
+
 # Only such a number may be another one in JavaScript, or as a float.
 _MAY_BE_LONG = re.compile(r"\d[\d.]{14}|\d[eE][+-]?\d")
 # Members that hold the items of an answer beside what is said of them, as --paginate knows them.
@@ -43,16 +46,16 @@ class ReadJson:
         except RecursionError:
             pretty = self._text
         # Half a surrogate pair is JSON, but no text that can be sent on.
-        bundle = {"text/plain": _shortened(pretty.encode("utf-8", "replace").decode())}
+        bundle = {"text/plain": shortened(pretty.encode("utf-8", "replace").decode())}
         # Python's own kind of JSON (NaN) would not reach a browser; a number would be another one there.
-        is_shown = isinstance(self.value, (dict, list)) and len(self._text) <= _LARGEST_DISPLAY
+        is_shown = isinstance(self.value, (dict, list)) and len(self._text) <= LARGEST_DISPLAY
         if is_shown and self._is_safe and _is_strict(self.value):
             bundle["application/json"] = self.value
         return bundle
 
     def _integer(self, text):
         number = int(text)
-        self._is_safe = self._is_safe and abs(number) <= _MOST_SAFE
+        self._is_safe = self._is_safe and abs(number) <= MOST_SAFE
         return number
 
     def _float(self, text):

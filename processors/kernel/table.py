@@ -1,10 +1,11 @@
 """A result with rows and columns: collected by column, shown as a table, kept as a DataFrame where there is pandas."""
 
-import base64
 import collections
-import datetime
 import decimal
 import json
+
+from .columns import as_micros, as_number, decoder
+from .shown_table import LONGEST_ALONE, LONGEST_CELL, LONGEST_LINES, cell_text, cell_texts, html_table, plain_table
 
 _FIRST_ROWS = 20
 # Below a chart, which shows what the rows hold.
@@ -22,11 +23,10 @@ _PLANS = ("QUERY PLAN", "EXPLAIN", "ANALYZE")
 _MANY_COLUMNS = 500
 _MOST_VALUES = 4_000_000
 _OTHERS = "(others)"
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # Dicts in dicts in dicts: what is deeper stays one.
 _DEEPEST = 10
 # JavaScript's numbers, and floats, hold whole numbers up to here without a gap.
-_MOST_SAFE = 2**53 - 1
+MOST_SAFE = 2**53 - 1
 
 # How a cell wants its result shown: `rows` of a table, or None; `exact`: decimals stay Decimals; `tree`: JSON never is a table.
 View = collections.namedtuple("View", "rows exact tree", defaults=(None, False, False))
@@ -73,7 +73,7 @@ class Table:
         try:
             import pandas
         except ImportError:
-            rows = zip(*(map(_decoder(column), values) for column, values in pairs))
+            rows = zip(*(map(decoder(column), values) for column, values in pairs))
             return [dict(zip(self._names(), row)) for row in rows], hint
         series = [_series(pandas, column, values) for column, values in pairs]
         frame = pandas.concat(series, axis=1) if series else pandas.DataFrame()
@@ -102,18 +102,18 @@ class Table:
         is_alone = len(self._columns) == 1
         is_plan = is_alone and self._columns[0]["name"] in _PLANS
         first = rows or (_FIRST_LINES if is_plan else _FIRST_ROWS_BELOW if is_below else _FIRST_ROWS)
-        longest = _LONGEST_ALONE if is_alone and len(self) == 1 else _LONGEST_LINES if is_plan else _LONGEST_CELL
+        longest = LONGEST_ALONE if is_alone and len(self) == 1 else LONGEST_LINES if is_plan else LONGEST_CELL
         names = self._names()
         shown = self._pairs()[:_MOST_COLUMNS]
         if is_plan:
             shown = [({"type": "text"}, _plan_texts(column, values)) for column, values in shown]
-        cells = [_cells(column, values[:first], longest) for column, values in shown]
+        cells = [cell_texts(column, values[:first], longest) for column, values in shown]
         columns = [
-            {"name": _cell(name), "is_number": column["type"] in _NUMBERS, "is_plan": is_plan}
+            {"name": cell_text(name), "is_number": column["type"] in _NUMBERS, "is_plan": is_plan}
             for name, (column, _) in zip(names, shown)
         ]
         caption = self._caption(note, first, is_below)
-        return {"text/html": _html(columns, cells, caption), "text/plain": _plain(columns, cells, caption)}
+        return {"text/html": html_table(columns, cells, caption), "text/plain": plain_table(columns, cells, caption)}
 
     def _caption(self, note, first, is_below):
         shown, total, columns = min(len(self), first), len(self), len(self._columns)
@@ -146,7 +146,7 @@ class Table:
 
 def _plan_texts(column, values):
     """A plan as JSON is one long line without its line ends."""
-    plans = map(_decoder(column), values)
+    plans = map(decoder(column), values)
     return [plan if plan is None or isinstance(plan, str) else json.dumps(plan, indent=2, ensure_ascii=False) for plan in plans]
 
 
@@ -194,75 +194,20 @@ def _type_of(values):
     return {frozenset([str]): "text", frozenset([bool]): "bool"}.get(frozenset(kinds), "json")
 
 
-def _decoder(column):
-    """How one value of a column is read; a missing one stays None."""
-    if column["type"] == "list":
-        item = _decoder({"type": column["items"]})
-        return lambda value: _list(value, item)
-    read = _READ.get(column["type"])
-    return (lambda value: value) if read is None else (lambda value: None if value is None else read(value))
-
-
-def _list(value, item):
-    return [_list(each, item) for each in value] if isinstance(value, list) else item(value)
-
-
-def _number(value):
-    """JSON holds no NaN and infinity: they come as text."""
-    return float(value) if isinstance(value, str) else value
-
-
-def _time(value):
-    micros = _micros(value)
-    return value if micros is None else _EPOCH + datetime.timedelta(microseconds=micros)
-
-
-def _datetime(value):
-    time = _time(value)
-    return time if isinstance(time, str) else time.replace(tzinfo=None)
-
-
-def _micros(value):
-    """None for a text that is no time, e.g. `infinity`."""
-    if isinstance(value, str):
-        return int(value) if value.lstrip("-").isdigit() else None
-    return value
-
-
-def _date(value):
-    try:
-        return datetime.date.fromisoformat(value)
-    except ValueError:
-        return value
-
-
-_READ = {
-    "number": _number,
-    "float": _number,
-    "integer": int,
-    "decimal": decimal.Decimal,
-    "time": _time,
-    "datetime": _datetime,
-    "date": _date,
-    "bytes": base64.b64decode,
-    "document": json.loads,
-}
-
-
 def _series(pandas, column, values):
     kind = column["type"]
     if kind in ("time", "datetime"):
         return _times(pandas, column, values)
     if kind in ("number", "float"):
         if any(isinstance(value, str) for value in values):
-            values = [_number(value) for value in values]
+            values = [as_number(value) for value in values]
         return pandas.Series(values, dtype="float64") if kind == "float" else _mixed(pandas, values)
     if kind == "integer":
         return _integers(pandas, values)
     if kind == "bool":
         return pandas.Series(values, dtype="object" if None in values else "bool")
     if kind not in ("text", "json"):
-        values = list(map(_decoder(column), values))
+        values = list(map(decoder(column), values))
     return pandas.Series(values, dtype="object")
 
 
@@ -271,7 +216,7 @@ def _mixed(pandas, values):
     present = [value for value in values if value is not None]
     if present and all(isinstance(value, int) for value in present):
         return _integers(pandas, values)
-    is_exact = any(isinstance(value, int) and abs(value) > _MOST_SAFE for value in present)
+    is_exact = any(isinstance(value, int) and abs(value) > MOST_SAFE for value in present)
     return pandas.Series(values, dtype="object" if is_exact else "float64")
 
 
@@ -292,9 +237,9 @@ def _times(pandas, column, values):
 
     missing = numpy.iinfo("int64").min
     try:
-        micros = numpy.array([missing if value is None else _micros(value) for value in values], dtype="int64")
+        micros = numpy.array([missing if value is None else as_micros(value) for value in values], dtype="int64")
         series = pandas.Series(micros.astype("datetime64[us]"))
         return series.dt.tz_localize("UTC") if column["type"] == "time" else series
     except (TypeError, ValueError, OverflowError):
         # One of them is none (`infinity`), or is out of this pandas' bounds.
-        return pandas.Series(list(map(_decoder(column), values)), dtype="object")
+        return pandas.Series(list(map(decoder(column), values)), dtype="object")

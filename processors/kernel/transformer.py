@@ -6,6 +6,10 @@ import threading
 
 from IPython import get_ipython
 
+from .binding import Binding
+from .errors import SpinError
+from .references import IN_FSTRING, IN_TEXT, Reference, has_reference, split
+
 _NAMESPACES = ("runtime_env", "secret", "secret_var")
 _MAGICS = (
     "system", "getoutput", "run_line_magic", "run_cell_magic", "magic", "line_magic", "cell_magic",
@@ -80,10 +84,9 @@ def _sender():
 
 def _bind_call(tree, runtime, binding):
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "__spin__":
-                node.value = _look_up("bound", runtime.keep_binding(binding), node)
-                return
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "__spin__":
+            node.value = _look_up("bound", runtime.keep_binding(binding), node)
+            return
 
 
 def _look_up(function, number, where):
@@ -139,7 +142,7 @@ class _CellRewriter:
         text = node.value if is_text else node.value.decode("latin-1")
         if "{{" not in text:
             return node
-        pieces = split(text, _IN_TEXT)
+        pieces = split(text, IN_TEXT)
         if not has_reference(pieces):
             if "".join(pieces) != text:
                 unescaped = "".join(pieces)
@@ -150,8 +153,7 @@ class _CellRewriter:
             value = self._binding.join(pieces)
         else:
             value = b"".join(
-                self._binding.text(piece).encode() if isinstance(piece, Reference) else piece.encode("latin-1")
-                for piece in pieces
+                self._binding.text(piece).encode() if isinstance(piece, Reference) else piece.encode("latin-1") for piece in pieces
             )
         return _look_up("constant", self._runtime.keep_constant(value), node)
 
@@ -162,7 +164,7 @@ class _CellRewriter:
             if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
                 result.append(node)
                 continue
-            pieces = split(node.value, _IN_FSTRING)
+            pieces = split(node.value, IN_FSTRING)
             self._check(pieces, place)
             for piece in pieces:
                 if isinstance(piece, Reference):

@@ -6,6 +6,8 @@ import decimal
 import math
 import numbers
 
+from .errors import SpinError
+
 # What is sent of a table: enough to see what is in it.
 _SENT_ROWS = 200
 _SENT_COLUMNS = 50
@@ -15,7 +17,10 @@ _MOST_ITEMS = 200_000
 
 
 def typed(value, reference):
-    """A variable as JSON: `{"type": "text" | "number" | "bool" | "null" | "date" | "time" | "list" | "object" | "table" | "bytes", "value": …}`."""
+    """
+    A variable as JSON: `{"type": …, "value": …}`, where the type is text, number, bool, null, date, time, list,
+    object, table or bytes.
+    """
     value = of_python(value)
     if value is None:
         return {"type": "null", "value": None}

@@ -1,29 +1,11 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import t from 'tap';
+import { runWithHelper } from '../support/helper-python.js';
 
 t.setTimeout(120_000);
 
-const run = promisify(execFile);
-
-/** What the helper's own parts make of texts, and how many seconds of a processor each took. */
-async function harmless(texts: readonly string[]): Promise<readonly { text: string; seconds: number }[]> {
-  const parts = await Promise.all(
-    ['tex', 'inline', 'markdown'].map((part) =>
-      readFile(new URL(`../../../processors/kernel/${part}.py`, import.meta.url), 'utf8'),
-    ),
-  );
-  const script = `${parts.join('\n\n')}
-import json, sys, time
-def timed(text):
-    began = time.process_time()
-    return {"text": harmless_markdown(text), "seconds": time.process_time() - began}
-print(json.dumps([timed(text) for text in json.load(sys.stdin)]))`;
-  const python = run('python3', ['-c', script], { maxBuffer: 256 * 1024 * 1024 });
-  python.child.stdin?.end(JSON.stringify(texts));
-  return JSON.parse((await python).stdout);
-}
+/** What the helper makes of texts, and how many seconds of a processor each took. */
+const harmless = (texts: readonly string[]) =>
+  runWithHelper<{ text: string; seconds: number }>('harmless.py', texts);
 
 const written: Readonly<Record<string, readonly [markdown: string, harmless: string]>> = {
   'L1: money': ['$5 a month, and $10', '<span>&#36;</span>5 a month, and <span>&#36;</span>10'],

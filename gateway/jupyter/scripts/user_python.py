@@ -82,7 +82,7 @@ def write(path, content, mode):
     os.replace(f"{path}.new", path)
 
 
-def other_versions(folder, packages):
+def other_versions(packages):
     library = os.path.dirname(os.path.dirname(packages))
     for name in sorted(os.listdir(library)):
         old = os.path.join(library, name, "site-packages")
@@ -96,7 +96,7 @@ def main(folder):
     packages = sysconfig.get_path("purelib", "venv", {"base": folder, "platbase": folder})
     layer(packages)
     wrap(os.path.join(folder, "bin"))
-    for name in other_versions(folder, packages):
+    for name in other_versions(packages):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         print(f"Packages that were installed for {name} cannot be used by Python {version}: install them again.")
 

@@ -7,10 +7,12 @@ import json
 import re
 import unicodedata
 
+from .columns import decoder
+
 # Characters of a text on one line, of a text of several lines, and of a text that has a table to itself.
-_LONGEST_CELL = 200
-_LONGEST_LINES = 5_000
-_LONGEST_ALONE = 50_000
+LONGEST_CELL = 200
+LONGEST_LINES = 5_000
+LONGEST_ALONE = 50_000
 # Characters that stand on one line: longer texts end in an ellipsis there.
 _LONGEST_LINE = 40
 # The same of a terminal, which has no scroll bar, and lines of a text among others.
@@ -29,22 +31,26 @@ _BOX = "white-space:pre;max-width:48em;max-height:7.5em;overflow:auto"
 _MONOSPACE = ";font-family:monospace"
 
 # Control characters as their pictures: a terminal would obey them.
-_PICTURES = {**{code: 0x2400 + code for code in range(32) if code not in (9, 10)}, 127: 0x2421, **dict.fromkeys(range(128, 160), 0xFFFD)}
+_PICTURES = {
+    **{code: 0x2400 + code for code in range(32) if code not in (9, 10)},
+    127: 0x2421,
+    **dict.fromkeys(range(128, 160), 0xFFFD),
+}
 _LINE_END = re.compile("\r\n?|\x85|\u2028|\u2029")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 # MathJax 3 and 2: what a service says is no formula, whose links and styles a notebook would trust, and costs in dollars are none.
 _NO_FORMULAS = "mathjax_ignore tex2jax_ignore"
 
 
-def _cells(column, values, longest=_LONGEST_CELL):
+def cell_texts(column, values, longest=LONGEST_CELL):
     """The texts of a column, None for a missing value. Its times are all written to the same fraction of a second."""
-    values = list(map(_decoder(column), values))
+    values = list(map(decoder(column), values))
     micros = [value.microsecond for value in values if isinstance(value, datetime.datetime)]
     fraction = "microseconds" if any(each % 1000 for each in micros) else "milliseconds" if any(micros) else "seconds"
-    return [None if value is None else _cell(value, fraction, longest) for value in values]
+    return [None if value is None else cell_text(value, fraction, longest) for value in values]
 
 
-def _cell(value, fraction="microseconds", longest=_LONGEST_CELL):
+def cell_text(value, fraction="microseconds", longest=LONGEST_CELL):
     if value is None:
         return _NONE
     if isinstance(value, datetime.datetime):
@@ -54,13 +60,13 @@ def _cell(value, fraction="microseconds", longest=_LONGEST_CELL):
     if isinstance(value, decimal.Decimal):
         return _decimal(value)
     if isinstance(value, list):
-        text = "[%s]" % ", ".join(_cell(each, longest=longest) for each in value)
+        text = "[%s]" % ", ".join(cell_text(each, longest=longest) for each in value)
     else:
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
     if not text.isprintable():
         # Half a surrogate pair is JSON, but no text that can be sent on.
         text = _LINE_END.sub("\n", text.encode("utf-8", "replace").decode()).rstrip("\n").translate(_PICTURES)
-    most = max(longest, _LONGEST_LINES) if "\n" in text else longest
+    most = max(longest, LONGEST_LINES) if "\n" in text else longest
     return text if len(text) <= most else text[:most] + "…"
 
 
@@ -84,7 +90,7 @@ def _decimal(value):
         return str(round(value, places) if places < -exponent else value)
 
 
-def _html(columns, cells, caption):
+def html_table(columns, cells, caption):
     """`columns`: `{"name": str, "is_number": bool, "is_plan": bool}` each; `cells`: the texts of each."""
     is_one_row = all(len(texts) == 1 for texts in cells)
     is_alone = is_one_row and len(columns) == 1
@@ -118,7 +124,7 @@ def _drawn(column, texts, is_alone, is_one_row):
         style = _LEFT + (_ELLIPSIS if is_long else "")
     if has_lines:
         style += ";vertical-align:top"
-    fields = ["<td style=\"%s%s\"%s>%s</td>" % (style, font, _more(text, style), _boxed(text, box)) for text in texts]
+    fields = ['<td style="%s%s"%s>%s</td>' % (style, font, _more(text, style), _boxed(text, box)) for text in texts]
     return ' style="%s"' % _LEFT, fields
 
 
@@ -139,11 +145,10 @@ def _marked(text):
     return '<span style="opacity:0.5">%s</span>' % _NONE if text is None else html.escape(text)
 
 
-def _plain(columns, cells, caption):
+def plain_table(columns, cells, caption):
     is_alone = len(columns) == 1 and len(cells[0]) == 1
     table = [
-        [_lines(text, is_alone or column["is_plan"]) for text in (column["name"], *texts)]
-        for column, texts in zip(columns, cells)
+        [_lines(text, is_alone or column["is_plan"]) for text in (column["name"], *texts)] for column, texts in zip(columns, cells)
     ]
     widths = [max(_width(line) for lines in column for line in lines) for column in table]
     head, *rows = zip(*table) if table else [()]
