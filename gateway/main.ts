@@ -20,11 +20,16 @@ import { openCatalogue } from './connections/catalogue.js';
 import { createDesk } from './connections/desk.js';
 import { createTrial } from './connections/trial.js';
 import { tryAddress } from './edge/address.js';
+import { createArrivals } from './edge/arrival.js';
 import { openCertificates } from './edge/certificates.js';
-import { createAddressOf, createTrust } from './edge/client.js';
+import { createTrust } from './edge/client.js';
+import { Gate } from './edge/gate.js';
 import { openIdentity } from './edge/identity.js';
 import { listen } from './edge/listener.js';
 import { expiryOf } from './edge/tls.js';
+import { createTell } from './events/events.js';
+import { logReader } from './events/log-reader.js';
+import { metricsReader } from './events/metrics-reader.js';
 import { createEmbeddedJupyter } from './jupyter/embedded.js';
 import { jupyterUserOf } from './jupyter/user.js';
 import type { Log } from './log.js';
@@ -36,11 +41,12 @@ import { createHttpProxy } from './proxy/http.js';
 import type { Remark } from './proxy/hub.js';
 import { JupyterLogins } from './proxy/jupyter-logins.js';
 import { OpenSockets } from './proxy/open-sockets.js';
+import { jupyterBase } from './proxy/paths.js';
 import { createTokenWatch } from './proxy/token-watch.js';
 import { createReadiness, fixedUpstream, type UpstreamSource } from './proxy/upstream.js';
 import { browserUrl } from './public-url.js';
-import { logRefusal, sendRefusal } from './refuse.js';
-import { createRouter } from './router.js';
+import { createRefuse } from './refuse.js';
+import { Router } from './router.js';
 import { NO_TRACING } from './tracing.js';
 import { version } from './version.js';
 
@@ -79,6 +85,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   // What stops a start is said before anything else is, and before a login link is printed.
   await jupyter.checked;
   const metrics = new Metrics(version());
+  const report = createTell(logReader(log), metricsReader(metrics));
   // The SDK is loaded only where it is used.
   const tracing = config.tracing
     ? (await import('./otlp.js')).openOtlp(config.tracing, version(), log)
@@ -86,7 +93,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const identity = await openIdentity({
     token: config.token,
     metricsToken: config.metricsToken,
-    metrics,
+    tell: report,
     folder: config.home.sessions,
     shared: config.shared,
     publicUrl: config.publicUrl,
@@ -116,18 +123,16 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   );
   const tryConnection = createTrial({ kinds, createMask: () => new PageMask(), resources });
   const connections = createDesk(catalogue, tryConnection);
-  const api = await createApi({ identity, connections, log, metrics });
-  const addressOf = createAddressOf(createTrust(config));
+  const trust = createTrust(config);
+  const arrivals = createArrivals(config, trust);
+  const refuse = createRefuse(report, arrivals.addressOf);
+  const api = await createApi({ identity, connections, metrics, refuse, tell: report });
   const unread = createUnread(config.unread);
   const proxy = createHttpProxy({
     upstream,
     unread,
     ...(config.upstream.kind !== 'embedded' && { onForbidden: createTokenWatch(upstream, log) }),
-    refuse(req, res, error) {
-      metrics.refused(error.code);
-      logRefusal(log, req, addressOf(req), error);
-      sendRefusal(req, res, error);
-    },
+    refuse: refuse.request,
   });
   const open = new OpenSockets();
   const ready = createReadiness(upstream);
@@ -138,9 +143,19 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     jupyterRestarts: jupyter.restarts,
     upstreamUp: ready,
   });
-  const router = createRouter({
-    config,
+  const base = jupyterBase(upstream);
+  const gate = new Gate({
+    arrivals,
     identity,
+    challenges: certificates?.challenges,
+    allowedOrigins: config.allowedOrigins,
+    base,
+  });
+  const router = new Router({
+    gate,
+    trust,
+    refuse,
+    base,
     logins: new JupyterLogins(),
     api,
     proxy,
@@ -158,12 +173,11 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
       tracing,
     },
     ready: async () => identity.isReady() && ready(),
-    challenges: certificates?.challenges,
     log,
-    metrics,
+    tell: report,
     tracing,
   });
-  const listener = await listen(config, certificates, router, log, metrics);
+  const listener = await listen({ listen: config.listen, trust }, certificates, router, log, report);
   acme?.start();
   const url = browserUrl(config, listener.address);
   return {

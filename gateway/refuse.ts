@@ -1,13 +1,13 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { sendRedirect } from './answer.js';
 import type { GatewayError, Refusal } from './errors.js';
+import type { Refusal as RefusalEvent, Tell } from './events/events.js';
 import { faultOf } from './fault.js';
-import type { Log } from './log.js';
 import { acceptsHtml, isNavigation } from './navigation.js';
 import { escapeHtml, pageHeaders, renderPage } from './page.js';
 import { REQUEST_ID, requestIdOf } from './request-id.js';
 import { localUrl } from './safe-url.js';
-import { tallyOf } from './tally.js';
 
 /** Headings of the pages; what happened and what to do is the refusal's own sentence below. */
 const headings: Partial<Record<Refusal, string>> = {
@@ -68,22 +68,6 @@ export function sendRefusal(req: IncomingMessage, res: ServerResponse, error: Ga
 }
 
 /**
- * Sends a browser elsewhere on this site. Without a referrer: the URL it comes from may hold a token.
- *
- * @param location a path
- * @param cookie a `Set-Cookie` value
- */
-export function sendRedirect(res: ServerResponse, location: string, cookie?: string): void {
-  if (cookie !== undefined) res.setHeader('set-cookie', cookie);
-  res.setHeader('location', location);
-  res.setHeader('cache-control', 'no-store');
-  res.setHeader('referrer-policy', 'no-referrer');
-  res.setHeader('content-length', 0);
-  res.statusCode = 302;
-  res.end();
-}
-
-/**
  * Refuses an upgrade with a plain HTTP response (RFC 6455 section 4.2.2) and closes the connection, also
  * when the client would keep its half open.
  */
@@ -105,27 +89,43 @@ export function refuseUpgrade(req: IncomingMessage, socket: Duplex, error: Gatew
   );
 }
 
-/**
- * The one log line of a refusal, at most one a second for each kind and address: never the query, which may hold a token. What made the gateway itself fail
- * is logged with its place, since the client isn't told; without its text, as an invalid URL quotes its token.
- */
-export function logRefusal(log: Log, req: IncomingMessage, address: string, error: GatewayError): void {
-  tallyOf(log).tell(`${error.code} ${address}`, (more) => {
-    const line = {
-      event: 'refusal',
-      request: requestIdOf(req),
-      code: error.code,
-      status: error.status,
-      address,
-      method: req.method,
-      path: req.url?.replace(/[?#].*$/s, ''),
-      ...(more > 0 && { more }),
-    };
-    if (error.code === 'INTERNAL') log.error({ ...line, fault: faultOf(error.cause) }, error.message);
-    // Nobody is refused who waits for Jupyter: their page asks every two seconds.
-    else if (error.code === 'UPSTREAM_STARTING') log.debug(line, error.message);
-    else log.warn(line, error.message);
-  });
+/** What is told of a refusal. What made the gateway itself fail is told by its place, since the client isn't told. */
+export function refusalOf(req: IncomingMessage, address: string, error: GatewayError): RefusalEvent {
+  const { code, status, message } = error;
+  return {
+    kind: 'refusal',
+    request: requestIdOf(req),
+    code,
+    status,
+    message,
+    address,
+    method: req.method,
+    // Never the query, which may hold a token.
+    path: req.url?.replace(/[?#].*$/s, ''),
+    // Without its text: an invalid URL quotes its token.
+    ...(code === 'INTERNAL' && { fault: faultOf(error.cause) }),
+  };
+}
+
+/** Refuses what the gateway doesn't serve: tells it to whoever keeps it, and answers the client. */
+export interface Refuse {
+  /** @param address the client's, where it is known already */
+  request(req: IncomingMessage, res: ServerResponse, error: GatewayError, address?: string): void;
+  upgrade(req: IncomingMessage, socket: Duplex, error: GatewayError): void;
+}
+
+/** @param addressOf the client's address */
+export function createRefuse(tell: Tell, addressOf: (req: IncomingMessage) => string): Refuse {
+  return {
+    request(req, res, error, address = addressOf(req)) {
+      tell(refusalOf(req, address, error));
+      sendRefusal(req, res, error);
+    },
+    upgrade(req, socket, error) {
+      tell(refusalOf(req, addressOf(req), error));
+      refuseUpgrade(req, socket, error);
+    },
+  };
 }
 
 const JSON_HEADERS: Readonly<Record<string, string>> = {

@@ -5,7 +5,8 @@ import { finished } from 'node:stream/promises';
 import { pino } from 'pino';
 import t from 'tap';
 import { GatewayError } from '../gateway/errors.js';
-import { logRefusal, refuseUpgrade, sendRefusal } from '../gateway/refuse.js';
+import { logReader } from '../gateway/events/log-reader.js';
+import { refusalOf, refuseUpgrade, sendRefusal } from '../gateway/refuse.js';
 import { ask, NAVIGATION } from './support/ask.js';
 
 type Tap = { teardown(end: () => void): void };
@@ -138,7 +139,7 @@ t.test(
     const lines: string[] = [];
     const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
     const req = { method: 'GET', url: '/path?token=canary-token' } as IncomingMessage;
-    logRefusal(log, req, '192.0.2.1', new GatewayError('INTERNAL', undefined, { cause }));
+    logReader(log)(refusalOf(req, '192.0.2.1', new GatewayError('INTERNAL', undefined, { cause })));
     t.match(JSON.parse(lines.join('')), {
       path: '/path',
       fault: { kind: 'TypeError', stack: /refuse\.test/ },
@@ -152,7 +153,7 @@ t.test('a page that waits for Jupyter is no line of the log', async (t) => {
   const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
   const req = { method: 'GET', url: '/lab' } as IncomingMessage;
   for (const code of ['UPSTREAM_STARTING', 'UPSTREAM_DOWN'] as const) {
-    logRefusal(log, req, '192.0.2.1', new GatewayError(code));
+    logReader(log)(refusalOf(req, '192.0.2.1', new GatewayError(code)));
   }
   t.match(lines, [/UPSTREAM_DOWN/]);
   t.equal(lines.length, 1);

@@ -5,9 +5,9 @@ import type { ConnectionDesk } from '../connections/desk.js';
 import type { Client } from '../edge/admission.js';
 import type { Identity } from '../edge/identity.js';
 import { asGatewayError, GatewayError } from '../errors.js';
-import type { Log } from '../log.js';
+import type { Tell } from '../events/events.js';
 import type { Metrics } from '../metrics.js';
-import { logRefusal, sendRefusal } from '../refuse.js';
+import type { Refuse } from '../refuse.js';
 import { connectionRoutes } from './connections.js';
 import { jupyterLoginRoutes } from './jupyter-login.js';
 import { loginRoutes } from './login.js';
@@ -30,8 +30,9 @@ export interface Api {
 export interface ApiOptions {
   readonly identity: Identity;
   readonly connections: ConnectionDesk;
-  readonly log: Log;
   readonly metrics: Metrics;
+  readonly refuse: Refuse;
+  readonly tell: Tell;
   /** How long a request's body may take to arrive, in milliseconds. */
   readonly arrivalLimit?: number;
 }
@@ -41,7 +42,7 @@ export interface ApiOptions {
  * off, because it would write URLs with login codes in them.
  */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { identity, log, metrics, connections, arrivalLimit = ARRIVAL_LIMIT_MS } = options;
+  const { identity, metrics, connections, tell, arrivalLimit = ARRIVAL_LIMIT_MS } = options;
   const visitors = new WeakMap<IncomingMessage, Visitor>();
   const visitorOf = (req: IncomingMessage): Visitor => {
     const visitor = visitors.get(req);
@@ -52,9 +53,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 
   const refuse = (request: FastifyRequest, reply: FastifyReply, error: GatewayError) => {
     reply.hijack();
-    metrics.refused(error.code);
-    logRefusal(log, request.raw, visitors.get(request.raw)?.client.address ?? '', error);
-    sendRefusal(request.raw, reply.raw, error);
+    options.refuse.request(request.raw, reply.raw, error, visitors.get(request.raw)?.client.address);
   };
 
   const app = fastify({
@@ -70,7 +69,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   // Last: a scope takes the handlers that are there when it is made.
   await app.register(async (scope) => loginRoutes(scope, identity, clientOf));
   await app.register(async (scope) => jupyterLoginRoutes(scope, identity, clientOf));
-  await app.register(async (scope) => connectionRoutes(scope, connections, visitorOf, log));
+  await app.register(async (scope) => connectionRoutes(scope, connections, visitorOf, tell));
   await app.register(async (scope) => metricsRoute(scope, metrics, visitorOf));
   await app.ready();
 
@@ -78,10 +77,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     handle(req, res, visitor) {
       visitors.set(req, visitor);
       const late = setTimeout(() => {
-        const error = new GatewayError('REQUEST_TIMEOUT');
-        metrics.refused(error.code);
-        logRefusal(log, req, visitor.client.address, error);
-        sendRefusal(req, res, error);
+        options.refuse.request(req, res, new GatewayError('REQUEST_TIMEOUT'), visitor.client.address);
       }, arrivalLimit);
       req.once('end', () => clearTimeout(late));
       res.once('close', () => clearTimeout(late));

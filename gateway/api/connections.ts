@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ConnectionDesk } from '../connections/desk.js';
 import { GatewayError } from '../errors.js';
-import type { Log } from '../log.js';
+import type { Tell } from '../events/events.js';
 import { decide } from '../policy/decide.js';
 import { orThrow } from '../policy/decision.js';
 import type { Visitor } from './visitor.js';
@@ -21,7 +21,7 @@ export function connectionRoutes(
   app: FastifyInstance,
   desk: ConnectionDesk,
   visitorOf: (req: IncomingMessage) => Visitor,
-  log: Log,
+  tell: Tell,
 ): void {
   // Clients of Jupyter say JSON also where they send nothing.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, _body, done) => done(null));
@@ -40,8 +40,14 @@ export function connectionRoutes(
       const trial = await desk.test(params.name);
       if (trial === undefined) throw new GatewayError('NOT_FOUND', 'There is no connection of that name.');
       const { name, works, says } = trial;
-      const line = { event: 'connection test', request: client.request, connection: name, works };
-      log.info({ ...line, principal: principal?.name, address: client.address }, 'a connection was tested');
+      tell({
+        kind: 'connection tested',
+        request: client.request,
+        connection: name,
+        works,
+        principal: principal?.name,
+        address: client.address,
+      });
       return answer(reply, { name, works, says });
     },
   );

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Client } from '../edge/admission.js';
 import type { Identity } from '../edge/identity.js';
+import { LOGIN_PATH } from '../edge/own-paths.js';
 import { GatewayError } from '../errors.js';
 import { acceptsHtml, isNavigation } from '../navigation.js';
 import { pageHeaders } from '../page.js';
@@ -34,7 +35,7 @@ export function loginRoutes(
     if (origin !== undefined && origin !== clientOf(raw).origin) throw new GatewayError('ORIGIN_NOT_ALLOWED');
   });
 
-  app.get('/spin/login', async (request, reply) => {
+  app.get(LOGIN_PATH, async (request, reply) => {
     const { code, next } = fields(request.query);
     const to = localUrl(next);
     if (code === undefined) {
@@ -47,7 +48,7 @@ export function loginRoutes(
     return redeem(request, reply, code, to);
   });
 
-  app.post('/spin/login', async (request, reply) => {
+  app.post(LOGIN_PATH, async (request, reply) => {
     const { raw } = request;
     const { code, token = '', next } = fields(request.body);
     const to = localUrl(next);
@@ -64,7 +65,7 @@ export function loginRoutes(
   app.get('/spin/logout', (_request, reply) => page(reply, 200, renderLogout()));
 
   app.post('/spin/logout', async (request, reply) => {
-    return go(reply, '/spin/login', await identity.logOut(request.raw, clientOf(request.raw)));
+    return go(reply, LOGIN_PATH, await identity.logOut(request.raw, clientOf(request.raw)));
   });
 
   async function redeem(request: FastifyRequest, reply: FastifyReply, code: string, to: string) {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.js';
 import type { Client, Target } from './admission.js';
-import { createAddressOf, createClientOf, createTrust } from './client.js';
+import { createAddressOf, createClientOf, type Trust } from './client.js';
 import { createHostCheck, hostHeader, parseAuthority } from './hosts.js';
 import { parseTarget } from './request-target.js';
 import { createTransport } from './transport.js';
@@ -10,6 +10,8 @@ import { createTransport } from './transport.js';
 export interface Arrival {
   readonly client: Client;
   readonly target: Target;
+  /** What came in the query as `?token=`: identity alone reads it. */
+  readonly token: string | undefined;
   /** Set when the browser has to come back by https: the URL. Nothing else may be answered then. */
   readonly redirect: string | undefined;
   /** Value of Strict-Transport-Security, where one is due. */
@@ -43,10 +45,11 @@ export function healthCheckOf(req: IncomingMessage): '/healthz' | '/readyz' | un
   return path;
 }
 
+/** @param trust which peers are trusted proxies */
 export function createArrivals(
-  config: Pick<Config, 'listen' | 'tls' | 'acme' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>,
+  config: Pick<Config, 'tls' | 'acme' | 'publicUrl' | 'allowedHosts'>,
+  trust: Trust,
 ): Arrivals {
-  const trust = createTrust(config);
   const checkHost = createHostCheck(config);
   const clientOf = createClientOf(trust);
   const transport = createTransport(config, trust);
@@ -59,10 +62,11 @@ export function createArrivals(
       // A page of the public URL is this runtime's own, also where a proxy took the port out of Host or set another.
       const isPublic = publicOrigin !== undefined && req.headers.origin === publicOrigin;
       const client = isPublic ? { ...known, origin: publicOrigin } : known;
-      const target = parseTarget(req.url ?? '', hostHeader(req));
+      const { target, token } = parseTarget(req.url ?? '', hostHeader(req));
       return {
         client,
         target,
+        token,
         redirect: transport.redirectFor(req, client, target, upgrade),
         hsts: transport.hstsFor(client),
       };

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { SecureContext } from 'node:tls';
 import type { ClientHello } from './client-hello.js';
 import { hostHeader, parseAuthority } from './hosts.js';
@@ -47,21 +47,19 @@ export class Challenges {
   }
 
   /**
-   * Answers a pending HTTP-01 challenge, by plain HTTP too: that is how the authority asks.
+   * What a pending HTTP-01 challenge asks for, by plain HTTP too: that is how the authority asks.
    *
-   * @returns whether it was one
+   * @returns undefined when it is none
    * @throws {GatewayError} BAD_REQUEST for a request without a proper Host
    */
-  answer(req: IncomingMessage, res: ServerResponse): boolean {
+  proofFor(req: IncomingMessage): string | undefined {
     if (this.#http.size === 0 || req.method !== 'GET' || !req.url?.startsWith(httpPrefix)) {
-      return false;
+      return undefined;
     }
     const challenge = this.#http.get(req.url.slice(httpPrefix.length));
     if (challenge === undefined || parseAuthority(hostHeader(req)).name !== challenge.name) {
-      return false;
+      return undefined;
     }
-    res.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
-    res.end(challenge.proof);
-    return true;
+    return challenge.proof;
   }
 }

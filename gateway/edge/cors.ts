@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 /** What `@jupyterlab/services` sets (serverconnection.ts) beyond the safelisted ones. */
@@ -30,28 +30,25 @@ export function corsHeaders(
 }
 
 /**
- * Answers a preflight of a listed origin; Jupyter never sees it (it would want a token, which preflights
+ * The answer to a preflight of a listed origin; Jupyter never sees it (it would want a token, which preflights
  * can't carry).
  *
- * @returns false when this is something else, and not answered
+ * @returns undefined when this is something else
  */
-export function answerPreflight(
+export function preflightHeaders(
   req: IncomingMessage,
-  res: ServerResponse,
   allowedOrigins: readonly string[],
-): boolean {
+): Readonly<Record<string, string>> | undefined {
   const { origin } = req.headers;
   const asked = req.headers['access-control-request-method'];
-  if (req.method !== 'OPTIONS' || origin === undefined || asked === undefined) return false;
-  if (!allowedOrigins.includes(origin)) return false;
-  res.writeHead(204, {
+  if (req.method !== 'OPTIONS' || origin === undefined || asked === undefined) return undefined;
+  if (!allowedOrigins.includes(origin)) return undefined;
+  return {
     vary: 'Origin',
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
     'access-control-allow-methods': METHODS,
     'access-control-allow-headers': REQUEST_HEADERS,
     'access-control-max-age': PREFLIGHT_AGE,
-  });
-  res.end();
-  return true;
+  };
 }

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Tell } from '../events/events.js';
 import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
-import type { Metrics } from '../metrics.js';
 import { framingFault } from './framing.js';
 import type { Limits } from './limits.js';
 import { createMalformed } from './malformed.js';
@@ -23,13 +23,8 @@ const highWaterMark = 64 * 1024;
 const dropLogEvery = 10_000;
 
 /** Node's HTTP server, that refuses what node would let through or answer by itself. */
-export function createHttpServer(
-  handlers: Handlers,
-  log: Log,
-  metrics: Pick<Metrics, 'refused'>,
-  limits: Limits,
-): Server {
-  const malformed = createMalformed(log, metrics);
+export function createHttpServer(handlers: Handlers, log: Log, tell: Tell, limits: Limits): Server {
+  const malformed = createMalformed(tell);
   const http = createServer({
     headersTimeout: limits.headers,
     // An upload takes as long as it takes.
@@ -46,9 +41,9 @@ export function createHttpServer(
   });
   http.maxHeadersCount = limits.headerCount;
   http.maxConnections = limits.connections;
-  const tell = atMost(dropLogEvery, (what: string) => log.warn({ connections: limits.connections }, what));
-  http.on('drop', () => tell('too many connections'));
-  const turns = createTurns(() => tell('too many pipelined requests: a connection is ended'));
+  const say = atMost(dropLogEvery, (what: string) => log.warn({ connections: limits.connections }, what));
+  http.on('drop', () => say('too many connections'));
+  const turns = createTurns(() => say('too many pipelined requests: a connection is ended'));
   http.on('clientError', malformed.refuse);
   http.on('request', (req, res) => {
     // What was read together with the request that ended the connection: nobody waits for an answer.

@@ -2,23 +2,22 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Secret } from '../../processors/core/secret.js';
 import { GatewayError } from '../errors.js';
+import type { Tell } from '../events/events.js';
 import type { Log } from '../log.js';
-import type { Metrics } from '../metrics.js';
 import { isNavigation } from '../navigation.js';
 import { countsAt } from '../policy/pages.js';
 import { READS_METRICS } from '../policy/rights.js';
-import { localUrl, splitTokenParameters } from '../safe-url.js';
-import { tallyOf } from '../tally.js';
+import { localUrl } from '../safe-url.js';
 import type { Carrier, Client, Target } from './admission.js';
 import { type Presented, presentedToken } from './carriers.js';
-import { readCookie, sessionCookieOf, setCookie } from './cookies.js';
-import { createSigner, type Kind, lifetime } from './jwt.js';
-import { type CodeProblem, createLoginCodes } from './login-codes.js';
+import { createSigner, lifetime } from './jwt.js';
+import { type CodeProblem, createLoginCodes, type LoginCodes } from './login-codes.js';
 import { type Principal, Principals } from './principal.js';
-import { openRevocations } from './revocations.js';
+import { openRevocations, type Revocations } from './revocations.js';
+import { SessionCookies } from './session-cookies.js';
 import { createSessions } from './sessions.js';
 import { openSharedRevocations } from './shared-revocations.js';
-import { createThrottle } from './throttle.js';
+import { createThrottle, type Throttle } from './throttle.js';
 import { type KnownToken, knownToken, matchToken } from './tokens.js';
 
 /** The name of whoever has SPIN_TOKEN. */
@@ -31,8 +30,6 @@ const THROTTLED = 'too many failures';
 export interface Identified {
   readonly principal: Principal;
   readonly carrier: Carrier;
-  /** The query without token parameters. */
-  readonly query: string;
   /** A `Set-Cookie` value for the response. */
   readonly setCookie?: string;
   /** Where to send this browser instead of answering: the same URL without its token. */
@@ -46,11 +43,16 @@ export interface Identity {
    * one, a good session counts: proxies in front add tokens of their own, and a bookmark may hold an old one. A session
    * is never throttled. A wrong token without one gets 403.
    *
-   * @param target as parsed; a token in the query is read from the request line
+   * @param queryToken what came as `?token=`
    * @throws {GatewayError} UNAUTHENTICATED (nothing, or a session that is over), FORBIDDEN (a wrong token),
    * THROTTLED
    */
-  identify(req: IncomingMessage, client: Client, target: Target): Promise<Identified>;
+  identify(
+    req: IncomingMessage,
+    client: Client,
+    target: Target,
+    queryToken: string | undefined,
+  ): Promise<Identified>;
   /**
    * @returns the `Set-Cookie` value of a new session
    * @throws {GatewayError} FORBIDDEN or THROTTLED
@@ -75,7 +77,7 @@ export interface IdentityOptions {
   readonly token: Secret;
   /** SPIN_METRICS_TOKEN, which reads the gateway's metrics and opens nothing else. */
   readonly metricsToken?: Secret | undefined;
-  readonly metrics: Pick<Metrics, 'login'>;
+  readonly tell: Tell;
   /** Folder of the revocations' state file, absolute. */
   readonly folder: string;
   /** SPIN_SHARED: where replicas keep their revocations instead. */
@@ -91,59 +93,129 @@ export interface IdentityOptions {
 
 /** @throws {Error} when the state file is damaged or can't be read */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
-  const { token, metricsToken, metrics, folder, shared, publicUrl, log, clock = Date.now, wait } = options;
-  /** The tokens that log in, and begin sessions: those of all rights. */
-  const known = [knownToken(OWNER, token, 'all')];
-  const tokens = metricsToken ? [...known, knownToken('metrics', metricsToken, READS_METRICS)] : known;
-  const signer = createSigner(token, clock);
+  const { token, metricsToken, folder, shared, publicUrl, log, clock = Date.now, wait } = options;
   const revocations =
     shared === undefined
       ? await openRevocations(join(folder, 'revoked.json'), clock, log)
       : await openSharedRevocations(shared, clock, log);
-  const sessions = createSessions(signer, revocations, clock);
-  const throttle = createThrottle(wait);
-  const codes = createLoginCodes(token, revocations, clock);
   const principals = new Principals(lifetime('session') * 1000, clock);
   revocations.onAdded((id) => principals.end(id));
+  const sessions = createSessions(createSigner(token, clock), revocations, clock);
+  const known = [knownToken(OWNER, token, 'all')];
+  return new TokensAndSessions({
+    known,
+    tokens: metricsToken ? [...known, knownToken('metrics', metricsToken, READS_METRICS)] : known,
+    throttle: createThrottle(wait),
+    cookies: new SessionCookies(sessions, revocations, publicUrl),
+    codes: createLoginCodes(token, revocations, clock),
+    principals,
+    revocations,
+    logged: createLoginRecord(options.tell),
+  });
+}
 
-  const cookieOf = (client: Client) => sessionCookieOf(client, publicUrl);
-  const kindOf = (client: Client): Kind => (cookieOf(client).secure ? 'session' : 'plain-session');
-  const sessionCookie = (client: Client, jwt: string) =>
-    setCookie(cookieOf(client), jwt, lifetime(kindOf(client)));
-  const startSession = async (client: Client, name: string) =>
-    sessionCookie(client, await sessions.start(name, kindOf(client)));
-  const valuesOf = (req: IncomingMessage, client: Client) =>
-    readCookie(req.headers.cookie, cookieOf(client).name);
-  /** The first session that is good. */
-  const sessionOf = async (req: IncomingMessage, client: Client) => {
-    for (const jwt of valuesOf(req, client)) {
-      const session = await sessions.read(jwt, kindOf(client));
-      // Reading took time: it may have ended meanwhile.
-      if (session !== undefined && !revocations.has(session.id)) return session;
+interface Parts {
+  /** The tokens that log in, and begin sessions: those of all rights. */
+  readonly known: readonly KnownToken[];
+  /** All of them. */
+  readonly tokens: readonly KnownToken[];
+  readonly throttle: Throttle;
+  readonly cookies: SessionCookies;
+  readonly codes: LoginCodes;
+  readonly principals: Principals;
+  readonly revocations: Revocations;
+  readonly logged: LoginRecord;
+}
+
+class TokensAndSessions implements Identity {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async identify(
+    req: IncomingMessage,
+    client: Client,
+    target: Target,
+    queryToken: string | undefined,
+  ): Promise<Identified> {
+    const { tokens } = this.#parts;
+    const presented = presentedToken(req, queryToken);
+    const accepted = tokens.filter(({ rights }) => countsAt(rights, presented?.carrier, target.path));
+    if (presented === undefined || matchToken(accepted, presented.token) === undefined) {
+      const identified = await this.#bySession(req, client);
+      if (identified !== undefined) return identified;
     }
-    return undefined;
-  };
-  const logged = (client: Client, carrier: string, failure?: string) => {
-    const line = { event: 'login', request: client.request, address: client.address, carrier };
-    metrics.login(
-      carrier,
-      failure === undefined ? 'success' : failure === THROTTLED ? 'throttled' : 'failure',
-    );
-    if (failure === undefined) log.info({ ...line, outcome: 'success' }, 'logged in');
-    else {
-      tallyOf(log).tell(`login ${carrier} ${failure} ${client.address}`, (more) =>
-        log.warn({ ...line, outcome: 'failure', reason: failure, ...(more > 0 && { more }) }, 'login failed'),
-      );
-    }
-  };
+    if (presented === undefined) throw new GatewayError('UNAUTHENTICATED');
+    return this.#byToken(req, client, target, presented, accepted);
+  }
+
+  async logIn(client: Client, presented: string): Promise<string> {
+    const { name } = await this.#check(client, 'form', presented, this.#parts.known);
+    const cookie = await this.#parts.cookies.start(client, name);
+    this.#parts.logged(client, 'form');
+    return cookie;
+  }
+
+  async redeem(client: Client, code: string) {
+    const { codes, cookies, logged } = this.#parts;
+    const problem = await codes.spend(code);
+    logged(client, 'code', problem && `${problem} code`);
+    return problem === undefined ? { cookie: await cookies.start(client, OWNER) } : { problem };
+  }
+
+  async isLoggedIn(req: IncomingMessage, client: Client): Promise<boolean> {
+    return (await this.#parts.cookies.read(req, client)) !== undefined;
+  }
+
+  logOut(req: IncomingMessage, client: Client): Promise<string> {
+    return this.#parts.cookies.end(req, client);
+  }
+
+  isReady(): boolean {
+    return this.#parts.revocations.isCurrent();
+  }
+
+  close(): Promise<void> {
+    return this.#parts.revocations.close();
+  }
+
+  async #bySession(req: IncomingMessage, client: Client): Promise<Identified | undefined> {
+    const { cookies, principals } = this.#parts;
+    const session = await cookies.read(req, client);
+    if (session === undefined) return undefined;
+    const { id, name, renewed } = session;
+    const principal = principals.ofSession(id, name, 'all');
+    if (renewed === undefined) return { principal, carrier: 'cookie' };
+    return { principal, carrier: 'cookie', setCookie: cookies.set(client, renewed) };
+  }
+
+  /** From a page load the token is exchanged for a session, and is in the URL no more. */
+  async #byToken(
+    req: IncomingMessage,
+    client: Client,
+    { path, query }: Target,
+    { carrier, token }: Presented,
+    accepted: readonly KnownToken[],
+  ): Promise<Identified> {
+    const { cookies, principals, logged } = this.#parts;
+    const { name, rights } = await this.#check(client, carrier, token, accepted);
+    const principal = principals.ofToken(name, rights);
+    if (carrier !== 'query' || !isNavigation(req)) return { principal, carrier };
+    logged(client, carrier);
+    const redirect = localUrl(query === '' ? path : `${path}?${query}`);
+    return { principal, carrier, redirect, setCookie: await cookies.start(client, name) };
+  }
 
   /** What a wrong token costs, where nothing else says who it is. @returns the right one */
-  const check = async (
+  async #check(
     client: Client,
     carrier: Presented['carrier'] | 'form',
     presented: string,
-    accepted: readonly KnownToken[] = known,
-  ): Promise<KnownToken> => {
+    accepted: readonly KnownToken[],
+  ): Promise<KnownToken> {
+    const { throttle, logged } = this.#parts;
     const token = await throttle
       .attempt(client.address, presented, () => matchToken(accepted, presented))
       .catch((error: unknown) => {
@@ -153,54 +225,15 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
     if (token !== undefined) return token;
     logged(client, carrier, 'wrong token');
     throw new GatewayError('FORBIDDEN');
-  };
+  }
+}
 
-  return {
-    async identify(req, client, target) {
-      const { query } = splitTokenParameters(target.query);
-      const sent = splitTokenParameters(req.url?.split('?').slice(1).join('?') ?? '');
-      const presented = presentedToken(req, sent.token);
-      const accepted = tokens.filter(({ rights }) => countsAt(rights, presented?.carrier, target.path));
-      if (presented === undefined || matchToken(accepted, presented.token) === undefined) {
-        const session = await sessionOf(req, client);
-        if (session !== undefined) {
-          const carrier = 'cookie';
-          const principal = principals.ofSession(session.id, session.name, 'all');
-          if (session.renewed === undefined) return { principal, carrier, query };
-          return { principal, carrier, query, setCookie: sessionCookie(client, session.renewed) };
-        }
-      }
-      if (presented === undefined) throw new GatewayError('UNAUTHENTICATED');
-      const { carrier } = presented;
-      const { name, rights } = await check(client, carrier, presented.token, accepted);
-      const principal = principals.ofToken(name, rights);
-      if (carrier !== 'query' || !isNavigation(req)) return { principal, carrier, query };
-      logged(client, carrier);
-      const redirect = localUrl(query === '' ? target.path : `${target.path}?${query}`);
-      return { principal, carrier, query, redirect, setCookie: await startSession(client, name) };
-    },
+/** @param failure why it failed; absent: it worked */
+type LoginRecord = (client: Client, carrier: string, failure?: string) => void;
 
-    async logIn(client, presented) {
-      const { name } = await check(client, 'form', presented);
-      const cookie = await startSession(client, name);
-      logged(client, 'form');
-      return cookie;
-    },
-
-    async redeem(client, code) {
-      const problem = await codes.spend(code);
-      logged(client, 'code', problem && `${problem} code`);
-      return problem === undefined ? { cookie: await startSession(client, OWNER) } : { problem };
-    },
-
-    isLoggedIn: async (req, client) => (await sessionOf(req, client)) !== undefined,
-
-    async logOut(req, client) {
-      for (const jwt of valuesOf(req, client)) await sessions.end(jwt, kindOf(client));
-      return setCookie(cookieOf(client), '', 0);
-    },
-
-    isReady: () => revocations.isCurrent(),
-    close: () => revocations.close(),
+function createLoginRecord(tell: Tell): LoginRecord {
+  return ({ request, address }, carrier, reason) => {
+    const outcome = reason === undefined ? 'success' : reason === THROTTLED ? 'throttled' : 'failure';
+    tell({ kind: 'login', request, address, carrier, outcome, ...(reason !== undefined && { reason }) });
   };
 }

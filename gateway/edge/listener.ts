@@ -2,11 +2,11 @@ import { chmod } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import type { Config, Listen } from '../config.js';
+import type { Listen } from '../config.js';
+import type { Tell } from '../events/events.js';
 import type { Log } from '../log.js';
-import type { Metrics } from '../metrics.js';
 import { acmeProtocol, type Challenges } from './challenges.js';
-import { announce, createTrust } from './client.js';
+import { announce, type Trust } from './client.js';
 import { readClientHello } from './client-hello.js';
 import { createHttpServer, type Handlers, takeConnectionListener } from './http-server.js';
 import { defaultLimits, type Limits } from './limits.js';
@@ -29,26 +29,24 @@ const drainEvery = 50;
  * Opens the one port, which speaks TLS and plain HTTP: the first byte decides. With TLS off it speaks plain
  * HTTP only. What may be served by plain HTTP is the transport policy's business.
  *
+ * @param where.trust which peers are trusted proxies: what they say by PROXY protocol is believed
  * @param certificates undefined when TLS is off
  * @throws the system's error when the address can't be bound
  */
 export async function listen(
-  config: Pick<Config, 'listen' | 'trustedProxies'>,
+  where: { readonly listen: Listen; readonly trust: Trust },
   certificates: Certificates | undefined,
   handlers: Handlers,
   log: Log,
-  metrics: Pick<Metrics, 'refused'>,
+  tell: Tell,
   limits: Limits = defaultLimits,
 ): Promise<Listener> {
-  const trust = createTrust(config);
-  const believed = (socket: Socket): boolean =>
-    trust(socket.remoteAddress) && (config.listen.kind === 'unix' || config.trustedProxies.length > 0);
   let context = certificates && secureContext(certificates.current());
   certificates?.onChange((pair) => {
     context = secureContext(pair);
   });
 
-  const http = createHttpServer(handlers, log, metrics, limits);
+  const http = createHttpServer(handlers, log, tell, limits);
   const serve = takeConnectionListener(http);
   const sockets = new Set<Socket>();
   http.on('connection', (socket: Socket) => {
@@ -59,7 +57,7 @@ export async function listen(
       sockets.delete(socket);
       clearTimeout(deadline);
     });
-    readPreamble(socket, believed(socket), (preamble) => {
+    readPreamble(socket, where.trust(socket.remoteAddress), (preamble) => {
       if (preamble === undefined) {
         socket.destroy();
       } else if (preamble.tls && context !== undefined) {
@@ -84,7 +82,7 @@ export async function listen(
     });
   });
 
-  const address = await bind(http, config.listen);
+  const address = await bind(http, where.listen);
   http.on('error', (error) => log.error({ err: error.message }, 'the listener failed to accept'));
   return { address, close: (graceMs) => close(http, sockets, graceMs) };
 }

@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../processors/core/secret.js';
+import { LOGIN_PATH } from './own-paths.js';
 import type { Revocations } from './revocations.js';
 
 /** Why a code logs nobody in. */
@@ -60,7 +61,7 @@ export function createLoginCodes(
  * @param base origin as browsers know this runtime, e.g. `https://localhost:8888`
  */
 export async function loginUrl(base: string | URL, token: Secret): Promise<string> {
-  const url = new URL('/spin/login', base);
+  const url = new URL(LOGIN_PATH, base);
   url.searchParams.set('code', signerOf(token, Date.now).make());
   return url.href;
 }

@@ -2,11 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../errors.js';
-import type { Log } from '../log.js';
-import type { Metrics } from '../metrics.js';
+import type { Tell } from '../events/events.js';
 import { pageHeaders } from '../page.js';
 import { refusalJson, refusalPage } from '../refuse.js';
-import { tallyOf } from '../tally.js';
 
 /** How long (ms) a refused client may take to read the answer; closing at once could take it away again. */
 const lingering = 1_000;
@@ -22,7 +20,7 @@ export interface Malformed {
   refuse(error: NodeJS.ErrnoException, socket: Duplex): void;
 }
 
-export function createMalformed(log: Log, metrics: Pick<Metrics, 'refused'>): Malformed {
+export function createMalformed(tell: Tell): Malformed {
   const unanswered = new WeakMap<Duplex, Set<ServerResponse>>();
   const refused = new WeakSet<Duplex>();
   return {
@@ -45,20 +43,10 @@ export function createMalformed(log: Log, metrics: Pick<Metrics, 'refused'>): Ma
       }
       const refusal = refusalOf(error);
       const { status, code, message } = refusal;
-      metrics.refused(code);
       // There is no request to have one: this id is the answer's alone.
       const request = randomUUID();
-      const line = {
-        event: 'refusal',
-        request,
-        code,
-        status,
-        address: addressOf(socket),
-        reason: error.code,
-      };
-      tallyOf(log).tell(`${code} ${line.address}`, (more) =>
-        log.warn({ ...line, ...(more > 0 && { more }) }, message),
-      );
+      const { code: reason } = error;
+      tell({ kind: 'refusal', request, code, status, message, address: addressOf(socket), reason });
       socket.end(answer(refusal, request, 'rawPacket' in error && wantsPage(error.rawPacket)));
       const timer = setTimeout(() => socket.destroy(), lingering);
       socket.once('close', () => clearTimeout(timer));

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../errors.js';
-import type { Carrier, Client } from './admission.js';
+import type { Client } from './admission.js';
 import { fitsXsrfCookie } from './xsrf.js';
 
 /** Methods that change nothing (RFC 9110 section 9.2.1). */
@@ -14,10 +14,22 @@ const OWN_SITE = new Set(['same-origin', 'none']);
 
 /**
  * Refuses what another site's page sends (invariant S5). The gateway's own check, because Jupyter skips its
- * Origin and XSRF checks for requests with a token, and behind the gateway all of them have one.
+ * Origin and XSRF checks for requests with a token, and behind the gateway all of them have one. It comes before
+ * identity; for a cookie {@link checkCookieOrigin} follows.
  *
- * Called twice: before identity, where only the origin itself is judged, and after it, where a cookie asks
- * for more, since a browser adds it whoever's page it is:
+ * Comparison is exact: no prefix, no suffix, no wildcard; `null` (sandboxed frames, `data:` pages, `file:`)
+ * is nobody's origin unless it is listed. Several Origin headers arrive joined and match nothing.
+ *
+ * @throws {GatewayError} ORIGIN_NOT_ALLOWED
+ */
+export function checkOrigin(req: IncomingMessage, client: Client, allowedOrigins: readonly string[]): void {
+  const { origin } = req.headers;
+  if (origin === undefined || origin === client.origin || allowedOrigins.includes(origin)) return;
+  throw new GatewayError('ORIGIN_NOT_ALLOWED', reasonFor(origin, client));
+}
+
+/**
+ * What a cookie asks beyond {@link checkOrigin}, since a browser adds it whoever's page it is:
  * - it counts only on this runtime's own pages; a listed origin sends the token,
  * - what changes something or opens a websocket needs an Origin. Every browser sends one with those, so
  *   `Sec-Fetch-Site` doesn't stand in for it. The header `X-XSRFToken` that repeats the cookie `_xsrf` does: a page of
@@ -27,34 +39,15 @@ const OWN_SITE = new Set(['same-origin', 'none']);
  *   cookie sent) must be this runtime's own page; a link may be anybody's. Jupyter judges `/files/` by Referer,
  *   but not where a token comes with it. Source: Fetch Metadata, https://www.w3.org/TR/fetch-metadata/
  *
- * Comparison is exact: no prefix, no suffix, no wildcard; `null` (sandboxed frames, `data:` pages, `file:`)
- * is nobody's origin unless it is listed. Several Origin headers arrive joined and match nothing.
- *
- * @param carrier which way the token came; undefined while nobody knows yet
  * @throws {GatewayError} ORIGIN_NOT_ALLOWED or ORIGIN_REQUIRED
  */
-export function checkOrigin(
-  req: IncomingMessage,
-  client: Client,
-  carrier: Carrier | undefined,
-  allowedOrigins: readonly string[],
-): void {
+export function checkCookieOrigin(req: IncomingMessage, client: Client): void {
   const { origin, upgrade } = req.headers;
-  if (origin === undefined) {
-    const changes = upgrade !== undefined || !SAFE_METHODS.has(req.method ?? '');
-    if (carrier === 'cookie' && changes && !fitsXsrfCookie(req, req.headers['x-xsrftoken'])) {
-      throw new GatewayError('ORIGIN_REQUIRED');
-    }
-    if (carrier === 'cookie' && isForeignLoad(req))
-      throw new GatewayError('ORIGIN_NOT_ALLOWED', FOREIGN_PAGE);
-    return;
-  }
   if (origin === client.origin) return;
-  if (!allowedOrigins.includes(origin))
-    throw new GatewayError('ORIGIN_NOT_ALLOWED', reasonFor(origin, client));
-  if (carrier === 'cookie') {
-    throw new GatewayError('ORIGIN_NOT_ALLOWED', FOREIGN_PAGE);
-  }
+  if (origin !== undefined) throw new GatewayError('ORIGIN_NOT_ALLOWED', FOREIGN_PAGE);
+  const changes = upgrade !== undefined || !SAFE_METHODS.has(req.method ?? '');
+  if (changes && !fitsXsrfCookie(req, req.headers['x-xsrftoken'])) throw new GatewayError('ORIGIN_REQUIRED');
+  if (isForeignLoad(req)) throw new GatewayError('ORIGIN_NOT_ALLOWED', FOREIGN_PAGE);
 }
 
 /**

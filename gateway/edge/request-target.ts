@@ -21,8 +21,15 @@ const dotSegment = /[/\\]\.{1,2}(?=[/\\]|$)/;
  */
 const emptySegment = /^\/\/|^\/(?:api|terminals)\/.*\/\/|^\/(?:api|terminals)\/\//i;
 
+/** A request target, and the token that came in it: apart, so that no part that gets the target gets the token. */
+export interface ParsedTarget {
+  readonly target: Target;
+  /** The value of `?token=`, decoded; undefined when there is none, or an empty one. */
+  readonly token: string | undefined;
+}
+
 /**
- * Takes a request target apart and refuses one that could leave the base path or dodge a rule
+ * Takes a request target apart, once for everybody, and refuses one that could leave the base path or dodge a rule
  * (invariant S8). Spaces, slashes, `%40`, `:` and UTF-8 in escapes, as names of files hold them, pass; the
  * escaping stays as it was sent.
  *
@@ -31,18 +38,19 @@ const emptySegment = /^\/\/|^\/(?:api|terminals)\/.*\/\/|^\/(?:api|terminals)\/\
  *   (RFC 9112 section 3.2.2)
  * @throws {GatewayError} BAD_PATH; BAD_REQUEST for an absolute form that is not for this host
  */
-export function parseTarget(raw: string, host: string): Target {
-  const target = raw.startsWith('/') ? raw : originForm(raw, host);
-  if (forbiddenInTarget.test(target)) {
+export function parseTarget(raw: string, host: string): ParsedTarget {
+  const whole = raw.startsWith('/') ? raw : originForm(raw, host);
+  if (forbiddenInTarget.test(whole)) {
     throw new GatewayError('BAD_PATH');
   }
-  const mark = target.indexOf('?');
+  const mark = whole.indexOf('?');
   // A name's own character, which some servers read as a slash and browsers never send: nobody does once it is escaped.
-  const path = (mark === -1 ? target : target.slice(0, mark)).replaceAll('\\', '%5C');
+  const path = (mark === -1 ? whole : whole.slice(0, mark)).replaceAll('\\', '%5C');
   if (path.includes('%') && (badEscape.test(path) || hidingEscape.test(path)))
     throw new GatewayError('BAD_PATH');
   if (dotSegment.test(shapeOf(path)) || emptySegment.test(path)) throw new GatewayError('BAD_PATH');
-  return { path, query: mark === -1 ? '' : splitTokenParameters(target.slice(mark + 1)).query };
+  const { query, token } = splitTokenParameters(mark === -1 ? '' : whole.slice(mark + 1));
+  return { target: { path, query }, token };
 }
 
 /** A path as it looks to a server that decodes first and looks for segments then. */

@@ -8,6 +8,14 @@ const RENEW_AFTER = 60 * 60;
 /** Cookies whose signature was checked: a page load sends the same one a hundred times, at 0.3 ms each. */
 const REMEMBERED = 1000;
 
+export interface Session {
+  readonly id: string;
+  /** The token's name that opened it. */
+  readonly name: string;
+  /** Replaces it where it is older: under the same id, so that logging out ends both. */
+  readonly renewed: string | undefined;
+}
+
 /** Sessions live in their signed cookie; the gateway only remembers which were ended. */
 export interface Sessions {
   /**
@@ -15,16 +23,8 @@ export interface Sessions {
    * @param kind for https, or for plain HTTP: one never stands for the other
    */
   start(name: string, kind: Kind): Promise<string>;
-  /**
-   * @returns undefined when it isn't ours, has expired or was ended; `renewed` replaces an older one, under
-   * the same identifier, so that logging out ends all of them
-   */
-  read(
-    jwt: string,
-    kind: Kind,
-  ): Promise<
-    { readonly id: string; readonly name: string; readonly renewed: string | undefined } | undefined
-  >;
+  /** @returns undefined when it isn't ours, has expired or was ended */
+  read(jwt: string, kind: Kind): Promise<Session | undefined>;
   /** Ends a session for good; one that isn't valid anyhow is no error. */
   end(jwt: string, kind: Kind): Promise<void>;
 }

@@ -18,11 +18,11 @@ async function serve(t: Test, files: { cert: string; key: string }) {
   const log = memoryLog(lines);
   const certificates = await openCertificateFiles(files, log, interval);
   const listener = await listen(
-    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, trustedProxies: [] },
+    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, trust: () => false },
     certificates,
     { request: (_req, res) => res.end('ok'), upgrade: (_req, socket) => socket.destroy() },
     log,
-    { refused() {} },
+    () => undefined,
   );
   t.teardown(async () => {
     certificates.close();

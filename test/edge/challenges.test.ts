@@ -5,7 +5,6 @@ import t, { type Test } from 'tap';
 import { Challenges } from '../../gateway/edge/challenges.js';
 import { parseClientHello } from '../../gateway/edge/client-hello.js';
 import { listen } from '../../gateway/edge/listener.js';
-import { Metrics } from '../../gateway/metrics.js';
 import { selfSigned } from '../support/certificate.js';
 import { closing, exchange, memoryLog, plain } from '../support/edge.js';
 
@@ -22,16 +21,17 @@ async function serve(t: Test, challenges: Challenges) {
     close: () => undefined,
   };
   const listener = await listen(
-    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, trustedProxies: [] },
+    { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, trust: () => false },
     certificates,
     {
       request(req, res) {
-        if (!challenges.answer(req, res)) res.writeHead(404).end();
+        const proof = challenges.proofFor(req);
+        res.writeHead(proof === undefined ? 404 : 200).end(proof);
       },
       upgrade: (_req, socket) => socket.destroy(),
     },
     memoryLog([]),
-    new Metrics('test'),
+    () => undefined,
   );
   t.teardown(() => listener.close(0));
   return listener.address.kind === 'tcp' ? listener.address.port : 0;

@@ -5,12 +5,16 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { CellError } from '../../processors/core/cell-error.js';
 import { parseExactJson } from '../../processors/core/exact-json.js';
+import { Resources } from '../../processors/core/resources.js';
 import type { Value } from '../../processors/core/value.js';
 import { guessType, renderBody } from '../../processors/http/body.js';
 import { decoded } from '../../processors/http/content-codings.js';
 import { redirected } from '../../processors/http/redirects.js';
 import { cut, renderHeader, renderTarget, type Values } from '../../processors/http/template.js';
 import { runWithHelper } from '../support/helper-python.js';
+
+const resources = new Resources();
+t.teardown(() => resources.close());
 
 // The rules of a request exist twice: in the gateway for cells with a connection, in the kernel's helper for those
 // without. test/corpus says once what they are, a file for each set, and both are held to it.
@@ -55,6 +59,7 @@ const rules: Readonly<Record<string, (each: Case) => unknown>> = {
       headers: { 'X-Mine': '1', ...(hasBody && { 'Content-Type': 'text/plain' }) },
       body: hasBody ? 'x' : undefined,
       signal: new AbortController().signal,
+      resources,
     };
     const head = { status, headers: { location } };
     const after = redirected('https://api.example.com', request, {

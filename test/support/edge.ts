@@ -5,16 +5,19 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
+import { sendRedirect } from '../../gateway/answer.js';
 import type { Config } from '../../gateway/config.js';
 import { createArrivals } from '../../gateway/edge/arrival.js';
 import { openCertificates } from '../../gateway/edge/certificates.js';
+import { createTrust } from '../../gateway/edge/client.js';
 import { defaultLimits, type Limits } from '../../gateway/edge/limits.js';
 import { listen } from '../../gateway/edge/listener.js';
 import { asGatewayError } from '../../gateway/errors.js';
+import { logReader } from '../../gateway/events/log-reader.js';
 import { homeAt } from '../../gateway/home.js';
 import type { Log } from '../../gateway/log.js';
 import { pageHeaders } from '../../gateway/page.js';
-import { refuseUpgrade, sendRedirect, sendRefusal } from '../../gateway/refuse.js';
+import { refuseUpgrade, sendRefusal } from '../../gateway/refuse.js';
 
 type EdgeConfig = Pick<Config, 'listen' | 'tls' | 'acme' | 'publicUrl' | 'allowedHosts' | 'trustedProxies'>;
 
@@ -47,9 +50,10 @@ export async function startEdge(
   const lines: string[] = [];
   const log = memoryLog(lines);
   const certificates = await openCertificates(config, log);
-  const arrivals = createArrivals(config);
+  const trust = createTrust(config);
+  const arrivals = createArrivals(config, trust);
   const listener = await listen(
-    config,
+    { listen: config.listen, trust },
     certificates,
     {
       request(req, res) {
@@ -92,7 +96,7 @@ export async function startEdge(
       },
     },
     log,
-    { refused() {} },
+    logReader(log),
     { ...defaultLimits, ...limits },
   );
   return {
