@@ -52,14 +52,3 @@ export class Tally {
     setTimeout(look, EVERY_MS).unref();
   }
 }
-
-const tallies = new WeakMap<object, Tally>();
-
-/** The tally of a log: every part that writes to it counts together. */
-export function tallyOf(log: object): Tally {
-  const known = tallies.get(log);
-  if (known !== undefined) return known;
-  const tally = new Tally();
-  tallies.set(log, tally);
-  return tally;
-}

@@ -1,10 +1,11 @@
 import type { Processors } from '../../processors/index.js';
 import { GatewayError, tooLarge } from '../errors.js';
-import type { Log } from '../log.js';
-import type { Metrics } from '../metrics.js';
-import { decideMessage, type Handling } from '../policy/messages.js';
-import { tallyOf } from '../tally.js';
+import type { Tell } from '../events/events.js';
+import { decide } from '../policy/decide.js';
+import type { Holder } from '../policy/decision.js';
+import type { Passing, Stopped } from '../policy/messages.js';
 import type { Tracing } from '../tracing.js';
+import type { Traffic } from '../traffic.js';
 import { Completions } from './completion/completions.js';
 import { KernelCompletions } from './completion/kernel-completions.js';
 import { ExecuteRequests } from './execution/execute-requests.js';
@@ -37,13 +38,16 @@ export interface ChannelParts {
   /** What Jupyter takes in one message, in bytes. */
   readonly maxMessage: number;
   readonly processors: Processors;
-  readonly log: Log;
-  readonly metrics: Metrics;
+  readonly tell: Tell;
+  readonly traffic: Traffic;
   readonly tracing: Tracing;
-  /** Who the client is now. */
+  /** The client, for records: another connection may go on with the channel. */
   viewer(): Viewer;
+  /** The principal that the client acts for, and what it may do. */
+  holder(): Holder;
   toKernel(payload: Payload): void;
-  toClient(payload: Payload): void;
+  /** @param frame the kernel's message that it comes from; absent for an answer of the gateway */
+  toClient(payload: Payload, frame?: Frame): void;
   /** Told by how many bytes the requests that wait for a rewrite grew or shrank. */
   onHeld(change: number): void;
   /** Told when the kernel's frames begin and cease to wait for what other replicas know. */
@@ -82,8 +86,7 @@ export class Channel {
     this.#cells = new ExecuteRequests({ ...parts, own, executions, language, writer });
     const kernelCompletions = new KernelCompletions(own);
     this.#completions = new Completions({ ...parts, executions, kernelCompletions, language, writer });
-    const { traffic } = parts.metrics;
-    this.#feed = parts.kernel.feed(parts.wire).join({ ...parts, traffic, pass: (said) => this.#pass(said) });
+    this.#feed = parts.kernel.feed(parts.wire).join({ ...parts, pass: (said) => this.#pass(said) });
     this.#unsubscribe = parts.kernel.onRestart(() => this.#restarted());
   }
 
@@ -93,7 +96,7 @@ export class Channel {
     // It is built anew in every answer of the gateway's own.
     if (data.length > LONGEST_HEADER && frame.text('header').length > LONGEST_HEADER)
       throw tooLarge(this.#parts.maxMessage);
-    this.#parts.metrics.traffic.add('to_kernel', frame.channel, data.length);
+    this.#parts.traffic.add('to_kernel', frame.channel, data.length);
     const header = readHeader(frame);
     // It is kept until the cell's reply, beyond what is counted of waiting messages (invariant S15).
     if (header.msg_id.length > LONGEST_ID)
@@ -101,14 +104,17 @@ export class Channel {
     const payload = { data, binary };
     const { maxMessage } = this.#parts;
     if (data.length > maxMessage && header.msg_type !== 'execute_request') throw tooLarge(maxMessage);
-    const { handling } = decideMessage(frame.channel, header.msg_type);
-    if (handling === 'cell' || handling === 'assist' || (handling === 'pass' && frame.channel === 'shell'))
+    const { channel } = frame;
+    const decision = decide(this.#parts.holder(), { kind: 'message', channel, type: header.msg_type });
+    if (!decision.allowed) {
+      this.#stop(frame, header, decision);
+      return;
+    }
+    const { handling } = decision;
+    if (handling === 'cell' || handling === 'assist' || (handling === 'pass' && channel === 'shell'))
       this.#queue(frame, header, payload, handling);
     else if (handling === 'pass') this.#parts.toKernel(payload);
-    else if (handling === 'answer') this.#answer(header, payload);
-    else if (handling === 'refuse') this.#cells.refuse(frame, header);
-    else if (handling === 'drop') this.#dropped(header);
-    else throw new GatewayError('MALFORMED_FRAME', `A client does not send on the ${frame.channel} channel.`);
+    else this.#answer(header, payload);
   }
 
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
@@ -137,12 +143,12 @@ export class Channel {
   #show(said: Said, isOwn: boolean): void {
     const { kernel, toClient } = this.#parts;
     if (kernel.delivered.empty) {
-      if (!isOwn) toClient(said.payload);
+      if (!isOwn) toClient(said.payload, said.frame);
       return;
     }
     const { released, shown } = this.#feed.redact(said);
-    for (const payload of released) toClient(payload);
-    if (!isOwn && shown) toClient(shown);
+    for (const payload of released) toClient(payload, said.frame);
+    if (!isOwn && shown) toClient(shown, said.frame);
   }
 
   /** True while the kernel waits for an answer, of the gateway or of this client. */
@@ -172,10 +178,17 @@ export class Channel {
     this.#executions.lost(why);
   }
 
-  #queue(frame: Frame, header: Header, payload: Payload, handling: Handling): void {
+  /** @throws {GatewayError} for what no client of the protocol sends */
+  #stop(frame: Frame, header: Header, { handling, code, reason }: Stopped): void {
+    if (handling === 'refuse') this.#cells.refuse(frame, header, reason);
+    else if (handling === 'drop') this.#dropped(header);
+    else throw new GatewayError(code, reason);
+  }
+
+  #queue(frame: Frame, header: Header, payload: Payload, handling: Passing): void {
     const key = `${header.session}\n${header.subshell_id ?? ''}`;
     const lane = this.#lanes.get(key) ?? new Lane((change) => this.#parts.onHeld(change));
-    const turns: Partial<Record<Handling, () => Turn>> = {
+    const turns: Partial<Record<Passing, () => Turn>> = {
       cell: () => this.#cells.turn(frame, header, payload, this.#abortOf(key)),
       assist: () => this.#completions.turn(frame, header, payload),
     };
@@ -224,14 +237,8 @@ export class Channel {
   }
 
   #dropped({ msg_type }: Header): void {
-    const { log, kernel } = this.#parts;
-    const from = this.#parts.viewer();
-    tallyOf(log).tell(`dropped answer ${from.address}`, (more) =>
-      log.warn(
-        { ...from, kernel: kernel.id, msg_type, ...(more > 0 && { more }) },
-        'an answer that nothing asked for was dropped',
-      ),
-    );
+    const { tell, kernel } = this.#parts;
+    tell({ kind: 'answer dropped', ...this.#parts.viewer(), kernel: kernel.id, msg_type });
   }
 }
 

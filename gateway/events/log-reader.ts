@@ -1,19 +1,20 @@
 import type { CellRecord, Log } from '../log.js';
-import { tallyOf } from '../tally.js';
+import { Tally } from '../tally.js';
 import type { CellEnded, ConnectionTested, Event, Login, Refusal, Tell } from './events.js';
 
 /**
  * Writes events as lines of the log. Anybody can cause most of them without end, so that lines of one kind and one client
- * are held back and counted (`more`, {@link tallyOf}).
+ * are held back and counted (`more`, {@link Tally}).
  */
 export function logReader(log: Log): Tell {
+  const tally = new Tally();
   /** A line that says nothing new of the same client soon after another one is counted with the next. */
   const rarely = (
     kind: string,
     level: 'debug' | 'warn' | 'error',
     line: Readonly<Record<string, unknown>>,
     message: string,
-  ) => tallyOf(log).tell(kind, (more) => log[level](more > 0 ? { ...line, more } : line, message));
+  ) => tally.tell(kind, (more) => log[level](more > 0 ? { ...line, more } : line, message));
 
   const login = ({ request, address, carrier, outcome, reason }: Login) => {
     const line = { event: 'login', request, address, carrier };

@@ -30,9 +30,9 @@ export interface MessageSubject {
   readonly type: string;
 }
 
-export type MessageDecision =
-  | Extract<Decision<{ readonly handling: Passing }>, { allowed: true }>
-  | (Refused & { readonly handling: Stopping });
+export type MessageDecision = Extract<Decision<{ readonly handling: Passing }>, { allowed: true }> | Stopped;
+
+export type Stopped = Refused & { readonly handling: Stopping };
 
 interface Rule {
   /** The message types it is about; none listed: every other type, known or not. */

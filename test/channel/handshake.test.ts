@@ -7,11 +7,10 @@ import { Kernels } from '../../gateway/channel/kernels/kernels.js';
 import { type ConnectOptions, connectChannel } from '../../gateway/channel/link/connect.js';
 import { Sessions } from '../../gateway/channel/link/sessions.js';
 import { asGatewayError } from '../../gateway/errors.js';
-import { createLog } from '../../gateway/log.js';
-import { Metrics } from '../../gateway/metrics.js';
 import { OpenSockets } from '../../gateway/proxy/open-sockets.js';
 import { refuseUpgrade } from '../../gateway/refuse.js';
 import { NO_TRACING } from '../../gateway/tracing.js';
+import { Traffic } from '../../gateway/traffic.js';
 import { processorsWith } from '../processors/kernel.js';
 import { KERNEL } from '../support/fake-kernel.js';
 import { owner } from '../support/principal.js';
@@ -37,11 +36,11 @@ async function silentUpstream(t: Test, more: Partial<ConnectOptions>) {
       posted: async () => false,
     }),
     processors: processorsWith({}),
-    log: createLog('silent'),
+    tell: () => {},
     sessions: new Sessions(Buffer.from('a key')),
     open: new OpenSockets(),
     maxMessage: 10 * 1024 * 1024,
-    metrics: new Metrics('0.0.0'),
+    traffic: new Traffic(),
     tracing: NO_TRACING,
     ...more,
   };

@@ -47,3 +47,14 @@ t.test('W11: beyond the limit the oldest are forgotten, and the newest is always
   for (const frame of chunk('a'.repeat(100))) frames.add(frame);
   t.same(shown(frames), ['a'.repeat(100)]);
 });
+
+t.test('W11: it tells how many that may be needed it could not keep', async (t) => {
+  const frames = new SentFrames(10);
+  for (const text of ['aaaa', 'bbbb', 'cccc', 'dddd']) for (const frame of chunk(text)) frames.add(frame);
+  t.same(frames.lost, { messages: 2, bytes: 8 });
+  frames.forget(1);
+  t.equal(frames.lost.messages, 1, 'the first one was heard');
+  frames.forget(2);
+  t.same(frames.lost, { messages: 0, bytes: 0 });
+  t.same(shown(frames), ['cccc', 'dddd']);
+});

@@ -4,6 +4,9 @@ import { type Kernel, Kernels } from '../../gateway/channel/kernels/kernels.js';
 import type { Wire } from '../../gateway/channel/wire/codec.js';
 import type { Payload } from '../../gateway/channel/wire/frame.js';
 import { parseJson } from '../../gateway/channel/wire/json-text.js';
+import { createTell } from '../../gateway/events/events.js';
+import { logReader } from '../../gateway/events/log-reader.js';
+import { metricsReader } from '../../gateway/events/metrics-reader.js';
 import { createLog, type Log } from '../../gateway/log.js';
 import { Metrics } from '../../gateway/metrics.js';
 import { NO_TRACING } from '../../gateway/tracing.js';
@@ -102,9 +105,10 @@ export function conversation({
     maxMessage: 10 * 1024 * 1024,
     kernel: served,
     processors,
-    log,
-    metrics,
+    tell: createTell(logReader(log), metricsReader(metrics)),
+    traffic: metrics.traffic,
     tracing: NO_TRACING,
+    holder: () => ({ rights: 'all' }),
     viewer: () => ({ request: 'request-1', address: '192.0.2.1', principal: 'owner' }),
     toKernel(payload) {
       const said = read(payload);

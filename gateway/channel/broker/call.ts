@@ -1,8 +1,6 @@
 import type { Value } from '../../../processors/core/value.js';
 import type { Offer } from '../../../processors/index.js';
-import type { Log } from '../../log.js';
-import type { Metrics } from '../../metrics.js';
-import { tallyOf } from '../../tally.js';
+import type { Tell } from '../../events/events.js';
 import type { Span } from '../../tracing.js';
 import type { Viewer } from '../viewer.js';
 import { type Frame, type Payload, readObject } from '../wire/frame.js';
@@ -30,8 +28,7 @@ interface Question {
 
 export interface BrokerParts {
   readonly writer: MessageWriter;
-  readonly log: Log;
-  readonly metrics: Pick<Metrics, 'brokered' | 'retried'>;
+  readonly tell: Tell;
   viewer(): Viewer;
   toKernel(payload: Payload): void;
   /** A question could not be answered: the caller closes the socket. */
@@ -56,16 +53,17 @@ export class BrokerCall {
 
   /** @param cell the span of its cell */
   constructor(parts: BrokerParts, { nonce, work }: Offer, cell: Span | undefined) {
-    const { log, metrics } = parts;
-    const span = cell?.child('brokered request', { 'spin.connection.type': work.name });
+    const { tell } = parts;
+    const type = work.name;
+    const span = cell?.child('brokered request', { 'spin.connection.type': type });
     const { request } = parts.viewer();
     this.#parts = parts;
     this.#nonce = nonce;
     this.#job = new BrokerJob(work, {
-      fault: (fault) => log.error({ request, fault, processor: work.name }, 'a brokered request failed'),
-      retry: () => metrics.retried(work.name),
+      fault: (fault) => tell({ kind: 'brokered failed', request, type, fault }),
+      retry: () => tell({ kind: 'brokered retried', type }),
       end: (outcome, rows) => {
-        metrics.brokered(work.name, outcome, rows);
+        tell({ kind: 'brokered ended', type, outcome, rows });
         span?.end({ 'spin.outcome': outcome, 'spin.rows': rows }, outcome === 'error');
       },
     });
@@ -101,14 +99,8 @@ export class BrokerCall {
 
   /** Code in the kernel makes up questions. */
   #refuseForged(frame: Frame, page: unknown): 'refused' {
-    const { log } = this.#parts;
     const { request } = this.#parts.viewer();
-    tallyOf(log).tell(`refused question ${request}`, (more) =>
-      log.warn(
-        { request, page, ...(more > 0 && { more }) },
-        'a question that its cell did not ask was refused',
-      ),
-    );
+    this.#parts.tell({ kind: 'question forged', request, page });
     this.#reply(frame, '');
     return 'refused';
   }
@@ -116,7 +108,7 @@ export class BrokerCall {
   /** Nothing of it is parsed. */
   #refuseLong(frame: Frame, bytes: number): 'refused' {
     const { request } = this.#parts.viewer();
-    this.#parts.log.warn({ request, bytes }, 'a question that is too long was refused');
+    this.#parts.tell({ kind: 'question too long', request, bytes });
     const sentence =
       `The variables of this cell are ${Math.round(bytes / 1e6)} MB; a cell takes at most ` +
       `${Math.floor(LONGEST_QUESTION / 1e6)} MB. Give fewer, or upload the data.`;

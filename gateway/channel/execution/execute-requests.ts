@@ -2,7 +2,6 @@ import { mentionsProvided } from '../../../processors/core/references.js';
 import type { Processors, Rewrite } from '../../../processors/index.js';
 import { asGatewayError, GatewayError, tooLarge } from '../../errors.js';
 import { faultOf } from '../../fault.js';
-import { tallyOf } from '../../tally.js';
 import { BrokerCall, type BrokerParts } from '../broker/call.js';
 import type { Kernel } from '../kernels/kernels.js';
 import { runCompanion } from '../own/companion.js';
@@ -80,7 +79,7 @@ export class ExecuteRequests {
   }
 
   /** Answers a cell, or another request that would run code, in the kernel's place: where no kernel can, or must, raise the error itself. */
-  refuse(frame: Frame, header: Header, evalue = 'Code runs in cells on the shell channel only.'): void {
+  refuse(frame: Frame, header: Header, evalue: string): void {
     const { writer } = this.#parts;
     const error = { ename: 'SpinError', evalue };
     const answer =
@@ -150,20 +149,9 @@ export class ExecuteRequests {
 
   /** Without the error's message, which may quote the cell or a value (S10). */
   #logFault(error: unknown, processor = ''): void {
-    const { log, kernel } = this.#parts;
-    const fault = faultOf(error);
-    tallyOf(log).tell(`not rewritten ${processor} ${kernel.id} ${fault.kind}`, (more) =>
-      log.error(
-        {
-          request: this.#parts.viewer().request,
-          fault,
-          kernel: kernel.id,
-          processor,
-          ...(more > 0 && { more }),
-        },
-        'a cell could not be rewritten',
-      ),
-    );
+    const { tell, kernel } = this.#parts;
+    const { request } = this.#parts.viewer();
+    tell({ kind: 'cell not rewritten', request, kernel: kernel.id, processor, fault: faultOf(error) });
   }
 
   #send({ frame, header, request }: Cell, { code, spin, broker }: Rewrite): void {

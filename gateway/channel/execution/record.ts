@@ -1,20 +1,19 @@
 import { hash } from 'node:crypto';
-import type { CellRecord, Log } from '../../log.js';
-import { type Metrics, outcomeOf } from '../../metrics.js';
+import type { Tell } from '../../events/events.js';
+import { outcomeOf } from '../../metrics.js';
 import type { Tracing } from '../../tracing.js';
 import type { Viewer } from '../viewer.js';
 import type { Execution, Sent } from './execution.js';
 
 export interface RecordParts {
-  readonly log: Log;
-  readonly metrics: Pick<Metrics, 'cell'>;
+  readonly tell: Tell;
   readonly tracing: Tracing;
   /** The kernel's id. */
   readonly kernelId: string;
   viewer(): Viewer;
 }
 
-/** Writes what is kept of a cell that was run: a log line, a metric and a span. No text of it and no value (invariant S10). */
+/** Tells what is kept of a cell that was run. No text of it and no value (invariant S10). */
 export class CellRecords {
   readonly #parts: RecordParts;
 
@@ -36,18 +35,10 @@ export class CellRecords {
   end({ sent, processor }: Execution, reply: string): void {
     if (sent === undefined) return;
     const { from, source, startedAt, span } = sent;
-    const status = outcomeOf(reply);
-    const duration = performance.now() - startedAt;
-    this.#parts.metrics.cell(processor, status, duration / 1000);
-    span.end({ 'spin.processor': processor, 'spin.outcome': status }, status === 'error');
-    const record: CellRecord = {
-      ...from,
-      kernel: this.#parts.kernelId,
-      processor,
-      source,
-      status,
-      duration_ms: Math.round(duration),
-    };
-    this.#parts.log.info(record, 'cell');
+    const outcome = outcomeOf(reply);
+    span.end({ 'spin.processor': processor, 'spin.outcome': outcome }, outcome === 'error');
+    const seconds = (performance.now() - startedAt) / 1000;
+    const kernel = this.#parts.kernelId;
+    this.#parts.tell({ kind: 'cell ended', ...from, kernel, processor, source, outcome, seconds });
   }
 }

@@ -8,7 +8,7 @@ import { dial } from '../../proxy/dial.js';
 import { upgradeTowardsUpstream } from '../../proxy/headers.js';
 import type { UpstreamSource } from '../../proxy/upstream.js';
 import { V1_PROTOCOL } from '../wire/codec.js';
-import { Conversation, type ConversationOptions } from './conversation.js';
+import { ClientLink, type ClientLinkOptions } from './client-link.js';
 import type { Claim, Sessions } from './sessions.js';
 
 /** `GET {base}/api/kernels/{id}/channels`; the id is one path segment. */
@@ -17,7 +17,7 @@ const CHANNELS_PATH = /^\/api\/kernels\/([^/]+)\/channels$/;
 /** Messages that are so much over Jupyter's limit are still read, so that the answer can say what is wrong. */
 const READ_BEYOND = 20 * 1024 * 1024;
 
-export interface ConnectOptions extends ConversationOptions {
+export interface ConnectOptions extends ClientLinkOptions {
   readonly upstream: UpstreamSource;
   readonly sessions: Sessions;
   /** How long Jupyter may take to open a websocket, in milliseconds; by default as long as a kernel's start may. */
@@ -52,17 +52,17 @@ export async function connectChannel(
   const speaks = (protocol: string) => protocol === '' || offered.some((name) => name === protocol);
   const leaving = departure(socket);
   let claim: Claim | undefined;
-  const join = (conversation: Conversation): WebSocket | undefined => {
-    const joined = accept(req, socket, head, acceptedAs(conversation.protocol, options.maxMessage));
+  const join = (link: ClientLink): WebSocket | undefined => {
+    const joined = accept(req, socket, head, acceptedAs(link.protocol, options.maxMessage));
     if (!joined) return undefined;
-    options.open.add(joined, 'kernel', { work: conversation, ended: principal.ended });
-    conversation.attach(joined, admission);
+    options.open.add(joined, 'kernel', { work: link, ended: principal.ended });
+    link.attach(joined, admission);
     return joined;
   };
   const open = async () => {
     const place =
       session === null ? undefined : await options.sessions.enter(kernelId, principal.name, session, speaks);
-    if (place instanceof Conversation) return place;
+    if (place instanceof ClientLink) return place;
     claim = place;
     if (claim) parameters.set('session_id', claim.id);
     const path = claim ? `${target.path}?${parameters}` : withQuery(target);
@@ -78,16 +78,16 @@ export async function connectChannel(
   let client: WebSocket | undefined;
   try {
     const upstream = await open().finally(() => leaving.stop());
-    if (upstream instanceof Conversation) {
+    if (upstream instanceof ClientLink) {
       client = join(upstream);
       return;
     }
     client = accept(req, socket, head, acceptedAs(upstream.protocol, options.maxMessage));
     if (client) {
-      const conversation = new Conversation(options, kernelId, admission, upstream);
-      options.open.add(client, 'kernel', { work: conversation, ended: principal.ended });
-      claim?.hold(conversation);
-      conversation.attach(client, admission);
+      const link = new ClientLink(options, kernelId, admission, upstream);
+      options.open.add(client, 'kernel', { work: link, ended: principal.ended });
+      claim?.hold(link);
+      link.attach(client, admission);
     } else upstream.terminate();
   } finally {
     if (!client) claim?.release();

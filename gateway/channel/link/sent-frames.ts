@@ -24,6 +24,10 @@ export class SentFrames {
   #bytes = 0;
   #added = 0;
   #forgotten = 0;
+  /** Those that were forgotten for want of room, and not because they are not needed: up to this one of all. */
+  #lostTo = 0;
+  #lostBytes = 0;
+  #heard = 0;
 
   /** @param most bytes: with more, the oldest are forgotten */
   constructor(most: number) {
@@ -52,11 +56,24 @@ export class SentFrames {
     block.bytes += data.length;
     this.#bytes += data.length;
     this.#added++;
-    while (this.#bytes > this.#most && this.#blocks[0] !== this.#last) this.#forgetBlock();
+    while (this.#bytes > this.#most && this.#blocks[0] !== this.#last) this.#lose();
+  }
+
+  /** What was forgotten for want of room, and is still needed, about. */
+  get lost(): { readonly messages: number; readonly bytes: number } {
+    return { messages: Math.max(0, this.#lostTo - this.#heard), bytes: this.#lostBytes };
+  }
+
+  #lose(): void {
+    this.#lostBytes += this.#blocks[0]?.bytes ?? 0;
+    this.#forgetBlock();
+    this.#lostTo = this.#forgotten;
   }
 
   /** The first frames of all that were added are not needed any more. @param count of those that were ever added */
   forget(count: number): void {
+    this.#heard = Math.max(this.#heard, count);
+    if (this.#heard >= this.#lostTo) this.#lostBytes = 0;
     while (this.#forgotten < count) {
       const [block] = this.#blocks;
       if (block === undefined) return;

@@ -1,11 +1,11 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import type { Conversation } from './conversation.js';
+import type { ClientLink } from './client-link.js';
 
 /** A session id for the upstream, kept for one connection until it ends. */
 export interface Claim {
   readonly id: string;
-  /** Binds it to a conversation: the claim ends with it. */
-  hold(conversation: Conversation): void;
+  /** Binds it to a link: the claim ends with it. */
+  hold(link: ClientLink): void;
   /** The connection came to nothing. */
   release(): void;
 }
@@ -15,12 +15,12 @@ export interface Claim {
  * ids in `parent_header`, and a stock server closes the socket of a session that somebody connects to again. So an
  * id is HMAC(key, kernel ‖ principal ‖ the client's id), and while the client that has it is there, whoever comes with
  * the same one gets a session of their own. A client that comes back after its connection broke, noticed or not, gets its
- * session, and goes on with its conversation where that waits for it.
+ * session, and goes on with its link where that waits for it.
  */
 export class Sessions {
   readonly #key: Buffer;
   /** Undefined while the connection is being made. */
-  readonly #claimed = new Map<string, { conversation?: Conversation }>();
+  readonly #claimed = new Map<string, { link?: ClientLink }>();
 
   constructor(key: Buffer) {
     this.#key = key;
@@ -33,8 +33,8 @@ export class Sessions {
 
   /**
    * @param session the client's `session_id`
-   * @param speaks whether the client speaks a conversation's subprotocol
-   * @returns the conversation of this session that the client goes on with: it was left, or its own client is silent;
+   * @param speaks whether the client speaks a link's subprotocol
+   * @returns the link of this session that the client goes on with: it was left, or its own client is silent;
    *   else what it connects with
    */
   async enter(
@@ -42,24 +42,24 @@ export class Sessions {
     principal: string,
     session: string,
     speaks: (protocol: string) => boolean,
-  ): Promise<Conversation | Claim> {
+  ): Promise<ClientLink | Claim> {
     const id = this.#idOf(kernelId, principal, session);
     const owner = this.#claimed.get(id);
     if (owner === undefined) return this.#take(id);
-    const { conversation } = owner;
-    if (conversation === undefined || (await isThere(conversation))) return this.#take(newId());
-    if (speaks(conversation.protocol)) {
-      conversation.leave();
-      if (conversation.isLeft) return conversation;
+    const { link } = owner;
+    if (link === undefined || (await isThere(link))) return this.#take(newId());
+    if (speaks(link.protocol)) {
+      link.leave();
+      if (link.isLeft) return link;
     }
     // One that waits for its own client isn't free. And asking took time: another one may have come first.
-    const isFree = !conversation.isLeft && (this.#claimed.get(id) ?? owner) === owner;
-    conversation.client?.terminate();
+    const isFree = !link.isLeft && (this.#claimed.get(id) ?? owner) === owner;
+    link.client?.terminate();
     return this.#take(isFree ? id : newId());
   }
 
   #take(id: string): Claim {
-    const place: { conversation?: Conversation } = {};
+    const place: { link?: ClientLink } = {};
     this.#claimed.set(id, place);
     const release = () => {
       if (this.#claimed.get(id) === place) this.#claimed.delete(id);
@@ -67,9 +67,9 @@ export class Sessions {
     return {
       id,
       release,
-      hold(conversation) {
-        place.conversation = conversation;
-        conversation.onEnd(release);
+      hold(link) {
+        place.link = link;
+        link.onEnd(release);
       },
     };
   }
@@ -80,9 +80,9 @@ function newId(): string {
 }
 
 /** Asks a client's socket. */
-async function isThere(conversation: Conversation): Promise<boolean> {
-  const { client } = conversation;
+async function isThere(link: ClientLink): Promise<boolean> {
+  const { client } = link;
   if (client === undefined || client.readyState !== client.OPEN) return false;
   // A socket that the gateway itself has paused can't answer.
-  return client.isPaused || conversation.answers();
+  return client.isPaused || link.answers();
 }

@@ -46,9 +46,10 @@ export class Unheard {
     if (this.#ping === undefined && this.#later === undefined) this.#askSoon();
   }
 
-  /** @returns the frames, in order; it has none any more */
-  take(): Payload[] {
-    return this.#frames.take();
+  /** @returns the frames, in order, and how many before them are not kept; it has none any more */
+  take(): { readonly frames: Payload[]; readonly lost: SentFrames['lost'] } {
+    const { lost } = this.#frames;
+    return { lost, frames: this.#frames.take() };
   }
 
   /** How long the client has said nothing while frames wait for its word, in milliseconds. */

@@ -56,7 +56,7 @@ export function parentId(frame: Frame): string {
   return typeof parent.msg_id === 'string' ? parent.msg_id : '';
 }
 
-/** Code in a kernel chooses the header of its question, which stands in the answer (invariant S15). */
+/** Code in a kernel chooses the header of its question, which is in the answer, and what it quotes (invariant S15). */
 const LONGEST_PARENT = 64 * 1024;
 
 /** What a kernel, or the server in its place, says of its life. */
@@ -105,7 +105,16 @@ export class MessageWriter {
   /** What a cell of that session writes to its standard error. */
   stderr(executeRequestId: string, { session }: Header, text: string): Payload {
     const parent = JSON.stringify({ msg_id: executeRequestId, msg_type: 'execute_request', session });
-    return this.#message('iopub', newHeader('stream', session), parent, { name: 'stderr', text });
+    return this.stderrIn(parent, session, text);
+  }
+
+  /**
+   * The same for a request that is known by what the kernel quoted of it.
+   * @param parent its header, as JSON
+   */
+  stderrIn(parent: string, session: string, text: string): Payload {
+    const quoted = parent.length > LONGEST_PARENT ? '{}' : parent;
+    return this.#message('iopub', newHeader('stream', session), quoted, { name: 'stderr', text });
   }
 
   /** What a kernel sends for a cell that fails: used only where no kernel can raise the error itself. */

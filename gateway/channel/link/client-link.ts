@@ -1,19 +1,21 @@
 import type { WebSocket } from 'ws';
 import type { Processors } from '../../../processors/index.js';
 import type { Admission } from '../../edge/admission.js';
+import type { Principal } from '../../edge/principal.js';
 import { asGatewayError, type GatewayError } from '../../errors.js';
+import type { Tell } from '../../events/events.js';
 import { faultOf, withoutPlaces } from '../../fault.js';
-import type { Log } from '../../log.js';
-import type { Metrics } from '../../metrics.js';
 import { closeLike, sender } from '../../proxy/legs.js';
 import type { OpenSockets, Work } from '../../proxy/open-sockets.js';
-import { tallyOf } from '../../tally.js';
 import type { Tracing } from '../../tracing.js';
+import type { Traffic } from '../../traffic.js';
 import { Channel } from '../channel.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { type Viewer, viewerOf } from '../viewer.js';
-import { V1_PROTOCOL } from '../wire/codec.js';
-import type { Payload } from '../wire/frame.js';
+import { decode, V1_PROTOCOL, type Wire } from '../wire/codec.js';
+import type { Frame, Payload } from '../wire/frame.js';
+import { MessageWriter } from '../wire/messages.js';
+import { Missed } from './missed.js';
 import { SharedPause } from './shared-pause.js';
 import { Unheard } from './unheard.js';
 
@@ -32,19 +34,16 @@ const LONGEST_KEPT_MS = 12 * 60 * 60_000;
 /** A client that was silent for so long before its connection was lost (ms) was behind a frozen link: legs.ts ends it. */
 const FROZEN_MS = 10_000;
 
-/** What is kept of it, in bytes; what a cell that asks shows beyond is lost, as output of a closed page is anywhere. */
-const MISSED_LIMIT = 8 * 1024 * 1024;
+type Send = (payload: Payload, frame?: Frame) => void;
 
-type Send = (payload: Payload) => void;
-
-export interface ConversationOptions {
+export interface ClientLinkOptions {
   readonly kernels: Kernels;
   readonly processors: Processors;
-  readonly log: Log;
+  readonly tell: Tell;
   readonly open: OpenSockets;
   /** What Jupyter takes in one message, in bytes. */
   readonly maxMessage: number;
-  readonly metrics: Metrics;
+  readonly traffic: Traffic;
   readonly tracing: Tracing;
 }
 
@@ -54,16 +53,15 @@ export interface ConversationOptions {
  * waits for ever. So it does when the link froze and nobody knows what of the output arrived. A client that comes back
  * with the same session is joined to it and gets what it has missed.
  */
-export class Conversation implements Work {
+export class ClientLink implements Work {
   readonly #upstream: WebSocket;
   readonly #listening: SharedPause;
   readonly #channel: Channel;
-  readonly #options: ConversationOptions;
+  readonly #options: ClientLinkOptions;
   readonly #kernel: string;
   /** The client that came last, also while it is away. */
   #viewer: Viewer;
-  /** Aborted when its principal is no more. */
-  #ended: AbortSignal | undefined;
+  #principal: Principal;
   #client: WebSocket | undefined;
   #unheard: Unheard | undefined;
   /** The client's socket, for an upstream that doesn't keep up. */
@@ -73,40 +71,41 @@ export class Conversation implements Work {
   #queue: ReturnType<SharedPause['holder']> | undefined;
   #toClient: Send;
   readonly #toKernel: Send;
-  #missed: Payload[] = [];
-  #missedBytes = 0;
+  readonly #missed: Missed;
   #held = 0;
   #failed = false;
   #end: NodeJS.Timeout | undefined;
 
   /** @param upstream open, and paused until a client is attached */
-  constructor(options: ConversationOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
-    const { kernels, processors, log, metrics, tracing } = options;
+  constructor(options: ClientLinkOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
+    const { kernels, processors, tell, traffic, tracing } = options;
     this.#options = options;
     this.#upstream = upstream;
     this.#kernel = kernelId;
     this.#viewer = viewerOf(admission);
-    this.#ended = admission.principal.ended;
+    this.#principal = admission.principal;
     const send = sender(upstream, {
       pause: () => this.#reading?.pause(),
       resume: () => this.#reading?.resume(),
     });
     this.#toKernel = ({ data, binary }) => send(data, binary);
-    this.#toClient = (payload) => this.#miss(payload);
+    this.#toClient = (payload, frame) => this.#miss(payload, frame);
+    this.#missed = new Missed(new MessageWriter(this.#wire));
     this.#listening = new SharedPause(upstream);
     this.#full = this.#listening.holder();
     const waiting = this.#listening.holder();
     this.#channel = new Channel({
-      wire: upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy',
+      wire: this.#wire,
       kernel: kernels.get(kernelId),
       maxMessage: options.maxMessage,
       processors,
-      log,
-      metrics,
+      tell,
+      traffic,
       tracing,
       viewer: () => this.#viewer,
+      holder: () => this.#principal,
       toKernel: (payload) => this.#toKernel(payload),
-      toClient: (payload) => this.#toClient(payload),
+      toClient: (payload, frame) => this.#toClient(payload, frame),
       onHeld: (change) => this.#onHeld(change),
       onWait: (waits) => (waits ? waiting.pause() : waiting.resume()),
       onFault: (error) => this.#fail(error),
@@ -129,6 +128,10 @@ export class Conversation implements Work {
   /** The websocket subprotocol that the upstream chose. */
   get protocol(): string {
     return this.#upstream.protocol;
+  }
+
+  get #wire(): Wire {
+    return this.#upstream.protocol === V1_PROTOCOL ? 'v1' : 'legacy';
   }
 
   get client(): WebSocket | undefined {
@@ -170,7 +173,7 @@ export class Conversation implements Work {
   attach(client: WebSocket, admission: Admission): void {
     clearTimeout(this.#end);
     this.#viewer = viewerOf(admission);
-    this.#ended = admission.principal.ended;
+    this.#principal = admission.principal;
     this.#options.open.remove(this.#upstream);
     const reading = new SharedPause(client);
     const sendClient = sender(client, this.#listening.holder());
@@ -183,8 +186,7 @@ export class Conversation implements Work {
       sendClient(payload.data, payload.binary);
       unheard.sent(payload);
     };
-    for (const payload of this.#missed.splice(0)) this.#toClient(payload);
-    this.#missedBytes = 0;
+    for (const payload of this.#missed.take()) this.#toClient(payload);
     this.#full.resume();
     client.on('message', (data: Buffer, binary) =>
       this.#guarded(() => this.#channel.fromClient(data, binary)),
@@ -199,7 +201,7 @@ export class Conversation implements Work {
   #detach(code: number, why: Buffer): void {
     // A client that closes has read all that it wants; one that was found silent hasn't.
     const isFrozen = code === 1006 && (this.#unheard?.silence ?? 0) >= FROZEN_MS;
-    if ((this.#channel.awaits || isFrozen) && !this.#failed && !this.#ended?.aborted) {
+    if ((this.#channel.awaits || isFrozen) && !this.#failed && !this.#principal.ended?.aborted) {
       this.#leave();
       return;
     }
@@ -210,13 +212,12 @@ export class Conversation implements Work {
 
   /** The upstream stays open for the client's next connection. */
   #leave(): void {
-    const unheard = this.#unheard?.take() ?? [];
+    const unheard = this.#unheard?.take();
     this.#away();
-    this.#missedBytes = unheard.reduce((sum, { data }) => sum + data.length, 0);
-    this.#missed = unheard;
-    const { log, open } = this.#options;
-    log.info({ ...this.#viewer, kernel: this.#kernel }, 'a client left, and what waits for it goes on');
-    open.add(this.#upstream, 'left', { work: this, ended: this.#ended });
+    if (unheard) this.#keep(unheard);
+    const { tell, open } = this.#options;
+    tell({ kind: 'client left', ...this.#viewer, kernel: this.#kernel });
+    open.add(this.#upstream, 'left', { work: this, ended: this.#principal.ended });
     this.#endAfter(this.#channel.awaits ? LONGEST_KEPT_MS : KEPT_MS);
     this.#upstream.resume();
   }
@@ -226,7 +227,7 @@ export class Conversation implements Work {
     this.#unheard = undefined;
     this.#reading = undefined;
     this.#queue = undefined;
-    this.#toClient = (payload) => this.#miss(payload);
+    this.#toClient = (payload, frame) => this.#miss(payload, frame);
   }
 
   #endAfter(ms: number): void {
@@ -247,16 +248,28 @@ export class Conversation implements Work {
     // Also when the client is still there: none of its cells goes on.
     this.#channel.close();
     clearTimeout(this.#end);
-    this.#missed = [];
+    this.#missed.take();
   }
 
-  #miss(payload: Payload): void {
-    this.#missedBytes += payload.data.length;
-    if (this.#missedBytes <= MISSED_LIMIT) this.#missed.push(payload);
-    else if (!this.#channel.awaits) {
-      this.#missed.push(payload);
-      this.#full.pause();
+  /** What it was sent and may not have got. */
+  #keep({ frames, lost }: ReturnType<Unheard['take']>): void {
+    const first = lost.messages === 0 ? undefined : frames.map((each) => this.#frameOf(each)).find(isOutput);
+    if (first) this.#missed.gap(first, lost.messages, lost.bytes);
+    for (const payload of frames) this.#missed.keep(payload);
+  }
+
+  #frameOf({ data, binary }: Payload): Frame {
+    return decode(this.#wire, typeof data === 'string' ? Buffer.from(data) : data, binary);
+  }
+
+  #miss(payload: Payload, frame: Frame | undefined): void {
+    // A kernel that waits for an answer is heard on, whatever it says meanwhile: Jupyter would not let the answer through.
+    if (this.#channel.awaits) {
+      this.#missed.add(payload, frame);
+      return;
     }
+    this.#missed.keep(payload);
+    if (this.#missed.isFull) this.#full.pause();
   }
 
   #onHeld(change: number): void {
@@ -278,19 +291,19 @@ export class Conversation implements Work {
     if (this.#failed) return;
     this.#failed = true;
     const error = asGatewayError(caught);
-    const { log } = this.#options;
     const fault = error.code === 'INTERNAL' ? faultOf(caught) : withoutPlaces(faultOf(caught));
-    const from = this.#viewer;
-    const line = { fault, code: error.code, ...from, kernel: this.#kernel };
-    tallyOf(log).tell(`closed ${error.code} ${from.address}`, (more) =>
-      log.warn({ ...line, ...(more > 0 && { more }) }, 'a kernel websocket was closed'),
-    );
+    const { tell } = this.#options;
+    tell({ kind: 'kernel socket closed', ...this.#viewer, kernel: this.#kernel, code: error.code, fault });
     // A paused leg would never read the answering close frame.
     this.#client?.resume();
     this.#client?.close(error.closeCode, reason(error));
     this.#upstream.resume();
     this.#upstream.close(1001);
   }
+}
+
+function isOutput({ channel }: Frame): boolean {
+  return channel === 'iopub';
 }
 
 function reason({ message }: GatewayError): string {
