@@ -12,10 +12,9 @@ import type { Traffic } from '../../traffic.js';
 import { Channel } from '../channel.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { type Viewer, viewerOf } from '../viewer.js';
-import { decode, V1_PROTOCOL, type Wire } from '../wire/codec.js';
+import { V1_PROTOCOL, type Wire } from '../wire/codec.js';
 import type { Frame, Payload } from '../wire/frame.js';
-import { MessageWriter } from '../wire/messages.js';
-import { Missed } from './missed.js';
+import { Absence } from './absence.js';
 import { SharedPause } from './shared-pause.js';
 import { Unheard } from './unheard.js';
 
@@ -24,12 +23,6 @@ const HELD_BEYOND = 20 * 1024 * 1024;
 
 /** RFC 6455 section 5.5: a control frame carries 125 bytes, two of them the close code. */
 const REASON_LIMIT = 123;
-
-/** How long what a client has missed is kept when nothing waits for its answer any more, in milliseconds. */
-const KEPT_MS = 10 * 60_000;
-
-/** And how long a question waits for it: as long as a login lasts. */
-const LONGEST_KEPT_MS = 12 * 60 * 60_000;
 
 /** A client that was silent for so long before its connection was lost (ms) was behind a frozen link: legs.ts ends it. */
 const FROZEN_MS = 10_000;
@@ -66,15 +59,12 @@ export class ClientLink implements Work {
   #unheard: Unheard | undefined;
   /** The client's socket, for an upstream that doesn't keep up. */
   #reading: ReturnType<SharedPause['holder']> | undefined;
-  /** Of an upstream whose client is away: Jupyter keeps what is beyond the limit. */
-  readonly #full: ReturnType<SharedPause['holder']>;
   #queue: ReturnType<SharedPause['holder']> | undefined;
   #toClient: Send;
   readonly #toKernel: Send;
-  readonly #missed: Missed;
+  readonly #absence: Absence;
   #held = 0;
   #failed = false;
-  #end: NodeJS.Timeout | undefined;
 
   /** @param upstream open, and paused until a client is attached */
   constructor(options: ClientLinkOptions, kernelId: string, admission: Admission, upstream: WebSocket) {
@@ -90,9 +80,8 @@ export class ClientLink implements Work {
     });
     this.#toKernel = ({ data, binary }) => send(data, binary);
     this.#toClient = (payload, frame) => this.#miss(payload, frame);
-    this.#missed = new Missed(new MessageWriter(this.#wire));
     this.#listening = new SharedPause(upstream);
-    this.#full = this.#listening.holder();
+    this.#absence = new Absence(this.#wire, upstream, this.#listening.holder());
     const waiting = this.#listening.holder();
     this.#channel = new Channel({
       wire: this.#wire,
@@ -171,7 +160,6 @@ export class ClientLink implements Work {
 
   /** @param client open and paused */
   attach(client: WebSocket, admission: Admission): void {
-    clearTimeout(this.#end);
     this.#viewer = viewerOf(admission);
     this.#principal = admission.principal;
     this.#options.open.remove(this.#upstream);
@@ -186,8 +174,7 @@ export class ClientLink implements Work {
       sendClient(payload.data, payload.binary);
       unheard.sent(payload);
     };
-    for (const payload of this.#missed.take()) this.#toClient(payload);
-    this.#full.resume();
+    for (const payload of this.#absence.over()) this.#toClient(payload);
     client.on('message', (data: Buffer, binary) =>
       this.#guarded(() => this.#channel.fromClient(data, binary)),
     );
@@ -214,11 +201,10 @@ export class ClientLink implements Work {
   #leave(): void {
     const unheard = this.#unheard?.take();
     this.#away();
-    if (unheard) this.#keep(unheard);
     const { tell, open } = this.#options;
     tell({ kind: 'client left', ...this.#viewer, kernel: this.#kernel });
     open.add(this.#upstream, 'left', { work: this, ended: this.#principal.ended });
-    this.#endAfter(this.#channel.awaits ? LONGEST_KEPT_MS : KEPT_MS);
+    this.#absence.begin(unheard, this.#channel.awaits);
     this.#upstream.resume();
   }
 
@@ -230,46 +216,19 @@ export class ClientLink implements Work {
     this.#toClient = (payload, frame) => this.#miss(payload, frame);
   }
 
-  #endAfter(ms: number): void {
-    clearTimeout(this.#end);
-    const end = () => {
-      this.#full.resume();
-      this.#upstream.close(1001);
-    };
-    this.#end = setTimeout(end, ms).unref();
-  }
-
   /** Nothing waits for the client any more. */
   #answered(): void {
-    if (this.isLeft && !this.#channel.awaits) this.#endAfter(KEPT_MS);
+    if (this.isLeft && !this.#channel.awaits) this.#absence.answered();
   }
 
   #over(): void {
     // Also when the client is still there: none of its cells goes on.
     this.#channel.close();
-    clearTimeout(this.#end);
-    this.#missed.take();
-  }
-
-  /** What it was sent and may not have got. */
-  #keep({ frames, lost }: ReturnType<Unheard['take']>): void {
-    const first = lost.messages === 0 ? undefined : frames.map((each) => this.#frameOf(each)).find(isOutput);
-    if (first) this.#missed.gap(first, lost.messages, lost.bytes);
-    for (const payload of frames) this.#missed.keep(payload);
-  }
-
-  #frameOf({ data, binary }: Payload): Frame {
-    return decode(this.#wire, typeof data === 'string' ? Buffer.from(data) : data, binary);
+    this.#absence.over();
   }
 
   #miss(payload: Payload, frame: Frame | undefined): void {
-    // A kernel that waits for an answer is heard on, whatever it says meanwhile: Jupyter would not let the answer through.
-    if (this.#channel.awaits) {
-      this.#missed.add(payload, frame);
-      return;
-    }
-    this.#missed.keep(payload);
-    if (this.#missed.isFull) this.#full.pause();
+    this.#absence.miss(payload, frame, this.#channel.awaits);
   }
 
   #onHeld(change: number): void {
@@ -300,10 +259,6 @@ export class ClientLink implements Work {
     this.#upstream.resume();
     this.#upstream.close(1001);
   }
-}
-
-function isOutput({ channel }: Frame): boolean {
-  return channel === 'iopub';
 }
 
 function reason({ message }: GatewayError): string {
