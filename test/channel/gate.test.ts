@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { Gate } from '../../gateway/channel/feed/gate.js';
 import { Looks } from '../../gateway/channel/feed/looks.js';
@@ -187,4 +189,71 @@ t.test('what is looked for on one client’s connection is known on the others',
     'second {"text":"x"}',
   ]);
   t.equal(looks.length, 1);
+});
+
+t.test(
+  'S10: what a connection brings first is looked for, whatever others have brought before',
+  async (t) => {
+    const looks: (() => void)[] = [];
+    const shared = new Looks(() => new Promise((resolve) => looks.push(resolve)));
+    const connection = () => {
+      const passed: unknown[] = [];
+      const under = new Gate<{ readonly frame: Frame }>({
+        looks: shared,
+        pass: ({ frame }) => passed.push(frame.text('content')),
+        onWait: () => {},
+        onFault: (error) => t.fail(`${error}`),
+      });
+      const say = (header: object, content: object, msg_id = 'thread') => {
+        const frame = frameOf('v1', payloadOf('v1', 'iopub', { header, parent_header: { msg_id }, content }));
+        if (!under.keeps({ frame })) passed.push(frame.text('content'));
+      };
+      return { say, passed };
+    };
+    const output = [{ msg_type: 'stream', msg_id: 'm2' }, { text: 'x' }] as const;
+    const first = connection();
+    first.say({ msg_type: 'status', msg_id: 'm1' }, { execution_state: 'busy' });
+    looks[0]?.();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    t.equal(first.passed.length, 1);
+    // Meanwhile another replica gives a value to a cell whose busy this connection does not bring.
+    const second = connection();
+    second.say(...output);
+    t.same(
+      [looks.length, second.passed],
+      [2, []],
+      'the value may have been given since the look of the first one',
+    );
+    looks[1]?.();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    second.say(...output);
+    first.say(...output);
+    t.same([looks.length, second.passed.length, first.passed.length], [2, 2, 2], 'and then no more');
+  },
+);
+
+t.test('S15: what was looked for keeps nothing of a long message', async (t) => {
+  const under = new Gate<{ readonly frame: Frame }>({
+    looks: new Looks(async () => {}),
+    pass: () => {},
+    onWait: () => {},
+    onFault: (error) => t.fail(`${error}`),
+  });
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const kept = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = kept();
+  for (let n = 0; n < 100; n++) {
+    const payload = payloadOf('legacy', 'iopub', {
+      header: { msg_id: `busy ${n}`, msg_type: 'status' },
+      parent_header: { msg_id: `cell ${n}` },
+      content: { execution_state: 'busy', filling: 'x'.repeat(1e6) },
+    });
+    under.keeps({ frame: frameOf('legacy', payload) });
+    await under.settled;
+  }
+  t.ok(kept() - before < 20e6, `${Math.round((kept() - before) / 1e6)} MB after 100 messages of 1 MB`);
 });

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type Frame, readObject } from '../wire/frame.js';
 import { parentId, readHeader } from '../wire/messages.js';
 import type { Looks } from './looks.js';
@@ -37,6 +38,8 @@ export class Gate<T extends { readonly frame: Frame }> {
   readonly #parts: GateParts<T>;
   /** The parent_header of the last frame on iopub, as it came. */
   #parent: Buffer | undefined;
+  /** Nothing has come on iopub yet. */
+  #isNew = true;
   #waiting: Waiting<T>[] = [];
   #looking: Promise<void> | undefined;
   #closed = false;
@@ -94,11 +97,16 @@ export class Gate<T extends { readonly frame: Frame }> {
     // Nearly all that a kernel streams goes on as the frame before: that much isn't parsed.
     if (this.#parent?.equals(bytes) && !frame.bytes('header').includes('status')) return NONE;
     this.#parent = bytes.length > LONGEST_PARENT ? undefined : Buffer.from(bytes);
+    const isNew = this.#isNew;
+    this.#isNew = false;
     // An id may be used again, and the first word of a cell be lost to a kernel's overflowing queue: each busy is news.
     const [parent, busy] = [parentId(frame), busyIn(frame)];
     if (parent.length > LONGEST_ID || (busy?.length ?? 0) > LONGEST_PARENT) return ALONE;
     const about = `about ${parent}`;
-    if (busy !== undefined) return [about, `busy ${busy}`];
+    // Not the text itself: it may be a piece of a long one, which it would keep (invariant S15).
+    if (busy !== undefined) return [about, `busy ${hash('sha256', busy)}`];
+    // A connection that begins later has not brought the busy of each cell before: what is known may be older than their values.
+    if (isNew) return ALONE;
     return this.#parts.looks.isKnown(about) ? NONE : [about];
   }
 }
