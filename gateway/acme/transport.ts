@@ -1,5 +1,6 @@
 import acme from 'acme-client';
 import { request } from 'undici';
+import type { Environment } from '../../processors/core/environment.js';
 import { Dispatchers } from '../../processors/http/dispatcher.js';
 
 /** The certificate authority's server said nothing: why, in one sentence. */
@@ -16,10 +17,11 @@ const largest = 1_000_000;
  * setting's CA, bounded in time and size. The library's way would retry unseen for minutes, and then hide why.
  *
  * @param caFile PEM file; undefined: the authorities that node knows
+ * @param environment names the proxies
  * @returns closes the connections
  */
-export function carry(caFile: string | undefined, signal: AbortSignal): () => void {
-  const dispatchers = new Dispatchers();
+export function carry(caFile: string | undefined, environment: Environment, signal: AbortSignal): () => void {
+  const dispatchers = new Dispatchers(environment);
   acme.axios.defaults.adapter = async (config) => {
     const url = config.url ?? '';
     const { dispatcher } = dispatchers.for({ url, ca_file: caFile });

@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from '../../processors/core/environment.js';
 import type { Home } from '../home.js';
 import type { Log } from '../log.js';
 import { cleanEnvironment } from './clean-environment.js';
@@ -18,6 +19,8 @@ const READY_POLL_MS = 100;
 export interface ServerOptions {
   readonly home: Home;
   readonly environment: string;
+  /** What the gateway was started with. */
+  readonly inherited: Environment;
   readonly folder: RunFolder;
   readonly user: UserId | undefined;
   readonly log: Log;
@@ -38,7 +41,7 @@ export interface Server {
 }
 
 /** Starts a server on the folder's socket; nothing of it survives the gateway (keeper.py). */
-export function startServer({ home, environment, folder, user, log }: ServerOptions): Server {
+export function startServer({ home, environment, inherited, folder, user, log }: ServerOptions): Server {
   const python = join(environment, 'bin', 'python3');
   const keeper = spawn(
     python,
@@ -49,7 +52,7 @@ export function startServer({ home, environment, folder, user, log }: ServerOpti
     ),
     {
       cwd: home.notebooks,
-      env: cleanEnvironment(home, folder, user === undefined ? undefined : 'jupyter'),
+      env: cleanEnvironment(home, folder, inherited, user === undefined ? undefined : 'jupyter'),
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C at the terminal goes to the gateway only, which ends it in order.
       detached: true,

@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { unescape as percentDecode } from 'node:querystring';
 import { buffer } from 'node:stream/consumers';
 import { type Dispatcher, request } from 'undici';
+import type { Environment } from '../../processors/core/environment.js';
 import { isLinkLocal } from '../../processors/core/link-local.js';
 import { bareHost } from '../../processors/core/loopback.js';
 import { CellError } from '../../processors/core/processor.js';
@@ -19,10 +20,13 @@ const PATIENCE_MS = 60_000;
 const MOST_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** @throws {RunProblem} saying why it can't be read */
-export async function readNotebook(place: NotebookPlace): Promise<string> {
+/**
+ * @param environment names the proxies to the web
+ * @throws {RunProblem} saying why it can't be read
+ */
+export async function readNotebook(place: NotebookPlace, environment: Environment): Promise<string> {
   if (place.kind === 'web') {
-    const dispatchers = new Dispatchers();
+    const dispatchers = new Dispatchers(environment);
     return download(place.url, dispatchers).finally(() => dispatchers.close());
   }
   const { path } = place;
