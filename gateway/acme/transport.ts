@@ -1,5 +1,7 @@
+import { buffer } from 'node:stream/consumers';
 import acme from 'acme-client';
 import { request } from 'undici';
+import { bounded } from '../../processors/core/bounded.js';
 import type { Environment } from '../../processors/core/environment.js';
 import { Dispatchers } from '../../processors/http/dispatcher.js';
 
@@ -36,14 +38,8 @@ export function carry(caFile: string | undefined, environment: Environment, sign
       const headers = Object.fromEntries(
         Object.entries(answer.headers).map(([name, value]) => [name, String(value)]),
       );
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > largest) throw new Error('the answer is too large');
-        chunks.push(chunk);
-      }
-      const data = Buffer.concat(chunks).toString();
+      const tooLarge = () => new Error('the answer is too large');
+      const data = (await buffer(bounded(answer.body, largest, tooLarge))).toString();
       return { data, status: answer.statusCode, statusText: '', headers, config };
     } catch (error) {
       throw new NoAnswer(`${new URL(url).host} gave no answer: ${reasonOf(error)}`, { cause: error });
