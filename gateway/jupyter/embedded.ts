@@ -11,7 +11,7 @@ import { prepareFolders } from './folders.js';
 import { checkIsolation } from './isolation.js';
 import type { Progress } from './pip-progress.js';
 import { makeRunFolder, type RunFolder, removeRunFolder, removeStaleFolders } from './run-folder.js';
-import { type Server, startServer } from './server.js';
+import { embeddedAt, type Server, startServer } from './server.js';
 import { JupyterSetupError } from './setup-error.js';
 import { findIsolation, type Isolation, type UserId } from './user.js';
 import { prepareUserPython } from './user-python.js';
@@ -127,13 +127,7 @@ class Supervisor implements EmbeddedJupyter {
 
   readonly source: UpstreamSource = () => {
     if (this.#state !== 'ready') throw new GatewayError(...this.#absence(this.#state));
-    return {
-      origin: 'http://localhost',
-      basePath: '',
-      socketPath: this.#socketPath,
-      token: undefined,
-      ca: undefined,
-    };
+    return embeddedAt(this.#socketPath);
   };
 
   async stop(): Promise<void> {

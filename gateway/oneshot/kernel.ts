@@ -170,7 +170,7 @@ export class Kernel {
     this.#socket.close();
   }
 
-  async #control(method: string, path: string): Promise<void> {
+  async #control(method: 'POST' | 'DELETE', path: string): Promise<void> {
     await this.#client.ask(method, path, { limit: CONTROL_LIMIT }).catch(() => {});
   }
 
