@@ -1,3 +1,4 @@
+import type { Environment } from '../processors/core/environment.js';
 import type { Secret } from '../processors/core/secret.js';
 import type { Home } from './home.js';
 
@@ -57,7 +58,7 @@ export interface TracingSetting {
   readonly parentBased: boolean;
 }
 
-/** Everything the environment settles, validated: the rest of the gateway never reads `process.env`. */
+/** Everything the environment settles, validated: only the program's commands read `process.env`. */
 export interface Config {
   readonly home: Home;
   readonly token: Secret;
@@ -81,8 +82,8 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   /** The connection catalogue; `required` when SPIN_CONNECTIONS names it. */
   readonly connections: { readonly file: string; readonly required: boolean };
-  /** All that is set beside the gateway's own settings: where connections take their credentials from. */
-  readonly environment: ReadonlyMap<string, Secret>;
+  /** Where connections take their credentials from, and which Python, proxies and locale there are. */
+  readonly environment: Environment;
   readonly runtimeEnv: RuntimeEnv;
   /** Globs of the paths below Jupyter's base path that pass unread; undefined: all but the few that have to be named. */
   readonly unread: readonly string[] | undefined;

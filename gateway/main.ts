@@ -108,7 +108,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const catalogue = await openCatalogue({ ...config.connections, kinds, environment, log });
   const resolve = createResolver(config.runtimeEnv, catalogue);
   const references = createReferences(resolve, config.runtimeEnv, catalogue);
-  const resources = new Resources();
+  const resources = new Resources(environment);
   const processors = createProcessors({ resolve, references, connections: catalogue, addOns, resources });
   const shared =
     config.shared === undefined ? undefined : await openSharedValues(config.shared, config.token);
@@ -121,7 +121,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   const sessionKey = Buffer.from(
     hkdfSync('sha256', config.token.reveal(), '', 'spin-runtime upstream session 1', 32),
   );
-  const tryConnection = createTrial({ kinds, createMask: () => new PageMask(), resources });
+  const tryConnection = createTrial({ kinds, createMask: () => new PageMask(), environment, resources });
   const connections = createDesk(catalogue, tryConnection);
   const trust = createTrust(config);
   const arrivals = createArrivals(config, trust);
@@ -223,14 +223,24 @@ interface OpenUpstream {
   close(): Promise<void>;
 }
 
-function openUpstream({ upstream, home }: Config, log: Log, progress: (line: string) => void): OpenUpstream {
+function openUpstream(
+  { upstream, home, environment }: Config,
+  log: Log,
+  progress: (line: string) => void,
+): OpenUpstream {
   if (upstream.kind !== 'embedded') {
     const fixed = fixedUpstream(upstream);
     const ready = Promise.resolve();
     const failed = new Promise<never>(() => {});
     return { source: () => fixed, checked: ready, ready, failed, restarts: () => 0, close: async () => {} };
   }
-  const jupyter = createEmbeddedJupyter({ home, environment: upstream.environment, log, progress });
+  const jupyter = createEmbeddedJupyter({
+    home,
+    environment: upstream.environment,
+    inherited: environment,
+    log,
+    progress,
+  });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
   // Nobody waits for it where the start itself has failed.
   failed.catch(() => {});

@@ -70,7 +70,7 @@ export async function runNotebook(request: RunRequest, environment: NodeJS.Proce
       );
     });
     return await Promise.race([
-      runBehindGateway(request, own, run.notebook, stop.signal, quit.signal),
+      runBehindGateway(request, own, run.notebook, stop.signal, quit.signal, environment),
       hurried,
     ]);
   } finally {
@@ -86,6 +86,7 @@ async function runBehindGateway(
   place: NotebookPlace,
   signal: AbortSignal,
   quit: AbortSignal,
+  environment: NodeJS.ProcessEnv,
 ): Promise<RunEnd> {
   const { listen, token, upstream } = config;
   if (listen.kind !== 'unix') throw new Error('a run listens on a unix socket');
@@ -93,7 +94,7 @@ async function runBehindGateway(
   checkWritable(dirname(output));
   await refuseDevice(output);
   const parameters = request.parameters.map(parseParameter);
-  const reading = readNotebook(place);
+  const reading = readNotebook(place, config.environment);
   // A file is there at once, and so is what is written of a run that has no time left.
   const text = await (place.kind === 'file' ? reading : orStopped(reading, signal));
   if (text === undefined) {
@@ -101,7 +102,7 @@ async function runBehindGateway(
     return signal.reason as Stop;
   }
   const notebook = parseNotebook(text);
-  const screen = createScreen(process.stderr, process.env);
+  const screen = createScreen(process.stderr, environment);
   const log = createLog('warn', screen.log);
   const gateway = await startGateway(config, log, screen.progress);
   // Its cells tell how far it is from here on.

@@ -76,7 +76,7 @@ export interface Processors {
 
 export function createProcessors(options: ProcessorsOptions): Processors {
   const all = [...builtIn, ...(options.addOns ?? [])];
-  const context = { ...options, resources: options.resources ?? new Resources() };
+  const context = { ...options, resources: options.resources ?? new Resources(new Map()) };
   const rewriter = new Rewriter(all, context, options.compileLimitMs);
   const completer = new Completer(all, context, (name) => rewriter.isTaken(name));
   return {

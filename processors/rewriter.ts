@@ -17,6 +17,7 @@ import {
 import { mentionsProvided } from './core/references.js';
 import { presentable, printing, quoted, raising } from './core/refusal.js';
 import type { Secret } from './core/secret.js';
+import { within } from './core/within.js';
 import { python } from './python.js';
 
 /** What the kernel gets in place of a SPIN cell. */
@@ -120,7 +121,9 @@ export class Rewriter {
 
   async #compile(processor: Processor, cell: () => Cell, word?: string): Promise<Rewrite> {
     try {
-      const compiled = await bounded(processor.compile(cell(), this.#context), this.#limitMs);
+      const compiled = await within(this.#limitMs, processor.compile(cell(), this.#context), () => {
+        throw new CompileTimeout();
+      });
       return { processor: processor.name, ...emit(compiled) };
     } catch (error) {
       return this.#failed(error, processor.name, word);
@@ -281,16 +284,4 @@ function pythonName(word: string): string {
 
 class CompileTimeout extends Error {
   override readonly name = 'CompileTimeout';
-}
-
-async function bounded<T>(work: T | Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new CompileTimeout()), limitMs);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

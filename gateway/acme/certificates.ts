@@ -41,7 +41,7 @@ export interface AcmeParts {
  * ever later, by the other kind of challenge if it was the proof that failed, while the old one goes on.
  */
 export async function openAcmeCertificates(
-  config: Pick<Config, 'home' | 'listen' | 'publicUrl' | 'allowedHosts'>,
+  config: Pick<Config, 'home' | 'listen' | 'publicUrl' | 'allowedHosts' | 'environment'>,
   setting: AcmeSetting,
   log: Log,
   { order, wait }: AcmeParts = { order: orderCertificate, wait: backOff },
@@ -74,7 +74,14 @@ export async function openAcmeCertificates(
     take(await store.load(Date.now()));
     if (!isDue()) return;
     const accountKey = await store.accountKey();
-    const pair = await order({ setting, accountKey, challenges, type, signal: ending.signal });
+    const pair = await order({
+      setting,
+      environment: config.environment,
+      accountKey,
+      challenges,
+      type,
+      signal: ending.signal,
+    });
     await store.save(pair);
     failures = 0;
     take(certify(pair));

@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import type { Environment } from '../../processors/core/environment.js';
 import { Dispatchers } from '../../processors/http/dispatcher.js';
 import { NoAnswer } from '../../processors/http/no-answer.js';
 import type { AcmeSetting } from '../config.js';
@@ -8,11 +9,15 @@ const PATIENCE_MS = 10_000;
 
 /**
  * Asks for an authority's directory, where every order begins (RFC 8555 section 7.1.1); orders nothing.
+ * @param environment names the proxies
  * @returns what is wrong, in a sentence; undefined: nothing
  */
-export async function askDirectory({ directory, caFile }: AcmeSetting): Promise<string | undefined> {
+export async function askDirectory(
+  { directory, caFile }: AcmeSetting,
+  environment: Environment,
+): Promise<string | undefined> {
   const { host } = directory;
-  const dispatchers = new Dispatchers();
+  const dispatchers = new Dispatchers(environment);
   const { dispatcher } = dispatchers.for({ url: directory.href, ca_file: caFile });
   try {
     const { statusCode, body } = await request(directory, {

@@ -1,4 +1,5 @@
 import acme from 'acme-client';
+import type { Environment } from '../../processors/core/environment.js';
 import type { AcmeSetting } from '../config.js';
 import type { Challenges } from '../edge/challenges.js';
 import type { KeyPair } from '../edge/tls.js';
@@ -24,6 +25,8 @@ export class OrderError extends Error {
 
 export interface Order {
   readonly setting: AcmeSetting;
+  /** Names the proxies. */
+  readonly environment: Environment;
   /** PEM. */
   readonly accountKey: string;
   readonly challenges: Challenges;
@@ -43,7 +46,7 @@ const polling = { backoffAttempts: 12, backoffMin: 1_000, backoffMax: 30_000 };
 export async function orderCertificate(order: Order): Promise<KeyPair> {
   const { setting, accountKey, signal } = order;
   const { directory, binding, names } = setting;
-  const close = carry(setting.caFile, signal);
+  const close = carry(setting.caFile, order.environment, signal);
   try {
     const client = new acme.Client({
       directoryUrl: directory.href,

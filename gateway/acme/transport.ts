@@ -1,5 +1,8 @@
+import { buffer } from 'node:stream/consumers';
 import acme from 'acme-client';
 import { request } from 'undici';
+import { bounded } from '../../processors/core/bounded.js';
+import type { Environment } from '../../processors/core/environment.js';
 import { Dispatchers } from '../../processors/http/dispatcher.js';
 
 /** The certificate authority's server said nothing: why, in one sentence. */
@@ -16,10 +19,11 @@ const largest = 1_000_000;
  * setting's CA, bounded in time and size. The library's way would retry unseen for minutes, and then hide why.
  *
  * @param caFile PEM file; undefined: the authorities that node knows
+ * @param environment names the proxies
  * @returns closes the connections
  */
-export function carry(caFile: string | undefined, signal: AbortSignal): () => void {
-  const dispatchers = new Dispatchers();
+export function carry(caFile: string | undefined, environment: Environment, signal: AbortSignal): () => void {
+  const dispatchers = new Dispatchers(environment);
   acme.axios.defaults.adapter = async (config) => {
     const url = config.url ?? '';
     const { dispatcher } = dispatchers.for({ url, ca_file: caFile });
@@ -34,14 +38,8 @@ export function carry(caFile: string | undefined, signal: AbortSignal): () => vo
       const headers = Object.fromEntries(
         Object.entries(answer.headers).map(([name, value]) => [name, String(value)]),
       );
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > largest) throw new Error('the answer is too large');
-        chunks.push(chunk);
-      }
-      const data = Buffer.concat(chunks).toString();
+      const tooLarge = () => new Error('the answer is too large');
+      const data = (await buffer(bounded(answer.body, largest, tooLarge))).toString();
       return { data, status: answer.statusCode, statusText: '', headers, config };
     } catch (error) {
       throw new NoAnswer(`${new URL(url).host} gave no answer: ${reasonOf(error)}`, { cause: error });

@@ -13,5 +13,5 @@ export async function openDesk(config: Config): Promise<ConnectionDesk> {
   const { connections, environment } = config;
   const catalogue = await openCatalogue({ ...connections, kinds, environment, log: createLog('warn') });
   catalogue.close();
-  return createDesk(catalogue, createTrial({ kinds, createMask: () => new PageMask() }));
+  return createDesk(catalogue, createTrial({ kinds, createMask: () => new PageMask(), environment }));
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Secret } from '../../processors/core/secret.js';
 import type { Config, RunSetting } from '../config.js';
 import { type Home, homeAt } from '../home.js';
+import { MESSAGE_BYTES } from '../jupyter-limits.js';
 import { readAcme } from './acme.js';
 import { chooseHome } from './choose-home.js';
 import { type Env, optional } from './env.js';
@@ -24,8 +25,7 @@ import { allowedHost, cidr, drainTime, list, messageSize, origin, publicUrl, unr
  */
 const DRAIN_SECONDS = '4';
 
-/** Tornado's `websocket_max_message_size`: beyond it a stock Jupyter drops the connection. */
-const MESSAGE_MB = '10';
+const MESSAGE_MB = String(MESSAGE_BYTES / 1024 ** 2);
 
 /** What a gateway needs that others connect to. */
 const ONLY_SERVING = /^SPIN_(?:HOST|PORT|TOKEN|METRICS_TOKEN|(?:TLS|ACME)\w*)$/;

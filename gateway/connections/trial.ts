@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Connection, ConnectionKind } from '../../processors/core/connection.js';
+import type { Environment } from '../../processors/core/environment.js';
 import { CellError } from '../../processors/core/processor.js';
 import { Resources } from '../../processors/core/resources.js';
 import { type Secret, secretsIn } from '../../processors/core/secret.js';
@@ -25,6 +26,8 @@ export interface SentenceMask {
 export interface TrialOptions {
   readonly kinds: ReadonlyMap<string, ConnectionKind>;
   readonly createMask: () => SentenceMask;
+  /** Names the proxies that services are asked through. */
+  readonly environment: Environment;
   /** Default one that is closed after each trial. */
   readonly resources?: Resources;
   readonly limitMs?: number;
@@ -33,11 +36,12 @@ export interface TrialOptions {
 export function createTrial({
   kinds,
   createMask,
+  environment,
   resources,
   limitMs = LIMIT_MS,
 }: TrialOptions): TryConnection {
   return async (connection) => {
-    const used = resources ?? new Resources();
+    const used = resources ?? new Resources(environment);
     const mask = createMask();
     const { signal, end } = withLimit(limitMs);
     // A processor may not heed the signal.

@@ -32,7 +32,7 @@ export async function checkCertificate(config: Config, now = Date.now()): Promis
           'Set SPIN_TLS_CERT to a PEM file.',
         ),
       ];
-    if (config.acme !== undefined) return [await checkAuthority(config.acme)];
+    if (config.acme !== undefined) return [await checkAuthority(config.acme, config)];
     return [ok('TLS', 'The first start has a certificate from a local certificate authority.')];
   }
   if (isLocal)
@@ -49,9 +49,9 @@ export async function checkCertificate(config: Config, now = Date.now()): Promis
   return [time, ...usable, ...checkNames(leaf, config), checkChain(chain)];
 }
 
-async function checkAuthority(acme: AcmeSetting): Promise<Finding> {
+async function checkAuthority(acme: AcmeSetting, { environment }: Config): Promise<Finding> {
   const { host } = acme.directory;
-  const problem = await askDirectory(acme);
+  const problem = await askDirectory(acme, environment);
   return problem === undefined
     ? ok('TLS', `${host} answers; the first start orders a certificate there.`)
     : failed('TLS', problem, 'Check SPIN_ACME, SPIN_ACME_CA and the network.');

@@ -1,8 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { access, constants, lstat } from 'node:fs/promises';
-import { request } from 'node:http';
-import { request as tlsRequest } from 'node:https';
 import { dirname } from 'node:path';
+import { statusOf } from '../ask-once.js';
 import type { Config } from '../config.js';
 import { tryAddress } from '../edge/address.js';
 import { isLoopbackName } from '../edge/hosts.js';
@@ -34,20 +33,20 @@ async function checkAddress({ listen }: Config, url: URL): Promise<Finding> {
     return ok('address', `${where} is free.`);
   } catch (error) {
     const code = codeOf(error) ?? 'unknown';
-    if ((await statusOf(new URL('/healthz', url))) !== 200)
+    if ((await answerOf(new URL('/healthz', url))) !== 200)
       return failed(
         'address',
         `${where} can't be had (${code}).`,
         'Choose another with SPIN_HOST and SPIN_PORT.',
       );
-    const ready = (await statusOf(new URL('/readyz', url))) === 200;
+    const ready = (await answerOf(new URL('/readyz', url))) === 200;
     if (ready) return ok('address', `A gateway answers at ${url}, and Jupyter behind it.`);
     return failed('address', `A gateway answers at ${url}, and no Jupyter behind it.`, 'See its log.');
   }
 }
 
 async function checkSocket(path: string): Promise<Finding> {
-  const status = (page: string) => statusOf(new URL(page, 'http://localhost'), path);
+  const status = (page: string) => answerOf(new URL(page, 'http://localhost'), path);
   const remedy =
     'Set SPIN_HOST to unix: and a path in a folder that is there and that the gateway may write.';
   if ((await status('/healthz')) === 200) {
@@ -70,23 +69,10 @@ async function checkSocket(path: string): Promise<Finding> {
 }
 
 /** @returns undefined when nothing answers */
-function statusOf(url: URL, socketPath?: string): Promise<number | undefined> {
-  const send = url.protocol === 'https:' ? tlsRequest : request;
-  return new Promise((resolve) => {
-    // Nothing is sent that the wrong program shouldn't have; the certificate has a look of its own.
-    send(url, {
-      rejectUnauthorized: false,
-      agent: false,
-      signal: AbortSignal.timeout(PATIENCE_MS),
-      ...(socketPath !== undefined && { socketPath }),
-    })
-      .on('response', (response) => {
-        response.on('error', () => {}).resume();
-        resolve(response.statusCode);
-      })
-      .on('error', () => resolve(undefined))
-      .end();
-  });
+function answerOf(url: URL, socketPath?: string): Promise<number | undefined> {
+  const peer = { origin: url.origin, basePath: '', socketPath, token: undefined, ca: undefined };
+  // Nothing is sent that the wrong program shouldn't have; the certificate has a look of its own.
+  return statusOf(peer, { path: url.pathname, limitMs: PATIENCE_MS, takesAnyCertificate: true });
 }
 
 async function checkNames({ listen, publicUrl, allowedHosts }: Config): Promise<Finding> {

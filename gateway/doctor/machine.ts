@@ -24,7 +24,7 @@ export function checkNode(version = process.versions.node): Finding {
 }
 
 /** The Python, environment and user of the embedded Jupyter. */
-export async function checkJupyter({ upstream, home }: Config): Promise<Finding[]> {
+export async function checkJupyter({ upstream, home, environment: inherited }: Config): Promise<Finding[]> {
   if (upstream.kind !== 'embedded') return [];
   const isolation = await findIsolation(home);
   const user = isolation.kind === 'own-user' ? isolation.user : undefined;
@@ -36,8 +36,8 @@ export async function checkJupyter({ upstream, home }: Config): Promise<Finding[
   const jupyter = async (): Promise<Finding> => {
     try {
       if (!isThere && environment === home.jupyter)
-        return ok('Jupyter', `The first start installs it, with ${await findPython(user)}.`);
-      await checkEnvironment(environment, user);
+        return ok('Jupyter', `The first start installs it, with ${await findPython(inherited, user)}.`);
+      await checkEnvironment(environment, inherited, user);
       return ok('Jupyter', environment);
     } catch (error) {
       if (!(error instanceof JupyterSetupError)) throw error;

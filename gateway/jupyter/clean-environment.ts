@@ -1,35 +1,34 @@
 import { accessSync, constants } from 'node:fs';
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { Environment } from '../../processors/core/environment.js';
 import type { Home } from '../home.js';
 import type { RunFolder } from './run-folder.js';
+import { SYSTEM_PATH } from './system-path.js';
+import type { UserId } from './user.js';
 
 /**
  * What Jupyter takes over from the gateway's environment: locale, time zone, where libraries and temporary
  * files are. None of these names can be a `{{runtime_env:…}}` (invariant S10).
  */
 const KEPT = /^(LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH)$/;
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The whole environment of the embedded Jupyter, and so of its kernels and terminals. */
 export function cleanEnvironment(
   home: Home,
   folder: RunFolder,
+  inherited: Environment,
   userName = ownName(),
-  gateway: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
-  const kept = Object.entries(gateway).filter(
-    (entry): entry is [string, string] => KEPT.test(entry[0]) && entry[1] !== undefined,
-  );
   // npm puts the gateway's own tools in front.
-  const system = (gateway.PATH ?? SYSTEM_PATH)
+  const system = (inherited.get('PATH')?.reveal() ?? SYSTEM_PATH)
     .split(delimiter)
     .filter(
       (part) => part.startsWith('/') && !part.includes('/node_modules/') && !part.includes('node-gyp-bin'),
     );
   return {
     LANG: 'C.UTF-8',
-    ...Object.fromEntries(kept),
+    ...revealed(inherited, (name) => KEPT.test(name)),
     PATH: [join(home.python, 'bin'), ...system].join(delimiter),
     HOME: home.jupyterHome,
     USER: userName,
@@ -43,6 +42,22 @@ export function cleanEnvironment(
     JUPYTER_RUNTIME_DIR: join(folder.scratch, 'runtime'),
     PIP_DISABLE_PIP_VERSION_CHECK: '1',
   };
+}
+
+/**
+ * The environment of a program that sets Jupyter up. The gateway's own settings are none of its business; proxies and
+ * package indexes are. As Jupyter's user it gets no more than Jupyter does: what else runs as that user can read the
+ * environment of its processes (invariant S18).
+ *
+ * @param user undefined: the gateway's own
+ */
+export function setupEnvironment(inherited: Environment, user: UserId | undefined): Record<string, string> {
+  return revealed(inherited, (name) => user === undefined || name === 'PATH' || KEPT.test(name));
+}
+
+function revealed(inherited: Environment, isWanted: (name: string) => boolean): Record<string, string> {
+  const wanted = [...inherited].filter(([name]) => isWanted(name));
+  return Object.fromEntries(wanted.map(([name, value]) => [name, value.reveal()]));
 }
 
 /** A container platform may choose a user number that has no name (OpenShift); then the number stands for it. */

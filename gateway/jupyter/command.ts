@@ -2,6 +2,7 @@ import { type SpawnOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { SYSTEM_PATH } from './system-path.js';
 import type { UserId } from './user.js';
 
 /** Settings and requirements of the embedded Jupyter; beside `dist/` and in the published package. */
@@ -9,7 +10,11 @@ export const CONFIGURATION = fileURLToPath(new URL('../../../jupyter-config/', i
 /** The Python programs that the gateway runs; never compiled, so they are in the package where they are in the source. */
 export const SCRIPTS = fileURLToPath(new URL('../../../gateway/jupyter/scripts/', import.meta.url));
 
+/** Enough for the system's own programs. */
+const PLAIN = { LANG: 'C.UTF-8', PATH: SYSTEM_PATH };
+
 export interface CommandOptions {
+  /** All of its environment; left out, nothing of the gateway's. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   /** Undefined: this process's own user. */
@@ -40,7 +45,7 @@ export function run(
     const settings: SpawnOptions = {
       // keeper.py ends what it runs when this pipe closes, so that nothing outlives this process.
       stdio: ['pipe', 'pipe', 'pipe'],
-      env: options.env ?? process.env,
+      env: options.env ?? PLAIN,
       cwd: options.cwd ?? '/',
       ...options.user,
     };

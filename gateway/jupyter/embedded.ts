@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from '../../processors/core/environment.js';
 import { GatewayError } from '../errors.js';
 import { faultOf } from '../fault.js';
 import type { Home } from '../home.js';
@@ -10,7 +11,7 @@ import { prepareFolders } from './folders.js';
 import { checkIsolation } from './isolation.js';
 import type { Progress } from './pip-progress.js';
 import { makeRunFolder, type RunFolder, removeRunFolder, removeStaleFolders } from './run-folder.js';
-import { type Server, startServer } from './server.js';
+import { embeddedAt, type Server, startServer } from './server.js';
 import { JupyterSetupError } from './setup-error.js';
 import { findIsolation, type Isolation, type UserId } from './user.js';
 import { prepareUserPython } from './user-python.js';
@@ -43,6 +44,8 @@ export interface EmbeddedOptions {
   readonly home: Home;
   /** Folder of Jupyter's environment: `home.jupyter` is made and kept up; any other is used as it is. */
   readonly environment: string;
+  /** What the gateway was started with; Jupyter gets little of it. */
+  readonly inherited: Environment;
   readonly log: Log;
   /** Lines for a person while Jupyter is being installed. */
   readonly progress: Progress;
@@ -124,13 +127,7 @@ class Supervisor implements EmbeddedJupyter {
 
   readonly source: UpstreamSource = () => {
     if (this.#state !== 'ready') throw new GatewayError(...this.#absence(this.#state));
-    return {
-      origin: 'http://localhost',
-      basePath: '',
-      socketPath: this.#socketPath,
-      token: undefined,
-      ca: undefined,
-    };
+    return embeddedAt(this.#socketPath);
   };
 
   async stop(): Promise<void> {
@@ -158,7 +155,7 @@ class Supervisor implements EmbeddedJupyter {
   }
 
   async #live(): Promise<void> {
-    const { home, environment, log, progress } = this.#options;
+    const { home, environment, inherited, log, progress } = this.#options;
     const { signal } = this.#stopping;
     try {
       this.#isolation = await findIsolation(home);
@@ -175,8 +172,8 @@ class Supervisor implements EmbeddedJupyter {
         progress(line);
       };
       await (environment === home.jupyter
-        ? ensureEnvironment(environment, { progress: report, user, signal })
-        : checkEnvironment(environment, user));
+        ? ensureEnvironment(environment, { inherited, progress: report, user, signal })
+        : checkEnvironment(environment, inherited, user));
       this.#wasChecked();
       await removeStaleFolders(user);
       this.#state = 'starting';
@@ -217,13 +214,13 @@ class Supervisor implements EmbeddedJupyter {
    * @returns whether it ever answered
    */
   async #runOnce(user: UserId | undefined): Promise<boolean> {
-    const { home, environment, log } = this.#options;
+    const { home, environment, inherited, log } = this.#options;
     const folder = await makeRunFolder(user);
     try {
       if (user !== undefined) await checkIsolation(home, environment, user);
       await prepareUserPython(home, environment, folder.path, user, log);
       if (this.#stopping.signal.aborted) return false;
-      const server = startServer({ home, environment, folder, user, log });
+      const server = startServer({ home, environment, inherited, folder, user, log });
       this.#server = server;
       const served = await server.ready(this.#timing.startLimitMs);
       if (served) await this.#serve(server, folder);

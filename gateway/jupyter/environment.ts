@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { access, chmod, constants, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Environment } from '../../processors/core/environment.js';
+import { setupEnvironment } from './clean-environment.js';
 import { CONFIGURATION, type CommandOptions, type Finished, run, SCRIPTS } from './command.js';
 import { withLock } from './install-lock.js';
 import { PipProgress, type Progress } from './pip-progress.js';
@@ -12,6 +14,8 @@ import type { UserId } from './user.js';
 const MARKER = '.spin-complete';
 
 export interface EnvironmentOptions {
+  /** What the gateway was started with: PATH finds Python, and pip goes through its proxies. */
+  readonly inherited: Environment;
   readonly progress: Progress;
   /** Whom Jupyter will run as, if not this process's user: must be able to run the environment. */
   readonly user?: UserId | undefined;
@@ -30,7 +34,7 @@ export interface EnvironmentOptions {
 export async function ensureEnvironment(folder: string, options: EnvironmentOptions): Promise<void> {
   const requirements = await readFile(join(CONFIGURATION, 'requirements.txt'), 'utf8');
   const wanted = createHash('sha256').update(requirements).digest('hex');
-  if (await isComplete(folder, wanted)) return;
+  if (await isComplete(folder, wanted, options.inherited)) return;
 
   try {
     await mkdir(dirname(folder), { recursive: true, mode: 0o755 });
@@ -41,10 +45,12 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
         'that can, or SPIN_JUPYTER to an environment that has Jupyter.',
     );
   }
-  const python = await findPython(options.user);
+  const python = await findPython(options.inherited, options.user);
+  const env = setupEnvironment(options.inherited, undefined);
   const onWait = () => options.progress('Another process installs it; waiting for it');
-  await withLock({ python, path: `${folder}.lock`, onWait, signal: options.signal }, async () => {
-    if (!(await isComplete(folder, wanted))) await install(python, folder, requirements, wanted, options);
+  await withLock({ python, env, path: `${folder}.lock`, onWait, signal: options.signal }, async () => {
+    if (!(await isComplete(folder, wanted, options.inherited)))
+      await install(python, folder, requirements, wanted, options);
   });
 }
 
@@ -53,7 +59,7 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
  * @param folder holds `bin/jupyter`
  * @throws {JupyterSetupError} saying what it lacks
  */
-export async function checkEnvironment(folder: string, user?: UserId): Promise<void> {
+export async function checkEnvironment(folder: string, inherited: Environment, user?: UserId): Promise<void> {
   const python = join(folder, 'bin', 'python3');
   const broken = (what: string) =>
     new JupyterSetupError(
@@ -65,11 +71,15 @@ export async function checkEnvironment(folder: string, user?: UserId): Promise<v
       throw broken(`has no ${path.slice(folder.length + 1)}`);
     });
   }
-  const tried = await run(python, ['-I', '-c', 'import jupyter_server, ipykernel'], { user });
+  const tried = await run(python, ['-I', '-c', 'import jupyter_server, ipykernel'], {
+    user,
+    env: setupEnvironment(inherited, user),
+  });
   if (tried.status === 0) return;
+  const env = setupEnvironment(inherited, undefined);
   const missing = /No module named '([\w.]+)'/.exec(tried.stderr)?.[1];
   if (missing !== undefined) throw broken(`lacks the package ${missing}`);
-  if (user !== undefined && (await run(python, ['-I', '-c', '']).then((own) => own.status)) === 0) {
+  if (user !== undefined && (await run(python, ['-I', '-c', ''], { env }).then((own) => own.status)) === 0) {
     throw broken(
       `cannot be used by user ${user.uid}, which Jupyter gets because the gateway runs as root ` +
         '(a folder above it, or above its Python, is closed to other users)',
@@ -78,21 +88,17 @@ export async function checkEnvironment(folder: string, user?: UserId): Promise<v
   throw broken(`has a Python that does not work: ${lastLine(tried)}`);
 }
 
-async function isComplete(folder: string, wanted: string): Promise<boolean> {
+async function isComplete(folder: string, wanted: string, inherited: Environment): Promise<boolean> {
   const marker = await readFile(join(folder, MARKER), 'utf8').catch(() => '');
   const [hash, version] = marker.split('\n');
   if (hash !== wanted || version === undefined) return false;
   // The Python that it was made with may have gone or become another one.
-  return (await pythonVersion(folder)) === version;
+  return (await pythonVersion(folder, setupEnvironment(inherited, undefined))) === version;
 }
 
-async function pythonVersion(folder: string): Promise<string> {
-  const { stdout } = await run(join(folder, 'bin', 'python3'), [
-    '-I',
-    '-S',
-    '-c',
-    'import sys; print(sys.version_info.major, sys.version_info.minor, sep=".")',
-  ]);
+async function pythonVersion(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const program = 'import sys; print(sys.version_info.major, sys.version_info.minor, sep=".")';
+  const { stdout } = await run(join(folder, 'bin', 'python3'), ['-I', '-S', '-c', program], { env });
   return stdout.trim();
 }
 
@@ -101,14 +107,15 @@ async function install(
   folder: string,
   requirements: string,
   wanted: string,
-  { progress, signal }: EnvironmentOptions,
+  { inherited, progress, signal }: EnvironmentOptions,
 ): Promise<void> {
+  const env = setupEnvironment(inherited, undefined);
   progress('Making a Python environment');
   failUnless(
-    await asReadable(python, ['-I', '-m', 'venv', '--clear', folder], { signal }),
+    await asReadable(python, ['-I', '-m', 'venv', '--clear', folder], { env, signal }),
     'The environment cannot be made',
   );
-  const version = await pythonVersion(folder);
+  const version = await pythonVersion(folder, env);
   const packages = join(folder, 'lib', `python${version}`, 'site-packages');
   const total = requirements.match(/^[\w.-]+==/gm)?.length ?? 0;
   const pip = new PipProgress(total, packages, progress);
@@ -121,7 +128,7 @@ async function install(
          --disable-pip-version-check --no-input -r`
           .split(/\s+/)
           .concat(join(CONFIGURATION, 'requirements.txt')),
-        { signal, onLine: (line) => pip.feed(line) },
+        { env, signal, onLine: (line) => pip.feed(line) },
       ),
       'The packages of Jupyter cannot be installed',
     );
@@ -137,12 +144,10 @@ async function install(
 function asReadable(
   program: string,
   args: string[],
-  options: Pick<CommandOptions, 'signal' | 'onLine'>,
+  options: Pick<CommandOptions, 'env' | 'signal' | 'onLine'>,
 ): Promise<Finished> {
   const keeper = [program, '-I', '-S', join(SCRIPTS, 'keeper.py'), program, ...args];
-  // The gateway's own variables are none of the installer's business; proxies and indexes are.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SPIN_')));
-  return run('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', ...keeper], { ...options, env });
+  return run('/bin/sh', ['-c', 'umask 022; exec "$@"', 'sh', ...keeper], options);
 }
 
 function failUnless(finished: Finished, what: string): void {

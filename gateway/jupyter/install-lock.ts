@@ -16,6 +16,8 @@ sys.stdin.read()
 export interface LockOptions {
   /** Runs the lock's holder: node has no flock(2). */
   readonly python: string;
+  /** The holder's environment; left out, nothing of the gateway's. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Of the lock file, which stays; its folder exists. */
   readonly path: string;
   /** Is called once when another process has it. */
@@ -35,6 +37,7 @@ export async function withLock<T>(options: LockOptions, work: () => Promise<T>):
   const signal = AbortSignal.any([release.signal, ...(options.signal ? [options.signal] : [])]);
   const locked = new Promise<void>((resolve, reject) => {
     run(options.python, ['-I', '-S', '-c', holder, options.path], {
+      ...(options.env && { env: options.env }),
       signal,
       onLine(line) {
         if (line === 'waiting') options.onWait();

@@ -1,5 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import type { Environment } from '../../processors/core/environment.js';
+import { setupEnvironment } from './clean-environment.js';
 import { run } from './command.js';
 import { JupyterSetupError } from './setup-error.js';
 import type { UserId } from './user.js';
@@ -27,11 +29,12 @@ const remedy =
  * @returns absolute path
  * @throws {JupyterSetupError} naming every candidate and what is wrong with it
  */
-export async function findPython(user?: UserId): Promise<string> {
+export async function findPython(inherited: Environment, user?: UserId): Promise<string> {
+  const env = setupEnvironment(inherited, user);
   const rejected: string[] = [];
   let newer: string | undefined;
-  for (const path of await candidates()) {
-    const { status, stdout, stderr } = await run(path, ['-I', '-c', probe], { user });
+  for (const path of await candidates(inherited)) {
+    const { status, stdout, stderr } = await run(path, ['-I', '-c', probe], { user, env });
     const [version = '', complete] = stdout.split('\n');
     const minor = version.startsWith('3.') ? Number(version.slice(2)) : 0;
     if (version === '') {
@@ -53,8 +56,10 @@ export async function findPython(user?: UserId): Promise<string> {
   throw new JupyterSetupError(`The embedded Jupyter needs Python 3.11 or newer. ${found} ${remedy}`);
 }
 
-async function candidates(): Promise<string[]> {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder.startsWith('/'));
+async function candidates(inherited: Environment): Promise<string[]> {
+  const folders = (inherited.get('PATH')?.reveal() ?? '')
+    .split(delimiter)
+    .filter((folder) => folder.startsWith('/'));
   const found: string[] = [];
   for (const path of new Set(NAMES.flatMap((name) => folders.map((folder) => join(folder, name))))) {
     try {

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from '../../processors/core/environment.js';
+import { type Peer, statusOf } from '../ask-once.js';
 import type { Home } from '../home.js';
 import type { Log } from '../log.js';
 import { cleanEnvironment } from './clean-environment.js';
@@ -18,6 +18,8 @@ const READY_POLL_MS = 100;
 export interface ServerOptions {
   readonly home: Home;
   readonly environment: string;
+  /** What the gateway was started with. */
+  readonly inherited: Environment;
   readonly folder: RunFolder;
   readonly user: UserId | undefined;
   readonly log: Log;
@@ -38,7 +40,7 @@ export interface Server {
 }
 
 /** Starts a server on the folder's socket; nothing of it survives the gateway (keeper.py). */
-export function startServer({ home, environment, folder, user, log }: ServerOptions): Server {
+export function startServer({ home, environment, inherited, folder, user, log }: ServerOptions): Server {
   const python = join(environment, 'bin', 'python3');
   const keeper = spawn(
     python,
@@ -49,7 +51,7 @@ export function startServer({ home, environment, folder, user, log }: ServerOpti
     ),
     {
       cwd: home.notebooks,
-      env: cleanEnvironment(home, folder, user === undefined ? undefined : 'jupyter'),
+      env: cleanEnvironment(home, folder, inherited, user === undefined ? undefined : 'jupyter'),
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C at the terminal goes to the gateway only, which ends it in order.
       detached: true,
@@ -71,7 +73,8 @@ export function startServer({ home, environment, folder, user, log }: ServerOpti
     keeper.on('exit', (code, signal) => settle(signal ?? `exit status ${code}`));
   });
 
-  const answers = (limitMs: number) => getsStatus(folder.socket, limitMs);
+  const peer = embeddedAt(folder.socket);
+  const answers = async (limitMs: number) => (await statusOf(peer, { path: '/api/status', limitMs })) === 200;
   return {
     ended,
     answers,
@@ -94,16 +97,7 @@ export function startServer({ home, environment, folder, user, log }: ServerOpti
   };
 }
 
-async function getsStatus(socketPath: string, limitMs: number): Promise<boolean> {
-  const asked = request({ socketPath, path: '/api/status', agent: false, timeout: limitMs });
-  asked.on('timeout', () => asked.destroy(new Error('no answer in time')));
-  try {
-    const answered = once(asked, 'response');
-    asked.end();
-    const [response] = await answered;
-    response.on('error', () => {}).resume();
-    return response.statusCode === 200;
-  } catch {
-    return false;
-  }
+/** How the gateway reaches the server on its socket, which takes no token (design: the embedded Jupyter). */
+export function embeddedAt(socketPath: string): Peer {
+  return { origin: 'http://localhost', basePath: '', socketPath, token: undefined, ca: undefined };
 }

@@ -1,7 +1,6 @@
-import { request } from 'node:http';
-import { text } from 'node:stream/consumers';
 import WebSocket from 'ws';
 import type { Secret } from '../../processors/core/secret.js';
+import { askOnce, type Question } from '../ask-once.js';
 import { V1_PROTOCOL } from '../channel/wire/codec.js';
 import { printExact } from './exact-json.js';
 import { RunProblem } from './problem.js';
@@ -26,7 +25,9 @@ export interface AskOptions {
   readonly limit: number;
 }
 
-/** A kernel's largest message, in bytes: the gateway's own limits come first. */
+type Method = NonNullable<Question['method']>;
+
+/** A kernel's largest message or the largest answer, in bytes: the gateway's own limits come first. */
 const LARGEST_MESSAGE = 512 * 1024 * 1024;
 
 /** Speaks with the gateway as any client does: HTTP and kernel websockets, with its token. */
@@ -41,23 +42,22 @@ export class GatewayClient {
    * @param path below Jupyter's base path, e.g. `/api/kernels`
    * @throws {RunProblem} when no answer comes
    */
-  async ask(method: string, path: string, { body, limit }: AskOptions): Promise<Answer> {
-    const { socket, basePath } = this.#address;
+  async ask(method: Method, path: string, { body, limit }: AskOptions): Promise<Answer> {
+    const { socket, basePath, token } = this.#address;
+    const peer = { origin: 'http://localhost', basePath, socketPath: socket, token, ca: undefined };
     try {
-      return await new Promise<Answer>((resolve, reject) => {
-        const asked = request({
-          socketPath: socket,
-          method,
-          path: basePath + path,
-          agent: false,
-          signal: AbortSignal.timeout(limit),
-          headers: { ...this.#headers, accept: 'application/json', 'content-type': 'application/json' },
-        });
-        asked.on('error', reject).on('response', (response) => {
-          text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
-        });
-        asked.end(body === undefined ? undefined : printExact(body));
-      });
+      const question = {
+        method,
+        path,
+        headers: { accept: 'application/json', 'content-type': 'application/json' },
+        body: body === undefined ? undefined : printExact(body),
+        limitMs: limit,
+        mostBytes: LARGEST_MESSAGE,
+      };
+      return await askOnce(peer, question, async (answer) => ({
+        status: answer.statusCode,
+        body: await answer.body.text(),
+      }));
     } catch (cause) {
       throw new RunProblem('jupyter', `Jupyter did not answer ${method} ${path}.`, { cause });
     }
@@ -67,7 +67,7 @@ export class GatewayClient {
    * {@link ask} for JSON.
    * @throws {RunProblem} with what was answered, when that isn't a success
    */
-  async askJson(method: string, path: string, options: AskOptions): Promise<unknown> {
+  async askJson(method: Method, path: string, options: AskOptions): Promise<unknown> {
     const { status, body } = await this.ask(method, path, options);
     if (status >= 200 && status <= 299) return body === '' ? undefined : JSON.parse(body);
     throw new RunProblem('jupyter', `Jupyter answered ${method} ${path} with ${status}: ${sentenceOf(body)}`);
@@ -75,16 +75,12 @@ export class GatewayClient {
 
   /** Opens a websocket that is not connected yet. */
   connect(path: string): WebSocket {
-    const { socket, basePath } = this.#address;
+    const { socket, basePath, token } = this.#address;
     return new WebSocket(`ws+unix:${socket}:${basePath}${path}`, V1_PROTOCOL, {
-      headers: this.#headers,
+      headers: { host: 'localhost', authorization: `token ${token.reveal()}` },
       maxPayload: LARGEST_MESSAGE,
       perMessageDeflate: false,
     });
-  }
-
-  get #headers(): Record<string, string> {
-    return { host: 'localhost', authorization: `token ${this.#address.token.reveal()}` };
   }
 }
 

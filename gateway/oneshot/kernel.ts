@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type WebSocket from 'ws';
 import { z } from 'zod';
+import { within } from '../../processors/core/within.js';
 import { decode, encode } from '../channel/wire/codec.js';
 import { lifeIn, parentId, readHeader } from '../channel/wire/messages.js';
 import type { GatewayClient } from './client.js';
@@ -120,11 +120,10 @@ export class Kernel {
    * @throws {RunProblem} when it doesn't, or died
    */
   async languageInfo(): Promise<unknown> {
-    const silence = sleep(START_LIMIT, undefined, { ref: false }).then(() => {
-      throw new KernelLost(`The kernel did not answer within ${START_LIMIT / 1000} s.`);
-    });
     const asked = this.#ask('kernel_info_request', {}, {}, () => {});
-    const { language_info } = await Promise.race([asked, silence]).catch((cause: Error) => {
+    const { language_info } = await within(START_LIMIT, asked, () => {
+      throw new KernelLost(`The kernel did not answer within ${START_LIMIT / 1000} s.`);
+    }).catch((cause: Error) => {
       throw new RunProblem('jupyter', `The kernel did not start. ${cause.message}`, { cause });
     });
     return language_info;
@@ -171,7 +170,7 @@ export class Kernel {
     this.#socket.close();
   }
 
-  async #control(method: string, path: string): Promise<void> {
+  async #control(method: 'POST' | 'DELETE', path: string): Promise<void> {
     await this.#client.ask(method, path, { limit: CONTROL_LIMIT }).catch(() => {});
   }
 

@@ -4,6 +4,8 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { unescape as percentDecode } from 'node:querystring';
 import { buffer } from 'node:stream/consumers';
 import { type Dispatcher, request } from 'undici';
+import { bounded } from '../../processors/core/bounded.js';
+import type { Environment } from '../../processors/core/environment.js';
 import { isLinkLocal } from '../../processors/core/link-local.js';
 import { bareHost } from '../../processors/core/loopback.js';
 import { CellError } from '../../processors/core/processor.js';
@@ -19,10 +21,13 @@ const PATIENCE_MS = 60_000;
 const MOST_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** @throws {RunProblem} saying why it can't be read */
-export async function readNotebook(place: NotebookPlace): Promise<string> {
+/**
+ * @param environment names the proxies to the web
+ * @throws {RunProblem} saying why it can't be read
+ */
+export async function readNotebook(place: NotebookPlace, environment: Environment): Promise<string> {
   if (place.kind === 'web') {
-    const dispatchers = new Dispatchers();
+    const dispatchers = new Dispatchers(environment);
     return download(place.url, dispatchers).finally(() => dispatchers.close());
   }
   const { path } = place;
@@ -76,7 +81,7 @@ async function download(first: URL, dispatchers: Dispatchers): Promise<string> {
       throw failed(url, `it answered ${answer.statusCode}`);
     }
     return (
-      await buffer(limited(answer.body)).catch((cause: unknown) => {
+      await buffer(bounded(answer.body, LARGEST, tooLarge)).catch((cause: unknown) => {
         throw cause instanceof RunProblem ? cause : failed(url, reasonOf(cause), cause);
       })
     ).toString('utf8');
@@ -127,15 +132,6 @@ function credentialOf({ username, password }: URL): Record<string, string> {
 function refuseLinkLocal(url: URL): void {
   const host = bareHost(url.hostname);
   if (isIP(host) !== 0 && isLinkLocal(host)) throw failed(url, 'it is a link-local address');
-}
-
-async function* limited(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > LARGEST) throw tooLarge();
-    yield chunk;
-  }
 }
 
 function reasonOf(error: unknown): string {

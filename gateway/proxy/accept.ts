@@ -2,14 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import { GatewayError } from '../errors.js';
+import { MESSAGE_BYTES } from '../jupyter-limits.js';
 import { REQUEST_ID, requestIdOf } from '../request-id.js';
 import { keepAlive } from './legs.js';
 
 /** JEP 119: a websocket's token travels as `<marker>.<token>` beside the bare marker. */
 const TOKEN_MARKER = 'v1.token.websocket.jupyter.org';
-
-/** Tornado takes 10 MiB a message; what is larger is refused with a reason before Jupyter drops the socket. */
-const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 
 /** What a client reads when `ws` itself ends its connection, which it does with a code alone. */
 const REASONS: Readonly<Record<number, string>> = {
@@ -111,7 +109,8 @@ export function accept(
     WebSocket: ExplainingWebSocket,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: options.maxPayload ?? MAX_MESSAGE_BYTES,
+    // What is larger is refused with a reason before Jupyter drops the socket.
+    maxPayload: options.maxPayload ?? MESSAGE_BYTES,
     skipUTF8Validation: options.skipUTF8Validation ?? false,
     handleProtocols: () => chosen || false,
   });

@@ -1,8 +1,7 @@
-import { type IncomingMessage, request } from 'node:http';
-import { request as tlsRequest } from 'node:https';
-import { json } from 'node:stream/consumers';
+import type { Dispatcher } from 'undici';
+import { askOnce, NO_BODY } from '../ask-once.js';
 import { GatewayError } from '../errors.js';
-import { addressOf, type Upstream } from './upstream.js';
+import type { Upstream } from './upstream.js';
 
 /** How long the gateway waits for Jupyter's answer, in milliseconds. */
 const PATIENCE_MS = 10_000;
@@ -18,45 +17,22 @@ const LONGEST_ANSWER = 16 * 1024 * 1024;
  * @throws {GatewayError} UPSTREAM_DOWN when it can't be reached
  */
 export async function askJupyter(upstream: Upstream, path: string): Promise<unknown> {
-  const response = await ask(upstream, path).catch((cause: unknown) => {
+  const question = { path, limitMs: PATIENCE_MS, mostBytes: LONGEST_ANSWER };
+  return askOnce(upstream, question, async ({ statusCode, body }) => {
+    const found = await body.json().catch(() => undefined);
+    return statusCode === 200 ? found : undefined;
+  }).catch((cause: unknown) => {
     throw new GatewayError('UPSTREAM_DOWN', undefined, { cause });
   });
-  const body = await json(bounded(response)).catch(() => undefined);
-  return response.statusCode === 200 ? body : undefined;
 }
 
 /** Status and headers alone of Jupyter's answer. @returns undefined when there is none */
 export async function headOf(
   upstream: Upstream,
   path: string,
-): Promise<Pick<IncomingMessage, 'statusCode' | 'headers'> | undefined> {
-  const response = await ask(upstream, path).catch(() => undefined);
-  response?.on('error', () => {}).resume();
-  return response;
-}
-
-function ask(upstream: Upstream, path: string): Promise<IncomingMessage> {
-  const options = {
-    ...addressOf(upstream),
-    path: upstream.basePath + path,
-    agent: false,
-    signal: AbortSignal.timeout(PATIENCE_MS),
-    headers: {
-      host: new URL(upstream.origin).host,
-      ...(upstream.token && { authorization: `token ${upstream.token.reveal()}` }),
-    },
-  };
-  const send = upstream.origin.startsWith('https:') ? tlsRequest : request;
-  return new Promise((resolve, reject) => {
-    send(options).on('response', resolve).on('error', reject).end();
-  });
-}
-
-async function* bounded(response: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  let left = LONGEST_ANSWER;
-  for await (const chunk of response) {
-    left -= chunk.length;
-    if (left < 0) throw new GatewayError('UPSTREAM_REFUSED');
-    yield chunk;
-  }
+): Promise<Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'> | undefined> {
+  const question = { path, limitMs: PATIENCE_MS, mostBytes: NO_BODY };
+  return askOnce(upstream, question, ({ statusCode, headers }) => ({ statusCode, headers })).catch(
+    () => undefined,
+  );
 }

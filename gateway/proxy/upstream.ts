@@ -1,23 +1,13 @@
-import { Agent, type RequestOptions, request } from 'node:http';
-import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
-import type { Secret } from '../../processors/core/secret.js';
+import { Agent } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
+import { type Peer, statusOf } from '../ask-once.js';
 import type { UpstreamSetting } from '../config.js';
 
 /** How long a readiness check waits for Jupyter. */
 const PROBE_LIMIT_MS = 5_000;
 
 /** Where Jupyter can be reached right now. */
-export interface Upstream {
-  /** Origin of the Jupyter server, e.g. `http://127.0.0.1:8889`; `http://localhost` for a unix socket. */
-  readonly origin: string;
-  /** Path before every Jupyter URL, without a trailing slash; empty at the root. */
-  readonly basePath: string;
-  /** Set when the server listens on a unix socket. */
-  readonly socketPath: string | undefined;
-  readonly token: Secret | undefined;
-  /** PEM text of the CA to verify an https upstream with; undefined: the system's. */
-  readonly ca: string | undefined;
-}
+export type Upstream = Peer;
 
 /**
  * Gives the upstream of this moment.
@@ -42,7 +32,7 @@ export function fixedUpstream(setting: Exclude<UpstreamSetting, { readonly kind:
   return { origin: url.origin, basePath, socketPath: undefined, token, ca };
 }
 
-/** Where to connect to: what `http.request`, `https.request` and http-proxy's `target` have in common. */
+/** Where to connect to: http-proxy's `target`. */
 export interface Address {
   readonly protocol: string;
   readonly hostname: string;
@@ -85,29 +75,9 @@ export function createAgents(): Agents {
 }
 
 /** True when Jupyter answers and takes the gateway's token. Never throws. */
-export function probe(upstream: Upstream): Promise<boolean> {
-  const options: RequestOptions = {
-    ...addressOf(upstream),
-    path: `${upstream.basePath}/api/status`,
-    agent: false,
-    signal: AbortSignal.timeout(PROBE_LIMIT_MS),
-    headers: {
-      host: new URL(upstream.origin).host,
-      accept: 'application/json',
-      ...(upstream.token && { authorization: `token ${upstream.token.reveal()}` }),
-    },
-  };
-  return new Promise((resolve) => {
-    const asked = upstream.origin.startsWith('https:') ? tlsRequest(options) : request(options);
-    asked
-      .on('response', (response) => {
-        response.on('error', () => {}).resume();
-        resolve(response.statusCode === 200);
-      })
-      .on('error', () => resolve(false))
-      .on('close', () => resolve(false))
-      .end();
-  });
+export async function probe(upstream: Upstream): Promise<boolean> {
+  const headers = { accept: 'application/json' };
+  return (await statusOf(upstream, { path: '/api/status', headers, limitMs: PROBE_LIMIT_MS })) === 200;
 }
 
 /**

@@ -2,6 +2,7 @@ import { headName } from '../core/header.js';
 import { helpOf, optionHelp } from '../core/help.js';
 import type { Context, Processor } from '../core/processor.js';
 import type { CompletionJob, Suggested, Suggestion } from '../core/suggestion.js';
+import { within } from '../core/within.js';
 import { needsConnection } from '../rewriter.js';
 import { type Place, placeOnHead, wordEnd } from './head.js';
 import { identityOf, Memory } from './memory.js';
@@ -162,13 +163,13 @@ export class Completer {
     if (processor?.complete === undefined) return nothing;
     const start = code.indexOf('\n', code.indexOf('%%')) + 1;
     const body = code.slice(start);
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<Suggested>((resolve) => {
-      timer = setTimeout(() => resolve(nothing), LIMIT_MS);
-    });
     const work = (async () => processor.complete?.(body, cursor - start, this.#job(processor, code)))();
     // An add-on's failure isn't worth a word while somebody types.
-    const found = await Promise.race([work.catch(() => undefined), limit]).finally(() => clearTimeout(timer));
+    const found = await within(
+      LIMIT_MS,
+      work.catch(() => undefined),
+      () => undefined,
+    );
     if (found === undefined) return nothing;
     return { from: found.from + start, to: found.to + start, items: found.items };
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Secret } from '../core/secret.js';
+import { within } from '../core/within.js';
 
 /** How long names are good to be offered, in milliseconds; a service that failed is asked again sooner. */
 const FRESH_MS = 180_000;
@@ -32,11 +33,7 @@ export class Memory {
       if (this.#loading >= MOST_LOADING) return undefined;
       entry = this.#start(key, load);
     }
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), WAIT_MS);
-    });
-    return Promise.race([entry.value as Promise<T | undefined>, limit]).finally(() => clearTimeout(timer));
+    return within(WAIT_MS, entry.value as Promise<T | undefined>, () => undefined);
   }
 
   #start(key: string, load: (signal: AbortSignal) => Promise<unknown>): Entry {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import type { Environment } from '../core/environment.js';
 import { refusingLinkLocal } from '../core/link-local.js';
 import { bareHost } from '../core/loopback.js';
 import type { Closable } from '../core/resources.js';
@@ -25,8 +26,14 @@ interface Kept {
 
 /** Connections to services, kept open per identity at TLS and proxy, and only as long as that identity is current. */
 export class Dispatchers implements Closable {
+  readonly #environment: Environment;
   readonly #kept = new Map<string, Kept>();
   #isClosed = false;
+
+  /** @param environment names the proxies */
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
 
   /**
    * @returns what sends a place's requests, to be used at once, and the proxy that they go through
@@ -36,7 +43,7 @@ export class Dispatchers implements Closable {
     const tls = readTlsFiles(place);
     const url = new URL(place.url);
     const named = isIP(bareHost(url.hostname)) !== 0;
-    const proxy = proxyOf(url);
+    const proxy = proxyOf(url, this.#environment);
     const { ca_file, cert_file, key_file } = place;
     const key = JSON.stringify([ca_file, cert_file, key_file, named, proxy]);
     const contents = createHash('sha256').update(JSON.stringify(tls)).digest('base64');

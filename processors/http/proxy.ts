@@ -1,19 +1,18 @@
 import { BlockList, isIP } from 'node:net';
+import type { Environment } from '../core/environment.js';
 import { bareHost, isLoopback } from '../core/loopback.js';
 import { CellError } from '../core/processor.js';
-
-/** The proxy settings that the environment of most programs has; small letters win, as with curl. */
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The proxy that a service is asked through. HTTP_PROXY is for http:// services and HTTPS_PROXY for https:// ones,
  * NO_PROXY for those that are asked directly: names with everything below them, addresses, networks (`10.0.0.0/8`),
  * each with a port or without, or `*`. This machine itself is never asked through a proxy.
  *
+ * @param environment its settings are those of most programs; small letters win, as with curl
  * @returns undefined when the service is asked directly
  * @throws {CellError} for a setting that is no proxy's URL; holds nothing of it, since it may hold a password
  */
-export function proxyOf(service: URL, environment: Environment = process.env): URL | undefined {
+export function proxyOf(service: URL, environment: Environment): URL | undefined {
   const setting = service.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
   const proxy = settingOf(environment, setting);
   if (proxy === '' || staysHere(hostOf(service))) return undefined;
@@ -26,7 +25,7 @@ export function proxyOf(service: URL, environment: Environment = process.env): U
 }
 
 function settingOf(environment: Environment, name: string): string {
-  return environment[name.toLowerCase()] ?? environment[name] ?? '';
+  return (environment.get(name.toLowerCase()) ?? environment.get(name))?.reveal() ?? '';
 }
 
 function covers(entry: string, service: URL): boolean {

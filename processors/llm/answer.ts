@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { oneApart, type Pieces } from '../core/apart.js';
+import { bounded } from '../core/bounded.js';
 import { CellError } from '../core/processor.js';
 import { quoted, shortened } from '../core/refusal.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
@@ -87,7 +88,7 @@ export async function* piecesOf(
     const piece = text + refusal;
     if (piece === '') continue;
     length += piece.length;
-    if (length > LONGEST) throw new CellError('The answer does not end; it was cut off.');
+    if (length > LONGEST) throw endless();
     yield piece;
   }
   if (!ended) throw new CellError('The service stopped in the middle of its answer. Run the cell again.');
@@ -137,17 +138,16 @@ async function* chunksOf(
 /** A chat completion in one piece: read apart, as only the service knows what is in it. */
 async function wholeOf(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Chunk> {
   const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of body) {
-    pieces.push(piece);
-    size += piece.length;
-    if (size > LONGEST) throw new CellError('The answer does not end; it was cut off.');
-  }
+  for await (const piece of bounded(body, LONGEST, endless)) pieces.push(piece);
   return oneApart<Chunk>(
     pieces,
     { module: new URL(import.meta.url), name: 'readWhole', argument: null },
     signal,
   );
+}
+
+function endless(): CellError {
+  return new CellError('The answer does not end; it was cut off.');
 }
 
 /** A work for `apart`. @throws {CellError} */

@@ -1,3 +1,5 @@
+import { within } from '../core/within.js';
+
 /**
  * Joins pieces of text that come fast, so that whoever shows them does so a few times a second.
  *
@@ -18,7 +20,8 @@ export async function* coalesced(
   let coming = ask();
   for (;;) {
     const rest = shownAt + everyMs - performance.now();
-    const piece = text === '' ? await coming : rest > 0 ? await within(rest, coming) : undefined;
+    const piece =
+      text === '' ? await coming : rest > 0 ? await within(rest, coming, () => undefined) : undefined;
     if (piece?.done) break;
     if (piece !== undefined) {
       text += piece.value;
@@ -30,13 +33,4 @@ export async function* coalesced(
     }
   }
   if (text !== '') yield text;
-}
-
-/** @returns undefined when it takes longer */
-async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

@@ -1,3 +1,4 @@
+import { createParser } from 'eventsource-parser';
 import { CellError } from '../core/processor.js';
 
 /** An event that goes on beyond this is none, in characters. */
@@ -8,48 +9,29 @@ const LONGEST = 1024 * 1024;
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  *
  * @returns the data of each event; other fields and comments are left out
+ * @throws {CellError} when an event does not end
  */
 export async function* eventsIn(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
-  // The beginning of a line in pieces: joined once, when its end has come.
-  let open: string[] = [];
-  let size = 0;
-  let data: string[] = [];
-  let endedByReturn = false;
+  const events: string[] = [];
+  let isEndless = false;
+  const parser = createParser({
+    maxBufferSize: LONGEST,
+    onEvent: ({ data }) => {
+      // One without text, which the standard has too, says nothing.
+      if (data !== '') events.push(data);
+    },
+    onError: ({ type }) => {
+      // Fields that aren't known are no failure.
+      isEndless ||= type === 'max-buffer-size-exceeded';
+    },
+  });
   for await (const chunk of body) {
-    let text = decoder.decode(chunk, { stream: true });
-    if (text === '') continue;
-    if (endedByReturn && text.startsWith('\n')) text = text.slice(1);
-    endedByReturn = text.endsWith('\r');
-    const lines = text.split(/\r\n|\n|\r/);
-    const rest = lines.pop() ?? '';
-    for (const end of lines) {
-      const line = open.join('') + end;
-      open = [];
-      if (line !== '') {
-        data.push(...dataOf(line));
-        size += end.length;
-      } else {
-        if (data.length > 0) yield data.join('\n');
-        data = [];
-        size = 0;
-      }
-      if (size > LONGEST) throw somethingElse();
-    }
-    if (rest === '') continue;
-    open.push(rest);
-    size += rest.length;
-    if (size > LONGEST) throw somethingElse();
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    yield* events.splice(0);
+    if (isEndless) throw new CellError('The service sends something else than events.');
   }
-  // Servers leave out the empty line that should end the last event.
-  data.push(...dataOf(open.join('')));
-  if (data.length > 0) yield data.join('\n');
-}
-
-function somethingElse(): CellError {
-  return new CellError('The service sends something else than events.');
-}
-
-function dataOf(line: string): string[] {
-  return line.startsWith('data:') ? [line.slice(line[5] === ' ' ? 6 : 5)] : [];
+  // The standard forgets a last event without an empty line behind it; services leave that line out.
+  parser.feed(`${decoder.decode()}\n\n`);
+  yield* events;
 }

@@ -34,6 +34,7 @@ async function open(
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     publicUrl: new URL(`https://${NAME}`),
     allowedHosts: [],
+    environment: new Map(),
   } as const;
   const certificates = await openAcmeCertificates(config, { ...setting, names }, memoryLog(lines), {
     order,

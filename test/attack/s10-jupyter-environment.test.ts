@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import t from 'tap';
+import { environmentOf } from '../../gateway/config/runtime-env.js';
+import { setupEnvironment } from '../../gateway/jupyter/clean-environment.js';
+import { run } from '../../gateway/jupyter/command.js';
 import { processesWith, startEmbedded, startKernel } from '../support/embedded.js';
 
 t.setTimeout(300_000);
@@ -46,5 +49,23 @@ t.test(
       await kernel.run('import os; print([name for name, value in os.environ.items() if "canary" in value])'),
       '[]',
     );
+  },
+);
+
+t.test(
+  'S18: what sets Jupyter up gets no setting of the gateway, and as another user no value at all',
+  async (t) => {
+    const inherited = environmentOf({ ...process.env, SPIN_TOKEN: 'canary-token', KEY: 'canary-key' });
+    const own = setupEnvironment(inherited, undefined);
+    t.match(own, { PATH: process.env.PATH, KEY: 'canary-key' }, 'pip takes its settings from there');
+    t.notMatch(JSON.stringify(own), 'canary-token');
+    t.notMatch(JSON.stringify(setupEnvironment(inherited, { uid: 1, gid: 1 })), 'canary');
+
+    process.env.KEY = 'canary-key';
+    t.teardown(() => delete process.env.KEY);
+    const { status, stdout } = await run('/bin/sh', ['-c', 'env']);
+    t.equal(status, 0);
+    t.match(stdout, /^PATH=/m);
+    t.notMatch(stdout, 'canary');
   },
 );

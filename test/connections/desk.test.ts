@@ -21,7 +21,12 @@ function deskOf(test: ConnectionKind<Settings>['test'], names = ['it'], limitMs 
     settings: () => ({ token: new Secret(CANARY) }),
   }));
   const createMask = () => new PageMask();
-  const trial = createTrial({ kinds: new Map([['service', kind]]), createMask, limitMs });
+  const trial = createTrial({
+    kinds: new Map([['service', kind]]),
+    createMask,
+    environment: new Map(),
+    limitMs,
+  });
   return createDesk({ all: () => connections, problems: () => [] }, trial);
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
 import WebSocket from 'ws';
+import { environmentOf } from '../../gateway/config/runtime-env.js';
 import { homeAt } from '../../gateway/home.js';
 import { run } from '../../gateway/jupyter/command.js';
 import { createEmbeddedJupyter } from '../../gateway/jupyter/embedded.js';
@@ -170,6 +171,7 @@ t.test('an embedded Jupyter', async (t) => {
 
 t.test('while Jupyter is not there, the source says what goes on', async (t) => {
   const jupyter = createEmbeddedJupyter({
+    inherited: environmentOf(process.env),
     home: homeAt(t.testdir({})),
     environment: await jupyterEnvironment(),
     log: pino({ level: 'silent' }),
@@ -186,9 +188,10 @@ t.test('while Jupyter is not there, the source says what goes on', async (t) => 
 t.test('while Jupyter is installed, the source says so, and how far it is', async (t) => {
   const home = homeAt(t.testdir({ lib: {} }));
   const path = `${home.jupyter}.lock`;
-  const python = await findPython(undefined);
+  const python = await findPython(environmentOf(process.env), undefined);
   await withLock({ python, path, onWait: () => {}, signal: undefined }, async () => {
     const jupyter = createEmbeddedJupyter({
+      inherited: environmentOf(process.env),
       home,
       environment: home.jupyter,
       log: pino({ level: 'silent' }),
@@ -210,6 +213,7 @@ t.test('while Jupyter is installed, the source says so, and how far it is', asyn
 t.test('an environment that has no Jupyter ends the attempt with what is wrong', async (t) => {
   const folder = t.testdir({ empty: {} });
   const jupyter = createEmbeddedJupyter({
+    inherited: environmentOf(process.env),
     home: homeAt(join(folder, 'home')),
     environment: join(folder, 'empty'),
     log: pino({ level: 'silent' }),
@@ -239,6 +243,7 @@ t.test('a server that cannot start is tried again, later and later', async (t) =
   const lines: { msg: string; delay_ms?: number; output?: string }[] = [];
   await brokenEnvironment(environment);
   const jupyter = createEmbeddedJupyter({
+    inherited: environmentOf(process.env),
     home,
     environment,
     log: pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) }),
@@ -255,7 +260,7 @@ t.test('a server that cannot start is tried again, later and later', async (t) =
 
 /** A virtual environment that passes for Jupyter's until its server is started. */
 async function brokenEnvironment(folder: string): Promise<void> {
-  const python = await findPython(await jupyterUser());
+  const python = await findPython(environmentOf(process.env), await jupyterUser());
   await run(python, ['-I', '-m', 'venv', '--without-pip', folder]);
   await writeFile(join(folder, 'bin', 'jupyter'), '');
   const asked = await run(join(folder, 'bin', 'python3'), [

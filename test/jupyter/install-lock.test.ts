@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { environmentOf } from '../../gateway/config/runtime-env.js';
 import { run } from '../../gateway/jupyter/command.js';
 import { withLock } from '../../gateway/jupyter/install-lock.js';
 import { findPython } from '../../gateway/jupyter/python.js';
 
-const python = await findPython();
+const python = await findPython(environmentOf(process.env));
 
 t.test('two at once take turns, and the second is told that it waits', async (t) => {
   const path = join(t.testdir({}), 'lock');

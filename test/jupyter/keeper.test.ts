@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
+import { environmentOf } from '../../gateway/config/runtime-env.js';
 import { SCRIPTS } from '../../gateway/jupyter/command.js';
 import { findPython } from '../../gateway/jupyter/python.js';
 
@@ -22,7 +23,7 @@ os.read(ready, 1)
 t.test(
   'what a command leaves is ended also when the keeper itself had to wait for the processor',
   async (t) => {
-    const python = await findPython();
+    const python = await findPython(environmentOf(process.env));
     const command = ['-I', '-S', join(SCRIPTS, 'keeper.py'), python, '-c', LEAVES];
     const keeper = spawn(python, command, { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = once(keeper, 'exit');

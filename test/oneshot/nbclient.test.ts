@@ -57,7 +57,7 @@ t.test('an executed notebook holds what nbclient keeps of the same one', async (
   await writeFile(ours, notebookFile(CELLS));
   await copyFile(ours, theirs);
   const execute = join(environment, 'bin', 'jupyter-execute');
-  const nbclient = await run(execute, ['--allow-errors', '--inplace', theirs]);
+  const nbclient = await run(execute, ['--allow-errors', '--inplace', theirs], { env: process.env });
   t.equal(nbclient.status, 0, nbclient.stderr);
   const settings = { SPIN_HOME: join(folder, 'home'), SPIN_JUPYTER: environment };
   const { status, stderr } = await startRun(['run', ours, '--continue', '--output', ours], settings).ended;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parseNotebook } from '../../gateway/oneshot/notebook.js';
 import { outputFor, readNotebook, reportFor } from '../../gateway/oneshot/source.js';
+import { Secret } from '../../processors/core/secret.js';
 
 /** A web server on loopback; gives its origin. */
 async function serve(t: Test, answer: (req: IncomingMessage, res: ServerResponse) => void): Promise<string> {
@@ -14,7 +15,8 @@ async function serve(t: Test, answer: (req: IncomingMessage, res: ServerResponse
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const get = (url: string) => readNotebook({ kind: 'web', url: new URL(url) });
+const environment = new Map<string, Secret>();
+const get = (url: string) => readNotebook({ kind: 'web', url: new URL(url) }, environment);
 const fails = { kind: 'settings', message: /^(?!.*canary)/ };
 
 t.test(
@@ -70,19 +72,19 @@ t.test('it is asked through the proxies of the environment, whose mistakes are t
     asked.push(req.url);
     res.end('{}');
   });
-  process.env.HTTP_PROXY = proxy;
-  t.teardown(() => delete process.env.HTTP_PROXY);
+  environment.set('HTTP_PROXY', new Secret(proxy));
+  t.teardown(() => environment.clear());
   t.equal(await get('http://notebooks.invalid/a.ipynb'), '{}');
   t.same(asked, ['http://notebooks.invalid/a.ipynb']);
-  process.env.HTTP_PROXY = 'socks://canary@host';
+  environment.set('HTTP_PROXY', new Secret('socks://canary@host'));
   await t.rejects(get('http://notebooks.invalid/a.ipynb'), { ...fails, message: /HTTP_PROXY/ });
 });
 
 t.test('a file, and where its results go', async (t) => {
   const folder = t.testdir({ 'a.ipynb': '{}' });
   const path = join(folder, 'a.ipynb');
-  t.equal(await readNotebook({ kind: 'file', path }), '{}');
-  await t.rejects(readNotebook({ kind: 'file', path: join(folder, 'b.ipynb') }), {
+  t.equal(await readNotebook({ kind: 'file', path }, environment), '{}');
+  await t.rejects(readNotebook({ kind: 'file', path: join(folder, 'b.ipynb') }, environment), {
     message: /b\.ipynb.*ENOENT/,
   });
   const executed = join(folder, 'a.executed.ipynb');

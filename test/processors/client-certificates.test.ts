@@ -141,7 +141,7 @@ t.test('files that are replaced count from the next request on', async (t) => {
 t.test(
   'a client certificate that was replaced, and its key, are kept no longer than a request needs them',
   async (t) => {
-    const dispatchers = new Dispatchers();
+    const dispatchers = new Dispatchers(new Map());
     t.teardown(() => dispatchers.close());
     const now = (files: Files) => {
       const paths = Object.fromEntries(Object.entries(files).map(([setting, name]) => [setting, path(name)]));
@@ -177,7 +177,7 @@ t.test(
 t.test('a connection that is not used any more, and those of a gateway that ends, are closed', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] });
   t.teardown(() => mock.timers.reset());
-  const dispatchers = new Dispatchers();
+  const dispatchers = new Dispatchers(new Map());
   const agent = (port: number) =>
     dispatchers.for({ url: `https://localhost:${port}/`, ca_file: path('servers.pem') }).dispatcher as Agent;
   const first = agent(1);

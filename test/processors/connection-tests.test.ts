@@ -12,7 +12,7 @@ const kinds: Readonly<Record<string, object>> = {
   llm: { model: 'm' },
 };
 const TOKEN = 'canary-token-of-the-connection';
-const resources = new Resources();
+const resources = new Resources(new Map());
 t.teardown(() => resources.close());
 
 for (const [name, more] of Object.entries(kinds)) {

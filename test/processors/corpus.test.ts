@@ -13,7 +13,7 @@ import { redirected } from '../../processors/http/redirects.js';
 import { cut, renderHeader, renderTarget, type Values } from '../../processors/http/template.js';
 import { runWithHelper } from '../support/helper-python.js';
 
-const resources = new Resources();
+const resources = new Resources(new Map());
 t.teardown(() => resources.close());
 
 // The rules of a request exist twice: in the gateway for cells with a connection, in the kernel's helper for those

@@ -20,6 +20,7 @@ import { renderPromql } from '../../processors/prometheus/promql.js';
 import { bindReferences } from '../../processors/shell/lexer.js';
 import { sqlPlace } from '../../processors/sql/completion-place.js';
 import { render } from '../../processors/sql/parameters.js';
+import { readArray } from '../../processors/sql/postgres-types.js';
 import { scan } from '../../processors/sql/scanner.js';
 import { split } from '../../processors/sql/statements.js';
 import { hostilePieces } from '../support/hostile-pieces.js';
@@ -80,6 +81,7 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   parameters: (text) => render(text, scan(text, 'postgres'), 'postgres', values),
   'parameters of MySQL': (text) => render(text, scan(text, 'mysql'), 'mysql', values),
   'a place in SQL': (text) => sqlPlace(text, text.length, 'postgres'),
+  'an array of PostgreSQL': (text) => readArray(`{${text}`, (item) => item),
   'a shell script': (text) => bindReferences(text, (reference) => reference),
   'a prompt': (text) => renderPrompt(text, values),
   'a Python literal': pythonLiteral,

@@ -7,25 +7,21 @@ import t, { type Test } from 'tap';
 import { Secret } from '../../processors/core/secret.js';
 import { proxyOf } from '../../processors/http/proxy.js';
 import { createAuthority } from '../support/authority.js';
-import { oneConnection, performCell } from '../support/brokered.js';
+import { environment as gatewayEnvironment, oneConnection, performCell } from '../support/brokered.js';
 import { startForwardProxy } from '../support/forward-proxy.js';
 import { startRestServer } from './rest-server.js';
 
 const TOKEN = 'canary-token-of-the-connection';
 const authority = createAuthority();
 
-const NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
+const mapOf = (variables: Readonly<Record<string, string>>) =>
+  new Map(Object.entries(variables).map(([name, value]) => [name, new Secret(value)]));
+
 /** The gateway's own environment, until the test ends. */
 function environment(t: Test, variables: Readonly<Record<string, string>>): void {
-  const before = Object.fromEntries(NAMES.map((name) => [name, process.env[name]]));
-  for (const name of NAMES) delete process.env[name];
-  Object.assign(process.env, variables);
-  t.teardown(() => {
-    for (const [name, value] of Object.entries(before)) {
-      delete process.env[name];
-      if (value !== undefined) process.env[name] = value;
-    }
-  });
+  gatewayEnvironment.clear();
+  for (const [name, value] of mapOf(variables)) gatewayEnvironment.set(name, value);
+  t.teardown(() => gatewayEnvironment.clear());
 }
 
 /** A service that only a proxy can find: no resolver knows `.test` (RFC 6761). */
@@ -42,7 +38,7 @@ t.test('which proxy a service is asked through', async (t) => {
   const HTTP_PROXY = 'http://plain.proxy:3128';
   const HTTPS_PROXY = 'https://secure.proxy';
   const both = { HTTP_PROXY, HTTPS_PROXY };
-  const ask = (url: string, env: Record<string, string>) => proxyOf(new URL(url), env)?.origin;
+  const ask = (url: string, env: Record<string, string>) => proxyOf(new URL(url), mapOf(env))?.origin;
   t.equal(ask('http://a.example/', both), HTTP_PROXY);
   t.equal(ask('https://a.example/', both), HTTPS_PROXY);
   t.equal(ask('https://a.example/', { HTTP_PROXY }), undefined, 'that one is for http:// alone');
@@ -91,7 +87,7 @@ t.test('NO_PROXY: names, what is below them, ports, addresses and networks', asy
   ];
   const HTTP_PROXY = 'http://plain.proxy';
   const ask = (host: string, NO_PROXY: string) =>
-    proxyOf(new URL(`http://${host}/`), { HTTP_PROXY, NO_PROXY });
+    proxyOf(new URL(`http://${host}/`), mapOf({ HTTP_PROXY, NO_PROXY }));
   for (const [entry, host] of covered) t.equal(ask(host, entry), undefined, `${entry} covers ${host}`);
   for (const [entry, host] of uncovered) t.not(ask(host, entry), undefined, `${entry} leaves out ${host}`);
 });
@@ -193,7 +189,7 @@ t.test('a proxy that is down, refuses, or wants a login is told from the service
   const { port } = gone.address() as AddressInfo;
   gone.close();
   for (const name of ['HTTP_PROXY', 'HTTPS_PROXY'])
-    process.env[name] = `http://me:canary-password@127.0.0.1:${port}`;
+    gatewayEnvironment.set(name, new Secret(`http://me:canary-password@127.0.0.1:${port}`));
   for (const { ask } of [secure, plain]) {
     const { error } = await ask();
     t.match(

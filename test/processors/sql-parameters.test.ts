@@ -82,6 +82,8 @@ t.test('arrays as PostgreSQL writes them', async (t) => {
     readArray('{"a\\"b\\\\",NULL,"NULL","","c,d}"}', (item) => item),
     ['a"b\\', null, 'NULL', '', 'c,d}'],
   );
+  for (const written of ['{', '{1', '{"1', '{"1\\', '{{1}'])
+    t.same(String(readArray(written, (item) => item)), written.replace(/[^1]/g, ''), `${written}, cut off`);
 });
 
 t.test('times, exact', async (t) => {

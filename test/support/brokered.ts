@@ -8,7 +8,8 @@ import type { Value } from '../../processors/core/value.js';
 import { builtIn, createProcessors } from '../../processors/index.js';
 
 /** As in a gateway, what one cell leaves open is the next one's. */
-export const resources = new Resources();
+export const environment = new Map<string, Secret>();
+export const resources = new Resources(environment);
 
 /** What a kernel would get of a brokered cell. */
 export interface Answered {

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { environmentOf } from '../../gateway/config/runtime-env.js';
 import { homeAt } from '../../gateway/home.js';
 import { createEmbeddedJupyter } from '../../gateway/jupyter/embedded.js';
 
@@ -10,6 +11,7 @@ const [, , root = '', environment = ''] = process.argv;
 const jupyter = createEmbeddedJupyter({
   home: homeAt(root),
   environment,
+  inherited: environmentOf(process.env),
   log: pino({ level: 'silent' }),
   progress: () => {},
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import WebSocket from 'ws';
+import { environmentOf } from '../../gateway/config/runtime-env.js';
 import { type Home, homeAt } from '../../gateway/home.js';
 import { createEmbeddedJupyter, type EmbeddedJupyter, type Timing } from '../../gateway/jupyter/embedded.js';
 import { findIsolation, type UserId } from '../../gateway/jupyter/user.js';
@@ -32,6 +33,7 @@ export async function startEmbedded(
   const jupyter = createEmbeddedJupyter({
     home,
     environment: await jupyterEnvironment(),
+    inherited: environmentOf(process.env),
     log,
     progress: () => {},
     timing,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chooseHome } from '../../gateway/config/choose-home.js';
+import { environmentOf } from '../../gateway/config/runtime-env.js';
 import { homeAt } from '../../gateway/home.js';
 import { ensureEnvironment } from '../../gateway/jupyter/environment.js';
 import { findIsolation } from '../../gateway/jupyter/user.js';
@@ -25,6 +26,7 @@ export async function jupyterEnvironment(): Promise<string> {
   const isolation = await findIsolation();
   const folder = homeAt(chooseHome(process.env).path).jupyter;
   await ensureEnvironment(folder, {
+    inherited: environmentOf(process.env),
     user: isolation.kind === 'own-user' ? isolation.user : undefined,
     progress: (line) => process.stderr.write(`${line}\n`),
   });

@@ -1,14 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Processors } from '../../../processors/index.js';
 import { GatewayError } from '../../errors.js';
+import { MESSAGE_BYTES } from '../../jupyter-limits.js';
 import type { RequestTreatment } from '../../policy/passes.js';
 import type { Unread } from '../../policy/unread.js';
 import { TURN_OFF } from '../../proxy/extensions.js';
 import type { Cleared } from '../../proxy/http.js';
 import type { Kernels } from './kernels.js';
-
-/** What one cell by POST may be, in bytes: as much as one on the channel (invariant S15). */
-const LONGEST_CELL = 10 * 1024 * 1024;
 
 /** Executions that are known to have run nothing of their client's, by path. */
 const MOST_REMEMBERED = 1000;
@@ -121,7 +119,8 @@ async function bodyOf(req: IncomingMessage): Promise<Buffer> {
   // Not destroyed when it is too long: its sender is told.
   for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > LONGEST_CELL) throw new GatewayError('MESSAGE_TOO_LARGE');
+    // As much as a cell on the channel (invariant S15).
+    if (size > MESSAGE_BYTES) throw new GatewayError('MESSAGE_TOO_LARGE');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.js';
+import { MESSAGE_BYTES } from '../../jupyter-limits.js';
 import { CHANNELS, type KernelChannel } from '../../traffic.js';
 import { parseJson, parseSmall } from './json-text.js';
 
@@ -61,8 +62,8 @@ export function malformed(detail: string): GatewayError {
 /** A part beyond this size isn't kept parsed: a frame may wait long, and as objects JSON takes many times its size. */
 const KEPT_BYTES = 16 * 1024;
 
-/** What Jupyter takes from a client in one message, in bytes; a kernel's may be larger, and most of one is output. */
-const LARGE = 10 * 1024 * 1024;
+/** What a client's message may have; a kernel's may be larger, and most of one is output. */
+const LARGE = MESSAGE_BYTES;
 
 /**
  * Reads a part, once.
