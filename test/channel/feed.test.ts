@@ -125,3 +125,32 @@ t.test('a client alone keeps nothing of what passed', async (t) => {
   late.channel.fromKernel(bytesOf(frame), true);
   t.equal(looks(), 3, 'nothing was known again');
 });
+
+t.test('S10: a client that joins gets nothing of what was held back before', async (t) => {
+  const { kernel, all, texts } = clients(1);
+  all.push(conversation({ of: kernel }));
+  const [begin, idle, rest] = [
+    text('v1', VALUE.slice(0, 5)),
+    status('v1', 'idle'),
+    text('v1', VALUE.slice(5)),
+  ];
+  await kernel.give([new Secret(VALUE)]);
+  const bring = (client: number, frame: Payload) =>
+    all[client]?.channel.fromKernel(bytesOf(frame), frame.binary);
+  for (const frame of [begin, idle, rest]) bring(0, frame);
+  for (const frame of [idle, rest]) bring(1, frame);
+  t.equal(texts(1)?.join(''), VALUE.slice(5));
+});
+
+t.test('what a client got before the first value is not shown to it again', async (t) => {
+  const { kernel, all, texts } = clients(2);
+  const [begin, idle] = [text('v1', `x${VALUE.slice(0, 2)}`), status('v1', 'idle')];
+  const bring = (client: number, frame: Payload) =>
+    all[client]?.channel.fromKernel(bytesOf(frame), frame.binary);
+  bring(0, begin);
+  await kernel.give([new Secret(VALUE)]);
+  for (const frame of [begin, idle]) bring(1, frame);
+  bring(0, idle);
+  t.equal(texts(0)?.join(''), `x${VALUE.slice(0, 2)}`);
+  t.equal(texts(1)?.join(''), `x${VALUE.slice(0, 2)}`);
+});

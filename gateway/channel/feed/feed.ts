@@ -110,7 +110,9 @@ export class FeedViewer {
     const { step } = entry ?? {};
     const values = this.#feed.delivered.size;
     const before = this.#redactor.state;
-    if (step !== undefined && step.values === values && (before.isNew || before === step.before)) {
+    // One that comes in the middle goes on with the others where they hold nothing back of what it has not brought.
+    const isAlike = before === step?.before || (before.isNew && step?.before.held.size === 0);
+    if (step !== undefined && step.values === values && isAlike) {
       this.#redactor.state = step.after;
       return step.redacted;
     }

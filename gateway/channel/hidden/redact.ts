@@ -68,7 +68,7 @@ export interface RedactorState {
   readonly held: ReadonlyMap<string, Held>;
   /** The requests that the kernel is busy with: only their streams go on. */
   readonly busy: ReadonlySet<string>;
-  /** It has seen nothing yet, and may go on from any state. */
+  /** It has seen nothing yet that counts, and may go on from any state in which nothing is held back. */
   readonly isNew: boolean;
 }
 
