@@ -38,8 +38,10 @@ export class Executions {
   start(id: string, code: string, onError: (() => void) | undefined): void {
     // An id that is used again would take the first cell's record; both are run.
     const same = this.#byId.get(id);
-    if (same) this.#end(same, 'unseen');
-    this.#add(id, this.#records.begin(code, onError));
+    if (same && !same.isReplied) this.#records.end(same, 'unseen');
+    const execution = this.#add(id, this.#records.begin(code, onError));
+    // What the first one waits for it still gets, or its kernel would wait for ever.
+    if (same) this.#inPlaceOf(same, execution);
     if (this.#byId.size > MOST_RUNNING) this.#endOldest();
   }
 
@@ -67,6 +69,8 @@ export class Executions {
   expectCall(id: string, call: BrokerCall): void {
     // The record of one that was over the limit is written already.
     const execution = this.#byId.get(id) ?? this.#add(id, undefined);
+    // Of an id that is used again: the kernel runs one of them at a time, and this one has the question now.
+    this.endCall(execution);
     execution.call = call;
     this.#calling.add(execution);
   }
@@ -184,10 +188,17 @@ export class Executions {
     return execution;
   }
 
+  #inPlaceOf(same: Execution, execution: Execution): void {
+    execution.call = same.call;
+    execution.isAsking = same.isAsking;
+    if (this.#calling.delete(same)) this.#calling.add(execution);
+    if (this.#asking.delete(same)) this.#asking.add(execution);
+  }
+
   #endOldest(): void {
     for (const execution of this.#byId.values()) {
       // A kernel that waits for an answer gets it.
-      if (execution.isAsking || execution.call !== undefined) continue;
+      if (execution.isAsking || execution.call !== undefined || execution.isReplied) continue;
       this.#end(execution, 'unseen');
       return;
     }
