@@ -83,8 +83,8 @@ export class FeedViewer {
   readonly #redactor: Redactor;
   /** Only where there are replicas. */
   readonly #gate: Gate<Said> | undefined;
-  /** Number of the message in the journal that the connection brings next, if it lost none. */
-  #cursor: number;
+  /** Number of the message in the journal that the connection brings next, if it lost none; -1 until it has brought one. */
+  #cursor = -1;
   #isGone = false;
 
   constructor(parts: ViewerParts, feed: FeedParts) {
@@ -93,7 +93,6 @@ export class FeedViewer {
     this.#redactor = new Redactor(feed.delivered);
     this.#gate =
       feed.looks && new Gate({ ...parts, looks: feed.looks, pass: (said: Said) => parts.pass(said) });
-    this.#cursor = feed.journal.next;
   }
 
   /** @throws {GatewayError} for what isn't a message: the caller closes the socket */
@@ -148,6 +147,8 @@ export class FeedViewer {
       this.#cursor++;
       return expected;
     }
+    // It is ahead of all others: what it brings is new, and isn't searched for.
+    if (this.#cursor === journal.next) return undefined;
     // It came in the middle, or one of the connections has lost some: Jupyter limits the rate of each.
     const found = journal.find(data, binary);
     if (found === undefined) return undefined;
