@@ -130,25 +130,26 @@ export class Channel {
   #pass(said: Said): void {
     const { frame } = said;
     if (this.#own.some || this.#executions.awaits) this.#watchLife(frame);
-    const isOwn = this.#own.some && this.#own.take(frame);
-    if (frame.channel === 'stdin' && !isOwn && this.#asked(frame)) return;
-    const reply = frame.channel === 'shell' && !isOwn ? executeReplyOf(frame) : undefined;
-    this.#show(said, isOwn);
+    // Past the redactor too: the end of a request that the client doesn't know ends no stream for it.
+    if (this.#own.some && this.#own.take(frame)) return;
+    if (frame.channel === 'stdin' && this.#asked(frame)) return;
+    const reply = frame.channel === 'shell' ? executeReplyOf(frame) : undefined;
+    this.#show(said);
     // The client has its answer before the log has its line.
     if (reply) this.#executions.replied(reply.id, reply.status);
     this.#executions.see(frame);
   }
 
-  /** @param isOwn it answers a request of the gateway: the client sees only what ends with it */
-  #show(said: Said, isOwn: boolean): void {
+  #show(said: Said): void {
     const { kernel, toClient } = this.#parts;
+    const { frame, payload } = said;
     if (kernel.delivered.empty) {
-      if (!isOwn) toClient(said.payload, said.frame);
+      toClient(payload, frame);
       return;
     }
     const { released, shown } = this.#feed.redact(said);
-    for (const payload of released) toClient(payload, said.frame);
-    if (!isOwn && shown) toClient(shown, said.frame);
+    for (const each of released) toClient(each, frame);
+    if (shown) toClient(shown, frame);
   }
 
   /** True while the kernel waits for an answer, of the gateway or of this client. */
