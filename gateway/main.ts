@@ -3,7 +3,7 @@ import { loadAddOns } from '../processors/add-ons.js';
 import type { Processor } from '../processors/core/processor.js';
 import { Resources } from '../processors/core/resources.js';
 import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
-import { openAcmeCertificates } from './acme/certificates.js';
+import { openAcmeCertificates } from './acme/renewal.js';
 import { createApi } from './api/api.js';
 import { PageMask } from './channel/broker/mask.js';
 import { openSharedValues } from './channel/hidden/shared-values.js';

@@ -4,11 +4,11 @@ import type { Page } from './core/pages.js';
 import { CellError } from './core/processor.js';
 import { variablesIn } from './core/references.js';
 import { completeSql } from './sql/completion.js';
+import { openSession, Sessions } from './sql/database-sessions.js';
 import { type Rendered, render } from './sql/parameters.js';
 import { Results } from './sql/results.js';
 import type { Dialect } from './sql/scanner.js';
 import { type Session, StatementError } from './sql/session.js';
-import { openSession, Sessions } from './sql/sessions.js';
 import { endpointOf, type SqlSettings, settings } from './sql/settings.js';
 import { type Statement, split } from './sql/statements.js';
 

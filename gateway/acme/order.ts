@@ -3,8 +3,8 @@ import type { Environment } from '../../processors/core/environment.js';
 import type { AcmeSetting } from '../config.js';
 import type { Challenges } from '../edge/challenges.js';
 import type { KeyPair } from '../edge/tls.js';
+import { carry, NoAnswer } from './carry.js';
 import { certify, isForNames, newKey } from './store.js';
-import { carry, NoAnswer } from './transport.js';
 
 /** How a name is proven: at port 443 (RFC 8737) or at port 80 (RFC 8555 section 8.3). */
 export type ChallengeType = 'tls-alpn-01' | 'http-01';

@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/load.js';
-import { isOneShot } from '../config/run.js';
+import { isOneShot } from '../config/run-setting.js';
 import type { Config } from '../config.js';
 import { loginUrl } from '../edge/login-codes.js';
 import { faultOf } from '../fault.js';

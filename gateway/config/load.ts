@@ -11,13 +11,13 @@ import { readListen, refuseUnresolvable } from './listen.js';
 import { refuseUnknownNames } from './names.js';
 import { readNotebooks } from './notebooks.js';
 import { Problems } from './problems.js';
-import { checkMode, readRun } from './run.js';
+import { checkMode, readRun } from './run-setting.js';
 import { createRuntimeEnv, environmentOf } from './runtime-env.js';
 import { sharedFolder } from './shared.js';
 import { readTls } from './tls.js';
 import { generatedToken, readMetricsToken, readToken } from './token.js';
 import { readTracing } from './tracing.js';
-import { readUpstream } from './upstream.js';
+import { readUpstream } from './upstream-setting.js';
 import { allowedHost, cidr, drainTime, list, messageSize, origin, publicUrl, unreadGlob } from './values.js';
 
 /**

@@ -9,8 +9,8 @@ import { faultOf } from '../fault.js';
 import type { Log } from '../log.js';
 import { checkConnections } from './check.js';
 import { type CatalogueDocument, type Draft, readDocument } from './document.js';
+import { textsOf, wholeReference, withValues } from './field-reference.js';
 import { CatalogueError, type CatalogueProblem } from './problem.js';
-import { textsOf, wholeReference, withValues } from './references.js';
 import { createStores, type Stores } from './stores.js';
 
 /** How often (ms) the file is looked at. */

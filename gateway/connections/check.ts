@@ -3,8 +3,8 @@ import { type core, type ZodType, z } from 'zod';
 import type { ConnectionKind } from '../../processors/core/connection.js';
 import { Secret } from '../../processors/core/secret.js';
 import { type CatalogueDocument, type Draft, QUOTES } from './document.js';
+import { isMixed, isUnquoted, misspelt, textsOf, withValues } from './field-reference.js';
 import type { CatalogueProblem } from './problem.js';
-import { isMixed, isUnquoted, misspelt, textsOf, withValues } from './references.js';
 
 /** Stands for a value that isn't looked up while only the file's form is checked. */
 const UNKNOWN = new Secret('');

@@ -2,12 +2,12 @@ import type { Config } from '../config.js';
 import type { ConnectionDesk } from '../connections/desk.js';
 import { CatalogueError } from '../connections/problem.js';
 import { checkCertificate } from './certificate.js';
-import { checkCompanions } from './companions.js';
 import { checkExposure } from './exposure.js';
 import { checkPermissions } from './files.js';
 import { type Finding, failed, ok } from './finding.js';
 import { checkClock, checkDisk, checkJupyter, checkNode } from './machine.js';
-import { checkUpstream } from './upstream.js';
+import { checkCompanions } from './neighbours.js';
+import { checkUpstream } from './upstream-check.js';
 
 /** What is looked at. */
 export interface Patient {

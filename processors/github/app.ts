@@ -4,9 +4,9 @@ import { CellError } from '../core/processor.js';
 import type { Resources } from '../core/resources.js';
 import { Secret } from '../core/secret.js';
 import type { Place } from '../http/dispatcher.js';
+import { LARGEST_TOKEN, type Token, Tokens } from '../http/issued-tokens.js';
 import { send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
-import { LARGEST_TOKEN, type Token, Tokens } from '../http/tokens.js';
 
 /** An app that is installed for somebody. */
 export interface App extends Place {

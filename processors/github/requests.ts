@@ -15,7 +15,7 @@ import { sendPatiently } from '../http/retry.js';
 import { contentTypeOf, type HttpAnswer, type HttpRequest } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
 import { type App, forgetInstallationToken, installationToken } from './app.js';
-import { githubPatience, limitOf, limitSentence } from './limits.js';
+import { githubPatience, limitOf, limitSentence } from './rate-limits.js';
 import type { Answers, GithubGraphql, GithubList } from './reading.js';
 
 /** Source: https://docs.github.com/en/rest/about-the-rest-api/api-versions */

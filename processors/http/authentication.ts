@@ -4,10 +4,10 @@ import type { Resources } from '../core/resources.js';
 import { Secret } from '../core/secret.js';
 import { credential, httpUrl, text } from '../core/settings.js';
 import type { Place } from './dispatcher.js';
+import { LARGEST_TOKEN, type Token, Tokens } from './issued-tokens.js';
 import { send } from './send.js';
 import { statusLine } from './status-line.js';
 import { percentEncoded } from './template.js';
-import { LARGEST_TOKEN, type Token, Tokens } from './tokens.js';
 
 /** The ways in which a gateway can prove to an HTTP service who it is; a connection has one of them, or none. */
 export const authenticationFields = {

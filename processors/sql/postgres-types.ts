@@ -74,28 +74,35 @@ function bytesOf(text: string): Buffer {
   return Buffer.from(characters, 'latin1');
 }
 
+/** MAXDIM of PostgreSQL's src/include/utils/array.h: one that says more is not from there. */
+const MOST_DIMENSIONS = 6;
+
 /**
  * `{1,NULL,{"a\"b"}}`, perhaps behind bounds (`[0:1]=`).
  * Source: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
  *
  * Own code, since a database is not trusted: the library for it, postgres-array 3.0.4, looks for the next backslash
  * behind every quoted item (so twice the items take four times as long), and fills the memory for a quote that does not end.
+ *
+ * @returns the text itself when it is no array that PostgreSQL can have
  */
 export function readArray(text: string, read: (item: string) => Json): Json {
   let at = text.indexOf('{');
-  const item = (): Json => {
-    if (text[at] === '{') return list();
+  let isNone = at < 0;
+  const item = (depth: number): Json => {
+    if (text[at] === '{') return list(depth + 1);
     if (text[at] === '"') return read(quoted());
     const from = at;
     while (at < text.length && text[at] !== ',' && text[at] !== '}') at += 1;
     const bare = text.slice(from, at);
     return bare === 'NULL' ? null : read(bare);
   };
-  const list = (): Json[] => {
+  const list = (depth: number): Json[] => {
     const items: Json[] = [];
+    isNone ||= depth > MOST_DIMENSIONS;
     at += 1;
-    while (at < text.length && text[at] !== '}') {
-      items.push(item());
+    while (!isNone && at < text.length && text[at] !== '}') {
+      items.push(item(depth));
       if (text[at] === ',') at += 1;
     }
     at += 1;
@@ -110,5 +117,6 @@ export function readArray(text: string, read: (item: string) => Json): Json {
     at += 1;
     return content;
   };
-  return at < 0 ? text : list();
+  const items = isNone ? [] : list(1);
+  return isNone ? text : items;
 }

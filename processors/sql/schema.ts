@@ -1,7 +1,7 @@
 import type { Resources } from '../core/resources.js';
+import { Sessions } from './database-sessions.js';
 import { render } from './parameters.js';
 import type { Dialect } from './scanner.js';
-import { Sessions } from './sessions.js';
 import { endpointOf, type SqlSettings } from './settings.js';
 import { split } from './statements.js';
 

@@ -82,6 +82,9 @@ t.test('arrays as PostgreSQL writes them', async (t) => {
     readArray('{"a\\"b\\\\",NULL,"NULL","","c,d}"}', (item) => item),
     ['a"b\\', null, 'NULL', '', 'c,d}'],
   );
+  t.same(readArray('{{{{{{1}}}}}}', Number), [[[[[[1]]]]]]);
+  for (const written of ['{{{{{{{1}}}}}}}', '{'.repeat(100_000)])
+    t.equal(readArray(written, Number), written, 'more dimensions than there can be');
   for (const written of ['{', '{1', '{"1', '{"1\\', '{{1}'])
     t.same(String(readArray(written, (item) => item)), written.replace(/[^1]/g, ''), `${written}, cut off`);
 });

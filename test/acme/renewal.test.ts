@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type AcmeParts, openAcmeCertificates } from '../../gateway/acme/certificates.js';
 import { takeLease } from '../../gateway/acme/lease.js';
 import { OrderError } from '../../gateway/acme/order.js';
+import { type AcmeParts, openAcmeCertificates } from '../../gateway/acme/renewal.js';
 import { openStore } from '../../gateway/acme/store.js';
 import type { AcmeSetting } from '../../gateway/config.js';
 import type { KeyPair } from '../../gateway/edge/tls.js';
