@@ -103,8 +103,8 @@ const places: Readonly<Record<string, Place>> = {
 
 /** What a place must refuse, by what the error says; everything else has to arrive. */
 const refusals: Readonly<Record<string, readonly [applies: (v: string) => boolean, sentence: RegExp]>> = {
-  'a path segment': [(v) => ['', '.', '..'].includes(v), /another path|another folder/],
-  'part of a path segment': [(v) => v === '', /another path/],
+  'a path segment': [(v) => ['', '.', '..'].includes(v), /change the path|another folder/],
+  'part of a path segment': [(v) => v === '', /change the path/],
   'a header': [hasNoPlaceInHeaders, /line break or another control character|can't send there/],
   'a cookie': [(v) => hasNoPlaceInHeaders(v) || v.includes(';'), /line break|can't send there|semicolon/],
   "a user's name": [(v) => v.includes(':'), /contains a colon/],
