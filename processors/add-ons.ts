@@ -49,7 +49,9 @@ export async function loadAddOns(folder: string, jupyterUid?: number): Promise<P
     await refuseChangeable(file, jupyterUid);
     const processor = await load(file);
     if (processor.name === 'spin' || [...builtIn, ...loaded].some((other) => other.name === processor.name)) {
-      throw new AddOnError(`${file}: there is a processor ${processor.name} already. Give it another name.`);
+      throw new AddOnError(
+        `${file}: a processor named ${processor.name} already exists. Give it another name.`,
+      );
     }
     loaded.push(processor);
   }
@@ -63,12 +65,12 @@ async function load(file: string): Promise<Processor> {
     found = typeof module.default === 'function' ? await module.default(toolkit) : module.default;
   } catch (error) {
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    throw new AddOnError(`${file} can't be loaded (${why}). Mend it, or move it away.`, { cause: error });
+    throw new AddOnError(`${file} can't be loaded (${why}). Fix it, or move it away.`, { cause: error });
   }
   const checked = shape.safeParse(found);
   if (!checked.success) {
     const faults = checked.error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`);
-    throw new AddOnError(`${file}: its default export is not a processor (${faults.join('; ')}). Mend it.`);
+    throw new AddOnError(`${file}: its default export is not a processor (${faults.join('; ')}). Fix it.`);
   }
   // The object itself: its compile() may use `this`.
   return found as Processor;
@@ -83,7 +85,7 @@ async function refuseChangeable(file: string, jupyterUid: number | undefined): P
     place = join(await realpath(dirname(file)), basename(file));
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code;
-    throw new AddOnError(`${file} can't be read (${why}). Mend it, or move it away.`, { cause: error });
+    throw new AddOnError(`${file} can't be read (${why}). Fix it, or move it away.`, { cause: error });
   }
   const refuse = (path: string, who: string) => {
     throw new AddOnError(
@@ -94,7 +96,7 @@ async function refuseChangeable(file: string, jupyterUid: number | undefined): P
     const { uid, mode } = await stat(path);
     if (uid === jupyterUid) refuse(path, "Jupyter's user");
     if ((mode & 0o022) !== 0 && !((mode & 0o1000) !== 0 && stickyProtects)) {
-      refuse(path, 'others than its owner');
+      refuse(path, 'users other than its owner');
     }
   };
   await look(target, false);

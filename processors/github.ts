@@ -24,7 +24,7 @@ const settings = z
     const problem = (field: string, message: string) =>
       context.addIssue({ code: 'custom', path: [field], message });
     const isApp = app_id !== undefined || installation_id !== undefined || private_key !== undefined;
-    if (token !== undefined && isApp) problem('token', 'a connection is either a token or an app');
+    if (token !== undefined && isApp) problem('token', 'set either a token or an app, not both');
     if (!isApp) return;
     for (const [field, value] of Object.entries({ app_id, installation_id, private_key })) {
       if (value === undefined) problem(field, 'missing');
@@ -36,7 +36,7 @@ export const github = brokered<GithubSettings>({
   example: '%%github --paginate --out issues\nGET /repos/OWNER/NAME/issues?state=open',
   options: {
     paginate: PAGINATE,
-    variables: { type: 'string', help: 'the dict of the kernel that holds a GraphQL query’s variables' },
+    variables: { type: 'string', help: 'the kernel’s dict with the variables of a GraphQL query' },
     timeout: TIMEOUT,
     out: OUT,
     raw: RAW,
@@ -50,12 +50,12 @@ export const github = brokered<GithubSettings>({
     const { options, body } = cell;
     const isGraphql = !startsWithRequest(body);
     if (options.variables !== undefined && !isGraphql)
-      throw new CellError('--variables goes with a GraphQL query.');
+      throw new CellError('--variables works only with a GraphQL query.');
     const asked: Cell = { ...cell, options: { ...options, ...(isGraphql && { graphql: true }) } };
     const file = readRequest(asked);
     if (isGraphql) checkQuery(file.body ?? '');
     if (options.paginate === true && file.method !== 'GET' && !isGraphql)
-      throw new CellError('--paginate goes with GET, or a query.');
+      throw new CellError('--paginate works only with GET or a GraphQL query.');
     const texts = [file.target, ...Object.values(file.headers), isGraphql ? '' : (file.body ?? '')];
     const dict = options.variables === undefined ? undefined : String(options.variables);
     const values = cellValues(texts, context, { raw: options.raw === true, dict });

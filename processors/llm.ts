@@ -34,7 +34,7 @@ export const llm = brokered<Settings>({
   summary: 'asks a language model (any service with OpenAI’s chat completions)',
   example: '%%llm --out answer\nSay in one sentence what this error means: {{error}}',
   options: {
-    model: { type: 'string', help: 'in place of the connection’s model' },
+    model: { type: 'string', help: 'use this model instead of the connection’s' },
     timeout: TIMEOUT,
     out: OUT,
     raw: RAW,
@@ -118,7 +118,7 @@ function noteOf({ model, tokensIn, tokensOut, finish, refused, empty }: Told): s
       : finish === 'content_filter'
         ? ' The service left out a part of the answer (content filter).'
         : empty
-          ? ' The answer holds no text.'
+          ? ' The answer contains no text.'
           : '';
   const why = refused ? ' The model refused to answer.' : '';
   return `${model}${counts}.${why}${cut}`;

@@ -58,13 +58,17 @@ const NICE_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_20
 
 export const prometheus = brokered<Settings>({
   name: 'prometheus',
-  summary: 'asks Prometheus in PromQL',
+  summary: 'queries Prometheus with PromQL',
   example: '%%prometheus prod --range 6h\nsum by (job) (rate(http_requests_total[5m]))',
   options: {
     range: { type: 'string', help: 'values over the last 15m, 6h, 7d …' },
-    step: { type: 'string', help: 'distance of these values, e.g. 30s; default auto', values: ['auto'] },
+    step: {
+      type: 'string',
+      help: 'time between two of these values, e.g. 30s; default auto',
+      values: ['auto'],
+    },
     at: { type: 'string', help: 'the time to ask about: 2026-01-31T12:00:00Z, or 1h for an hour ago' },
-    list: { type: 'string', help: 'what there is, in place of values', values: Object.keys(lists) },
+    list: { type: 'string', help: 'list what exists instead of values', values: Object.keys(lists) },
     timeout: TIMEOUT,
     out: OUT,
     raw: RAW,
@@ -93,7 +97,7 @@ function compileQuery({ options, body }: Cell): Request<Settings> {
   const query = body.trim();
   if (query === '') throw new CellError('A %%prometheus cell needs a query, e.g. up.');
   const { range, step, at } = options;
-  if (step !== undefined && range === undefined) throw new CellError('--step goes with --range.');
+  if (step !== undefined && range === undefined) throw new CellError('--step works only with --range.');
   const seconds = range === undefined ? undefined : duration('range', range);
   const wanted = step === undefined || step === 'auto' ? undefined : duration('step', step);
   const end = () => timeOf(at);

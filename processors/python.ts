@@ -7,7 +7,7 @@ import { isProvided, referencesIn, secretCalls } from './core/references.js';
  */
 export const python: Processor = {
   name: 'python',
-  summary: 'runs Python in which strings may hold {{runtime_env:NAME}}',
+  summary: 'runs Python whose strings may contain {{runtime_env:NAME}}',
   example: 'requests.get(url, headers={"Authorization": "Bearer {{runtime_env:API_KEY}}"})',
   options: {},
 

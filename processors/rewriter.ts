@@ -57,8 +57,7 @@ const IPYTHON_MAGICS = new Set(
 const COMPILE_LIMIT_MS = 30_000;
 /** A cell without a first line of its own. */
 const AS_TYPED = { connection: undefined, options: {} };
-const FAULT =
-  'The gateway failed while it prepared this cell. Nothing of it ran; the gateway’s log says more.';
+const FAULT = 'The gateway failed while it prepared this cell. Nothing of it ran. See the gateway’s log.';
 
 /** Turns requests into what the kernel runs; knows nothing of messages or sockets. */
 export class Rewriter {
@@ -225,7 +224,7 @@ function noConnection(type: string): string {
 
 function ownMagic(name: string): string {
   return (
-    `If you mean a magic of your own, load or register it first: then %%${name} is yours in this kernel, ` +
+    `If you mean another magic, load or register it first. Then %%${name} is that magic in this kernel, ` +
     `and %%spin ${name} is SPIN’s.`
   );
 }

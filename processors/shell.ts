@@ -15,7 +15,7 @@ export const shell: Processor = {
 
   compile({ body, options: { raw, timeout, out } }, context) {
     const script = body.replaceAll('\r\n', '\n');
-    if (script.includes('\0')) throw new CellError('The script holds a NUL character, which bash drops.');
+    if (script.includes('\0')) throw new CellError('The script contains a NUL character, which bash drops.');
     const deliver: Delivery[] = [];
     const variables = new Map<string, string>();
     const variable = (reference: string): string => {

@@ -18,15 +18,15 @@ const LARGEST_LIMIT = 100_000_000;
 
 export const sql = brokered<SqlSettings>({
   name: 'sql',
-  summary: 'asks PostgreSQL, MySQL or MariaDB',
+  summary: 'queries PostgreSQL, MySQL or MariaDB',
   example: '%%sql shop --out orders\nselect id, total from orders where day >= {{since}} limit 10',
   options: {
-    limit: { type: 'number', help: `at most so many rows; default ${DEFAULT_LIMIT.toLocaleString('en')}` },
+    limit: { type: 'number', help: `at most this many rows; default ${DEFAULT_LIMIT.toLocaleString('en')}` },
     timeout: TIMEOUT,
     out: OUT,
     exact: {
       type: 'flag',
-      help: 'numeric columns of --out stay Decimals, in place of floats where these are exact',
+      help: 'keep numeric columns of --out as Decimals, even where floats would be exact',
     },
     raw: RAW,
   },
@@ -117,7 +117,7 @@ async function* runAll(session: Session, cell: Whole): AsyncGenerator<Page> {
     ...results.notes(out),
     ...(said.length > 0 ? [`${said.join(', ')}.`] : []),
     ...(session.isInTransaction
-      ? ['The cell left a transaction open, which was rolled back: end it with COMMIT.']
+      ? ['The cell left a transaction open, so it was rolled back. End it with COMMIT.']
       : []),
   ];
   const note = notes.join(' ');
@@ -127,8 +127,8 @@ async function* runAll(session: Session, cell: Whole): AsyncGenerator<Page> {
 
 /** How a list may stand in a statement. */
 const LISTS: Readonly<Record<Dialect, (reference: string) => string>> = {
-  postgres: (list) => `A list stands as in ({{${list}}}), = any({{${list}}}) or array[{{${list}}}].`,
-  mysql: (list) => `A list stands as in ({{${list}}}).`,
+  postgres: (list) => `Write a list as in ({{${list}}}), = any({{${list}}}) or array[{{${list}}}].`,
+  mysql: (list) => `Write a list as in ({{${list}}}).`,
 };
 
 /** The database's message, with the line and a caret below the place where there is one. */

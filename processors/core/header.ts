@@ -58,8 +58,8 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
   }
   if (plain.length > 1) {
     throw new CellError(
-      `The first line of %%${name} takes one connection name and options, but holds more words. ` +
-        'Everything else goes on the lines below; a value with spaces goes in quotes.',
+      `The first line of %%${name} takes one connection name and options, but contains more words. ` +
+        'Put everything else on the lines below. Put a value with spaces in quotes.',
     );
   }
   return { processor: name, help, connection: plain[0], options, body: code.slice(match[0].length) };
@@ -73,7 +73,7 @@ export function readMetadata(spin: Readonly<Record<string, unknown>>, code: stri
   const { cell, connection, options } = spin;
   if (typeof cell !== 'string') throw new CellError("metadata.spin.cell has to be a processor's name.");
   if (connection !== undefined && connection !== null && typeof connection !== 'string') {
-    throw new CellError('metadata.spin.connection has to be a text.');
+    throw new CellError('metadata.spin.connection has to be text.');
   }
   if (options !== undefined && !isObject(options)) {
     throw new CellError('metadata.spin.options has to be an object.');

@@ -17,7 +17,9 @@ export function helpOf(processor: Processor, connections: readonly string[]): st
 export function overviewOf(processors: readonly Processor[]): string {
   const width = Math.max(...processors.map(({ name }) => name.length)) + 2;
   const lines = processors.map(({ name, summary }) => `  %%${name.padEnd(width)}${summary}`);
-  return ['%%spin NAME … is the same as %%NAME …', ...lines, '%%NAME? says what one takes.'].join('\n');
+  return ['%%spin NAME … is the same as %%NAME …', ...lines, '%%NAME? shows what a processor takes.'].join(
+    '\n',
+  );
 }
 
 /** E.g. `--list NAME: what there is (series, labels)` */

@@ -4,10 +4,10 @@ import { type Cell, CellError, type Option, type Processor } from './processor.j
 import { quoted } from './refusal.js';
 
 /** Options that several processors take. */
-export const OUT: Option = { type: 'string', help: 'store the result in this variable too' };
-export const RAW: Option = { type: 'flag', help: 'leave {{…}} as it stands' };
-export const ROWS: Option = { type: 'number', help: 'show so many rows of a table' };
-export const TIMEOUT: Option = { type: 'number', help: 'give up after so many seconds' };
+export const OUT: Option = { type: 'string', help: 'also store the result in this variable' };
+export const RAW: Option = { type: 'flag', help: 'leave {{…}} as it is' };
+export const ROWS: Option = { type: 'number', help: 'show this many rows of a table' };
+export const TIMEOUT: Option = { type: 'number', help: 'give up after this many seconds' };
 
 /** More make a notebook too heavy for a browser. */
 const MOST_ROWS = 5_000;
@@ -24,8 +24,8 @@ const PYTHON_WORDS = new Set(
 export function checkCell(draft: Draft, processor: Processor): Cell {
   if (draft.connection !== undefined && processor.connection === undefined) {
     throw new CellError(
-      `%%${processor.name} takes no connection, but its first line holds “${quoted(draft.connection)}”. ` +
-        'Everything but options goes on the lines below.',
+      `%%${processor.name} takes no connection, but its first line contains “${quoted(draft.connection)}”. ` +
+        'Put everything but options on the lines below.',
     );
   }
   const options: Record<string, string | number | boolean> = {};
@@ -71,7 +71,7 @@ function readValue(name: string, option: Option, value: unknown): string | numbe
     throw new CellError(`--${name} takes a number.`);
   }
   if (typeof value === 'string') return value;
-  throw new CellError(`--${name} takes a text.`);
+  throw new CellError(`--${name} takes text.`);
 }
 
 function unknownOption(name: string, { name: processor, options }: Processor): string {

@@ -94,7 +94,7 @@ export function variablesIn(text: string, { raw }: Cell['options'], place: strin
   const references = cellReferencesIn(text);
   const provided = references.find(isProvided);
   if (provided === undefined) return references;
-  throw new CellError(`{{${provided}}} can't stand in ${place}. Use a variable.`);
+  throw new CellError(`{{${provided}}} can't be used in ${place}. Use a variable.`);
 }
 
 /** Whether Python code mentions a value that the gateway would have to deliver, wherever it stands, and however spaced. */

@@ -50,7 +50,7 @@ export function contentOf(setting: string, path: string | undefined): string | u
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new CellError(`The connection's ${setting} can't be read by the gateway.`, { cause });
+    throw new CellError(`The gateway can't read the connection's ${setting}.`, { cause });
   }
 }
 

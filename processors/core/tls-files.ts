@@ -20,7 +20,7 @@ export interface TlsContents {
 /** @throws {CellError} for a file that can't be read */
 export function readTlsFiles({ ca_file, cert_file, key_file }: TlsFiles): TlsContents {
   if (key_file !== undefined && cert_file === undefined)
-    throw new CellError("The connection's key_file goes with a cert_file.");
+    throw new CellError('The connection has a key_file but no cert_file. Set both.');
   const cert = contentOf('cert_file', cert_file);
   return { ca: contentOf('ca_file', ca_file), cert, key: contentOf('key_file', key_file) ?? cert };
 }
@@ -35,7 +35,7 @@ export function checkTls({ ca, cert, key }: TlsContents): void {
   const certificate = certificateIn('cert_file', cert);
   const privateKey = keyIn(key, key === cert ? 'cert_file (or a key_file beside it)' : 'key_file');
   if (!certificate.checkPrivateKey(privateKey))
-    throw new CellError("The connection's key_file is not the key of its cert_file.");
+    throw new CellError("The connection's key_file does not belong to its cert_file.");
   if (Date.parse(certificate.validTo) < Date.now())
     throw new CellError(`The certificate in the connection's cert_file has expired: ${certificate.validTo}.`);
 }
@@ -44,7 +44,7 @@ function certificateIn(setting: string, pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch {
-    throw new CellError(`The connection's ${setting} holds no certificate (PEM).`);
+    throw new CellError(`The connection's ${setting} contains no certificate (PEM).`);
   }
 }
 
@@ -53,7 +53,7 @@ function keyIn(pem: string, setting: string): KeyObject {
     return createPrivateKey(pem);
   } catch {
     throw new CellError(
-      `The connection's ${setting} holds no private key that can be read: PEM, without a passphrase.`,
+      `The connection's ${setting} contains no private key that the gateway can read. Use PEM without a passphrase.`,
     );
   }
 }

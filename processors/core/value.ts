@@ -55,9 +55,11 @@ export function jsonOf(value: Value): string {
       return `{${members.map(([key, each]) => `${JSON.stringify(key)}: ${jsonOf(each)}`).join(', ')}}`;
     }
     case 'table':
-      throw new CellError('A DataFrame is no JSON: use a variable with df.to_dict("records").');
+      throw new CellError(
+        'A DataFrame can’t be sent as JSON. Convert it first: rows = df.to_dict("records").',
+      );
     case 'bytes':
-      throw new CellError('JSON holds no bytes: use a variable with their base64, or .decode().');
+      throw new CellError("Bytes can't be sent as JSON. Convert them first, with .decode() or to base64.");
     default:
       return JSON.stringify(value.value);
   }

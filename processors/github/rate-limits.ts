@@ -38,7 +38,7 @@ export function limitSentence(answer: HttpAnswer, milliseconds: number): string 
   const limit = answer.headers['x-ratelimit-limit'];
   const which = primary
     ? `GitHub's rate limit${limit === undefined ? '' : ` of ${limit} requests`} is used up`
-    : "GitHub's secondary rate limit was met";
+    : "GitHub's secondary rate limit is reached";
   return `${which}: run the cell again after ${until} UTC (in ${inWords(milliseconds)}), or allow more with --timeout.`;
 }
 

@@ -61,7 +61,8 @@ export function* tableOfAnswers(pieces: Pieces, argument: unknown): Generator<Pa
 
 function jsonOf(pieces: Pieces, status: string): unknown {
   const json = readJson(pieces);
-  if (json === undefined) throw new CellError(`The answer (${status}) is not GitHub's: is the url right?`);
+  if (json === undefined)
+    throw new CellError(`The answer (${status}) is not from GitHub: is the connection's url right?`);
   return json;
 }
 

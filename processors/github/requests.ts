@@ -66,7 +66,7 @@ async function* ask(job: Job<GithubSettings>, first: HttpRequest): AsyncGenerato
 async function* askOnce(job: Job<GithubSettings>, request: HttpRequest): AsyncGenerator<Page, HttpAnswer> {
   const { settings: connection, signal, resources } = job;
   if ('authorization' in request.headers)
-    throw new CellError('Leave out the header authorization: the connection gives it.');
+    throw new CellError('Leave out the header authorization: the connection sets it.');
   for (let isSecond = false; ; isSecond = true) {
     const app = appOf(connection);
     const token = app === undefined ? connection.token : await installationToken(app, signal, resources);
@@ -206,7 +206,7 @@ function withCursor(body: string, endCursor: string): string {
   const { query, variables } = parseExactJson(body) as { query: string; variables?: object };
   if (!/\$endCursor\b/.test(query)) {
     throw new CellError(
-      'With --paginate a query takes $endCursor: String, gives it to after:, and asks for pageInfo { hasNextPage endCursor }.',
+      'With --paginate a query declares $endCursor: String, passes it to after:, and asks for pageInfo { hasNextPage endCursor }.',
     );
   }
   return exactJson({ query, variables: { ...variables, endCursor } });

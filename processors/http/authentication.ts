@@ -43,10 +43,10 @@ export function authenticationProblem(
 ): readonly [field: string, what: string] | undefined {
   const { api_key, api_key_header, api_key_query, token_url, client_id, client_secret } = settings;
   const ways = ['token', 'username', 'api_key', 'token_url'].filter((field) => field in settings);
-  if (ways.length > 1) return [ways[1] ?? '', `there is ${ways[0]} already, and a request carries one proof`];
+  if (ways.length > 1) return [ways[1] ?? '', `${ways[0]} is set already: set only one of them`];
   if (settings.password !== undefined && settings.username === undefined) return ['username', 'missing'];
   if (api_key !== undefined && (api_key_header === undefined) === (api_key_query === undefined))
-    return ['api_key', 'it goes with either api_key_header or api_key_query'];
+    return ['api_key', 'set either api_key_header or api_key_query with it'];
   if (token_url !== undefined && client_id === undefined) return ['client_id', 'missing'];
   if (token_url !== undefined && client_secret === undefined) return ['client_secret', 'missing'];
   return undefined;

@@ -72,8 +72,8 @@ function linesOf(items: readonly Value[]): string {
 function plainWords(value: string, reference: string): string {
   if (PLAIN_WORDS.test(value)) return value;
   throw new CellError(
-    `{{${reference}}} holds characters that may be syntax in a body of this type. ` +
-      'Build the whole body in a variable, and let a reference to it be the body.',
+    `{{${reference}}} contains characters that may be syntax in a body of this type. ` +
+      'Build the whole body in a variable, and write only its reference as the body.',
   );
 }
 

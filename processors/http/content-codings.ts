@@ -76,7 +76,9 @@ async function* decodedOnce(coming: AsyncIterable<Buffer>, decoder: Decoder): As
     yield* pipeline(source, stream, () => {}) as AsyncIterable<Buffer>;
   } catch (error) {
     if (isSource || error instanceof CellError) throw error;
-    throw new CellError('The answer is not compressed the way it says.', { cause: error });
+    throw new CellError("The answer can't be decompressed: it does not match its Content-Encoding.", {
+      cause: error,
+    });
   }
 }
 
@@ -91,6 +93,6 @@ async function* from(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator
 
 function cannotRead(coding: string): CellError {
   return new CellError(
-    `The answer is compressed with ${coding.slice(0, 40)}, which isn't read here. Leave that out of Accept-Encoding.`,
+    `The answer is compressed with ${coding.slice(0, 40)}, which SPIN can't read. Leave it out of Accept-Encoding.`,
   );
 }

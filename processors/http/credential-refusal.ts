@@ -12,10 +12,10 @@ export const NOT_ALLOWED = 403;
  */
 export function credentialRefusal(service: string, status: number): CellError | undefined {
   if (status === UNKNOWN)
-    return new CellError(`${service} answered 401: the connection's credential is not accepted there.`);
+    return new CellError(`${service} answered 401: the service does not accept the connection's credential.`);
   if (status === NOT_ALLOWED)
     return new CellError(
-      `${service} answered 403: the connection's credential is known there, but may not do that (permission).`,
+      `${service} answered 403: the service accepts the connection's credential, but does not allow this request (permission).`,
     );
   return undefined;
 }

@@ -15,8 +15,8 @@ export function checkQuery(query: string): void {
   const [reference] = cellReferencesIn(query);
   if (reference === undefined) return;
   throw new CellError(
-    `{{${reference}}} can't stand in a GraphQL query: declare it as $variable in the query, and name a dict ` +
-      'of values with --variables NAME.',
+    `{{${reference}}} can't be used in a GraphQL query. Declare a $variable in the query, and name a dict ` +
+      'with its value: --variables NAME.',
   );
 }
 
@@ -27,7 +27,7 @@ export function checkQuery(query: string): void {
  */
 export function graphqlBody(query: string, variables: Value | undefined, name: string): string {
   if (variables === undefined) return JSON.stringify({ query });
-  if (variables.type !== 'object') throw new CellError(`--variables takes a dict, which ${name} is not.`);
+  if (variables.type !== 'object') throw new CellError(`--variables takes a dict, but ${name} is not one.`);
   return `{"query": ${JSON.stringify(query)}, "variables": ${jsonOf(variables)}}`;
 }
 

@@ -147,7 +147,7 @@ function withoutVersion(line: string): string {
 }
 
 function several(at: number): CellError {
-  return new CellError(`Line ${at + 1}: one request in a cell; write the next one in a cell of its own.`);
+  return new CellError(`Line ${at + 1}: a cell sends one request. Write the next one in another cell.`);
 }
 
 function parseHeader(line: string, number: number): [name: string, value: string] {
@@ -159,7 +159,7 @@ function parseHeader(line: string, number: number): [name: string, value: string
     );
   }
   if (COMPUTED.includes(name.toLowerCase())) {
-    throw new CellError(`Leave out ${name}: it follows from the body.`);
+    throw new CellError(`Leave out ${name}: it is set from the body.`);
   }
   return [name, line.slice(colon + 1).trim()];
 }

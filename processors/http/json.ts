@@ -23,9 +23,7 @@ const BACKSLASH = 0x5c;
 export function readJson(pieces: Pieces): unknown {
   const size = sizeOf(pieces);
   if (size > LARGEST) {
-    throw new CellError(
-      `An answer that has to be read may have ${LARGEST / 1024 ** 2} MiB in one piece. Ask for less.`,
-    );
+    throw new CellError(`The answer is larger than ${LARGEST / 1024 ** 2} MiB in one piece. Ask for less.`);
   }
   const bytes = Buffer.concat(pieces, size);
   measure(bytes);
@@ -52,6 +50,6 @@ function measure(bytes: Buffer): void {
   }
   if (values <= MOST_VALUES) return;
   throw new CellError(
-    `The answer holds more than ${MOST_VALUES.toLocaleString('en')} values in one piece. Ask for less.`,
+    `The answer contains more than ${MOST_VALUES.toLocaleString('en')} values in one piece. Ask for less.`,
   );
 }

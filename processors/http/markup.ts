@@ -25,10 +25,11 @@ export class Markup {
   encode(value: string, reference: string): string {
     if (this.#end !== undefined && this.#end !== '"' && this.#end !== "'") {
       throw new CellError(
-        `{{${reference}}} can only be the text of an element or stand in a quoted attribute.`,
+        `{{${reference}}} can only be the text of an element or a part of a quoted attribute.`,
       );
     }
-    if (NOT_XML.test(value)) throw new CellError(`{{${reference}}} holds characters that XML can't hold.`);
+    if (NOT_XML.test(value))
+      throw new CellError(`{{${reference}}} contains characters that XML does not allow.`);
     // Line ends as numbers: a parser would change them.
     return value.replace(/[&<>"'\r\n\t]/g, (character) => `&#${character.charCodeAt(0)};`);
   }

@@ -23,7 +23,7 @@ export function boundaryOf(contentType: string): string | undefined {
  */
 export function multipartText(lines: readonly string[], boundary: string, number: number): string {
   if (!BOUNDARY_CHARACTERS.test(boundary))
-    throw new CellError('The boundary of this body is none (RFC 2046).');
+    throw new CellError('The boundary of this body is not valid (RFC 2046).');
   const delimiter = `--${boundary}`;
   const result: string[] = [];
   let place: 'before' | 'headers' | 'content' = 'before';
@@ -42,7 +42,7 @@ export function multipartText(lines: readonly string[], boundary: string, number
       if (bare === '') place = 'content';
       else if (!/^[!#$%&'*+.^_`|~\w-]+:/.test(bare))
         throw new CellError(
-          `Line ${number + at}: expected a header of a part, or an empty line before what is in it.`,
+          `Line ${number + at}: expected a header of a part, or an empty line before its content.`,
         );
     } else if (place === 'content') {
       if (content.length === 0 && /^<@?\s/.test(line))
@@ -81,7 +81,7 @@ export function renderMultipart(template: Template, contentType: string, values:
       ? Buffer.from(headerValue(textOf(piece, values), reference, inQuotes))
       : (bytesOf(piece, values) ?? Buffer.from(textOf(piece, values)));
     if (data.includes(delimiter))
-      throw new CellError(`{{${reference}}} holds the boundary of this body. Choose another one.`);
+      throw new CellError(`{{${reference}}} contains the boundary of this body. Choose another one.`);
     result.push(data);
   }
   return Buffer.concat(result);
@@ -90,9 +90,11 @@ export function renderMultipart(template: Template, contentType: string, values:
 /** Source: https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data */
 function headerValue(text: string, reference: string, inQuotes: boolean): string {
   if (!inQuotes && !/^[\w.-]*$/.test(text))
-    throw new CellError(`{{${reference}}} has to stand in quotes in the header of a part.`);
+    throw new CellError(`{{${reference}}} has to be in quotes in the header of a part.`);
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text))
-    throw new CellError(`{{${reference}}} holds a control character, which no header of a part can hold.`);
+    throw new CellError(
+      `{{${reference}}} contains a control character, which the header of a part does not allow.`,
+    );
   // Some take a backslash for the beginning of an escape.
   return text.replace(/["\\\r\n]/g, (character) => percentEncoded(character, ''));
 }

@@ -12,10 +12,13 @@ export interface Pagination {
   readonly page: string | undefined;
 }
 
-export const PAGINATE: Option = { type: 'flag', help: 'fetch all pages, and make their lists one' };
+export const PAGINATE: Option = { type: 'flag', help: 'fetch all pages, and join their lists' };
 export const PAGE_OPTIONS: Readonly<Record<string, Option>> = {
   paginate: PAGINATE,
-  next: { type: 'string', help: 'where the next page or its cursor stands in an answer, e.g. meta.next' },
+  next: {
+    type: 'string',
+    help: 'the field of an answer that contains the next page or its cursor, e.g. meta.next',
+  },
   cursor: { type: 'string', help: 'the query parameter that takes that cursor; default cursor' },
   page: { type: 'string', help: 'the query parameter that counts pages, e.g. page' },
 };
@@ -46,7 +49,7 @@ export function pathToItems(answer: unknown): string[] {
   const lists = Object.entries(Object(answer)).flatMap(([key, value]) => (Array.isArray(value) ? [key] : []));
   const chosen = USUAL_LISTS.find((key) => lists.includes(key)) ?? lists[0];
   if (chosen !== undefined) return [chosen];
-  throw new CellError('--paginate makes lists one, and this answer holds none.');
+  throw new CellError('--paginate joins lists, but this answer contains none.');
 }
 
 /**
@@ -76,7 +79,7 @@ export function nextPage(
   if (value === undefined || value === null || value === '' || value === false) return undefined;
   if (isLink(value)) return followed(base, String(value), url);
   if (value instanceof ExactNumber) return withParameter(url, cursor, value.text);
-  if (typeof value === 'object') throw new CellError(`--next ${next} names neither a link nor a cursor.`);
+  if (typeof value === 'object') throw new CellError(`--next ${next} is neither a link nor a cursor.`);
   return withParameter(url, cursor, String(value));
 }
 
@@ -109,7 +112,7 @@ function followed(base: string, link: string, from: URL): URL {
   const url = linkBelow(base, link, from);
   if (url !== undefined) return url;
   throw new CellError(
-    "The next page is outside of the connection's url, where its credentials are not sent.",
+    "The next page is outside the connection's url. The gateway sends no credentials there.",
   );
 }
 

@@ -18,7 +18,9 @@ export function placeBelow(base: string, target: string): URL {
   const prefix = root.pathname.replace(/\/$/, '');
   const url = parsed(`${root.origin}${prefix}${target}`);
   if (url === undefined || leaves(path) || url.origin !== root.origin || url.pathname !== prefix + path) {
-    throw new CellError("The path leaves the connection's url, or holds what a server could read so.");
+    throw new CellError(
+      "The path leaves the connection's url, or contains what a server could read that way.",
+    );
   }
   return url;
 }

@@ -28,9 +28,9 @@ export function failureAt(proxy: URL, host: string, error: unknown): CellError {
 function refusalOfProxy(proxy: URL, host: string, status: number): CellError {
   const isLogin = status === PROXY_WANTS_LOGIN;
   const remedy = isLogin
-    ? 'It wants a login, which belongs into the URL of HTTP_PROXY or HTTPS_PROXY.'
-    : 'Is that host allowed there, and can it be reached from there?';
+    ? 'It requires a login. Write it into the URL of HTTP_PROXY or HTTPS_PROXY.'
+    : 'Does the proxy allow that host, and can it reach it?';
   return new CellError(
-    `The proxy ${proxy.host} did not let through to ${host} (${statusLine(status)}). ${remedy}`,
+    `The proxy ${proxy.host} refused the connection to ${host} (${statusLine(status)}). ${remedy}`,
   );
 }

@@ -21,7 +21,7 @@ export function proxyOf(service: URL, environment: Environment): URL | undefined
   const text = proxy.includes('://') ? proxy : `http://${proxy}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol)) return url;
-  throw new CellError(`${setting} where the gateway runs has to be an http:// or https:// URL.`);
+  throw new CellError(`${setting} in the gateway's environment has to be an http:// or https:// URL.`);
 }
 
 function settingOf(environment: Environment, name: string): string {

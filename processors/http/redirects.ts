@@ -35,7 +35,7 @@ export function redirected(base: string, request: HttpRequest, answer: HttpAnswe
 }
 
 export function inCircles(url: URL): CellError {
-  return new CellError(`${placeOf(url)} sends on in circles: it did so ${MOST_REDIRECTS} times.`);
+  return new CellError(`${placeOf(url)} redirects in a loop: it did so ${MOST_REDIRECTS} times.`);
 }
 
 /** Also at the https of the same host: where credentials went before, and safer. */
@@ -58,12 +58,12 @@ function notFollowed(from: URL, status: number, location = ''): CellError {
   const to = location !== '' && URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   const where =
     to === undefined || !/^https?:$/.test(to.protocol)
-      ? 'no address that a cell can follow'
+      ? "an address that a cell can't follow"
       : to.origin === from.origin
-        ? "a path outside of the connection's url"
+        ? "a path outside the connection's url"
         : `${to.protocol}//${placeOf(to)}`;
   return new CellError(
-    `${placeOf(from)} sends on to ${where} (${statusLine(status)}), which is not followed with ` +
-      "credentials: ask for the final address, or put it into the connection's url.",
+    `${placeOf(from)} redirects to ${where} (${statusLine(status)}), which is not followed with ` +
+      "credentials. Ask for the final address, or put it into the connection's url.",
   );
 }

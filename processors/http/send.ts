@@ -79,8 +79,8 @@ export async function open(
     if (isRedirect(answer.statusCode) && takesRedirects !== true) {
       answer.body.destroy();
       throw new CellError(
-        `${placeOf(url)} sends on to another address (HTTP ${answer.statusCode}), which is not followed with ` +
-          "credentials: ask for the final one, or put it into the connection's url.",
+        `${placeOf(url)} redirects to another address (HTTP ${answer.statusCode}), which is not followed with ` +
+          "credentials. Ask for the final address, or put it into the connection's url.",
       );
     }
     return {

@@ -53,7 +53,7 @@ export function textOf({ reference }: Reference, values: Values): string {
   if (value === undefined) throw new CellError(`{{${reference}}} has no value.`);
   if (!isPlain(value)) {
     throw new CellError(
-      `{{${reference}}} is ${compoundName(value)}; only text, numbers and dates can stand here.`,
+      `{{${reference}}} is ${compoundName(value)}; only text, numbers and dates can be used here.`,
     );
   }
   return String(value.value);
@@ -65,7 +65,7 @@ export function textOf({ reference }: Reference, values: Values): string {
  */
 export function renderTarget(template: Template, values: Values): string {
   if (template.some((piece) => typeof piece === 'string' && /[\s\\]/.test(piece))) {
-    throw new CellError('The path holds white space or a backslash.');
+    throw new CellError('The path contains white space or a backslash.');
   }
   const result: string[] = [];
   // The last segment of the path, as far as it can be a step: `%2E%2E`, and one more.
@@ -86,10 +86,10 @@ export function renderTarget(template: Template, values: Values): string {
     }
     const value = textOf(piece, values);
     if (value === '' && !inQuery)
-      throw new CellError(`{{${piece.reference}}} is empty, which would be another path.`);
+      throw new CellError(`{{${piece.reference}}} is empty, which would change the path.`);
     put(percentEncoded(value, ''));
     if (!inQuery && /^(?:\.|%2e){1,2}$/i.test(segment)) {
-      throw new CellError(`{{${piece.reference}}} would be a step to another folder of the URL.`);
+      throw new CellError(`{{${piece.reference}}} would lead to another folder of the URL.`);
     }
   }
   return result.join('');
@@ -103,15 +103,15 @@ export function renderHeader(name: string, template: Template, values: Values): 
   if (name.toLowerCase() === 'cookie' && !isAlone) {
     for (const piece of template) {
       if (typeof piece !== 'string' && textOf(piece, values).includes(';'))
-        throw new CellError(`{{${piece.reference}}} holds a semicolon, which would start another cookie.`);
+        throw new CellError(`{{${piece.reference}}} contains a semicolon, which would start another cookie.`);
     }
   }
   const value = template.map((piece) => (typeof piece === 'string' ? piece : textOf(piece, values))).join('');
   if (CONTROL.test(value)) {
-    throw new CellError(`The value of header ${name} holds a line break or another control character.`);
+    throw new CellError(`The value of header ${name} contains a line break or another control character.`);
   }
   if (/[^\x00-\xff]/.test(value))
-    throw new CellError(`The value of header ${name} holds characters that HTTP can't send there.`);
+    throw new CellError(`The value of header ${name} contains characters that HTTP can't send there.`);
   return value;
 }
 
@@ -133,7 +133,7 @@ function basicCredentials(template: Template, values: Values): string | undefine
       continue;
     }
     if (password === undefined && text.includes(':') && typeof piece !== 'string') {
-      throw new CellError(`{{${piece.reference}}} holds a colon, which would end the user's name.`);
+      throw new CellError(`{{${piece.reference}}} contains a colon, which would end the user's name.`);
     }
     if (password === undefined) user += text;
     else password += text;

@@ -18,7 +18,7 @@ from .values import typed
 
 _PROMPT = "spin-broker:"
 # Of this moment, so that it stays true in a notebook that is saved now and read in a year.
-_PROGRESS = "At %s UTC: %s. The result takes the place of this line, unless the page is loaded again before: then %s."
+_PROGRESS = "At %s UTC: %s. The result replaces this line. If you reload the page before that, %s."
 # What the gateway reads of one question (gateway/channel/broker/broker.ts), with room for the message around it.
 _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
@@ -64,7 +64,7 @@ def _ask(kernel, ticket, number, values):
     if len(prompt) > _LONGEST_QUESTION // 2 and len(json.dumps(prompt)) > _LONGEST_QUESTION:
         largest = max(values, key=lambda name: len(json.dumps(values[name])))
         raise SpinError(
-            "{{%s}} is too large for this cell: its variables are %d MB as they are sent, of at most %d MB. "
+            "{{%s}} is too large for this cell. As they are sent, its variables are %d MB; the limit is %d MB. "
             "Give fewer values, or upload the data." % (largest, len(json.dumps(prompt)) // 1000000, _LONGEST_QUESTION // 1000000)
         )
     head, _, piece = _delivered(kernel, prompt).partition("\n")

@@ -19,7 +19,7 @@ _JSON_SEQUENCE = re.compile(r"[/+]json-seq$")
 # What is only a word in whatever language and charset: the values of a body whose type is not known here.
 _PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*", re.ASCII)
 _FORM = "application/x-www-form-urlencoded"
-_DATA_FRAME = '{{%s}} is a DataFrame, which is no JSON: use a variable with df.to_dict("records").'
+_DATA_FRAME = '{{%s}} is a DataFrame, which can\'t be sent as JSON. Convert it first: rows = df.to_dict("records").'
 
 
 def guess_type(binding, template):
@@ -90,8 +90,8 @@ class _Words:
     def value(self, value, reference):
         if not _PLAIN_WORDS.fullmatch(value):
             raise SpinError(
-                "{{%s}} holds characters that may be syntax in a body of this type. "
-                "Build the whole body in a variable, and let a reference to it be the body." % reference
+                "{{%s}} contains characters that may be syntax in a body of this type. "
+                "Build the whole body in a variable, and write only its reference as the body." % reference
             )
         return value
 
@@ -134,9 +134,9 @@ class _Markup:
 
     def value(self, value, reference):
         if self._end not in (None, "'", '"'):
-            raise SpinError("{{%s}} can only be the text of an element or stand in a quoted attribute." % reference)
+            raise SpinError("{{%s}} can only be the text of an element or a part of a quoted attribute." % reference)
         if _NOT_XML.search(value):
-            raise SpinError("{{%s}} holds characters that XML can't hold." % reference)
+            raise SpinError("{{%s}} contains characters that XML does not allow." % reference)
         # Line ends as numbers: a parser would change them.
         return re.sub(r"[&<>\"'\r\n\t]", lambda match: "&#%d;" % ord(match.group()), value)
 
@@ -198,7 +198,7 @@ def _render_multipart(binding, template, content_type):
             value = text_of(binding, piece)
         data = value.encode() if isinstance(value, str) else bytes(value)
         if delimiter.encode() in data:
-            raise SpinError("{{%s}} holds the boundary of this body. Choose another one." % piece)
+            raise SpinError("{{%s}} contains the boundary of this body. Choose another one." % piece)
         result.append(data)
     return b"".join(result)
 
@@ -206,9 +206,9 @@ def _render_multipart(binding, template, content_type):
 def _part_header(value, reference, in_quotes):
     # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
     if not in_quotes and not re.fullmatch(r"[A-Za-z0-9_.-]*", value):
-        raise SpinError("{{%s}} has to stand in quotes in the header of a part." % reference)
+        raise SpinError("{{%s}} has to be in quotes in the header of a part." % reference)
     if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", value):
-        raise SpinError("{{%s}} holds a control character, which no header of a part can hold." % reference)
+        raise SpinError("{{%s}} contains a control character, which the header of a part does not allow." % reference)
     # Some take a backslash for the beginning of an escape.
     return re.sub(r"[\"\\\r\n]", lambda match: "%%%02X" % ord(match.group()), value)
 
@@ -241,7 +241,7 @@ def _json_value(value, reference):
         return json.dumps(value, allow_nan=False, default=_json_other)
     except Exception:
         kind = type(value).__name__
-    raise SpinError("{{%s}} is a %s, which JSON can't hold." % (reference, kind))
+    raise SpinError("{{%s}} is a %s, which can't be sent as JSON." % (reference, kind))
 
 
 def _json_other(value):

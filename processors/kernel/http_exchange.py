@@ -46,7 +46,7 @@ def exchange(asked, seconds):
         if status not in _REDIRECTS:
             return status, headers, content
         asked = _redirected(asked, status, headers)
-    raise SpinError("%s sends on in circles: the last answer was %s." % (asked.shown, status_line(status)))
+    raise SpinError("%s redirects in a loop: the last answer was %s." % (asked.shown, status_line(status)))
 
 
 def _exchange_once(asked, limit, seconds):
@@ -160,10 +160,10 @@ def _read(response):
 
 def _redirected(asked, status, headers):
     """The same request to the new place (RFC 9110 section 15.4, as https://fetch.spec.whatwg.org/#http-redirect-fetch)."""
-    here = "%s sends on (%s)" % (asked.shown, status_line(status))
+    here = "%s redirects (%s)" % (asked.shown, status_line(status))
     url = _location(asked.url, headers.get("Location"))
     if url is None:
-        raise SpinError("%s to no address that a cell can follow." % here)
+        raise SpinError("%s to an address that a cell can't follow." % here)
     method, data, sent, shown = asked.method, asked.data, asked.headers, asked.shown
     if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
         method, data = "GET", None
@@ -172,8 +172,8 @@ def _redirected(asked, status, headers):
         shown = place_of(url)
         if data is not None:
             raise SpinError(
-                "%s to %s, where the body of this cell is not sent: it may hold what only the first may know. "
-                "Ask there if it is yours." % (here, shown)
+                "%s to %s, where the body of this cell is not sent: it may be meant for the first address only. "
+                "If you trust the second, ask it directly." % (here, shown)
             )
         sent = {name: value for name, value in sent.items() if name.lower() in asked.public}
     return Asked(method, url, sent, data, asked.public, shown)
@@ -220,7 +220,7 @@ def _decoded(content, headers):
     unknown = next((name for name, decoder in decoders if decoder is None), None)
     if unknown is not None or len(codings) > _MOST_CODINGS:
         raise SpinError(
-            "The answer is compressed with %s, which isn't read here. Leave that out of Accept-Encoding."
+            "The answer is compressed with %s, which SPIN can't read. Leave it out of Accept-Encoding."
             % (unknown or ", ".join(codings))[:40]
         )
     try:
@@ -229,7 +229,7 @@ def _decoded(content, headers):
     except MemoryError:
         raise SpinError("The answer takes more memory than this kernel has. Ask for less.") from None
     except Exception:
-        raise SpinError("The answer is not compressed the way it says.") from None
+        raise SpinError("The answer can't be decompressed: it does not match its Content-Encoding.") from None
     return content
 
 
@@ -260,7 +260,7 @@ def _sentence(error, shown, through, seconds):
         return "%s took longer than %g s. Ask for less, or allow more with --timeout." % (shown, seconds)
     tunnel = re.match(r"Tunnel connection failed: (\d{3})", str(error))
     if tunnel:
-        return "%s did not let the request through (%s)." % (through or shown, status_line(int(tunnel.group(1))))
+        return "%s refused the connection (%s)." % (through or shown, status_line(int(tunnel.group(1))))
     reason = _reason(error)
     return "%s can't be reached: %s%s" % (through or shown, reason, "" if reason.endswith("?") else ".")
 
@@ -270,22 +270,22 @@ def _reason(error):
         # After a comma OpenSSL names the host.
         why = error.verify_message.partition(",")[0]
         # X509_V_ERR_… of a chain that ends in nothing that is trusted.
-        advice = ": name its CA in the environment's SSL_CERT_FILE" if error.verify_code in (18, 19, 20, 21) else ""
+        advice = ": set SSL_CERT_FILE to its CA in the kernel's environment" if error.verify_code in (18, 19, 20, 21) else ""
         return "its certificate is not trusted (%s)%s" % (why, advice)
     if isinstance(error, ssl.SSLError):
         return "it does not speak TLS there: is it an http:// address?"
     if isinstance(error, socket.gaierror):
         if error.errno == socket.EAI_AGAIN:
             return "names cannot be looked up right now (DNS): try again in a moment"
-        return "its name is not known (DNS): is it written right?"
+        return "its name is not known (DNS): is it spelled right?"
     if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there: is the port right, and does the service run?"
+        return "nothing listens there: is the port right, and is the service running?"
     if isinstance(error, http.client.IncompleteRead):
         return "it closed the connection in the middle of its answer"
     if isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):
-        return "it closed the connection: is the port right, and TLS where it wants TLS?"
+        return "it closed the connection: is the port right, and does it require TLS?"
     if isinstance(error, http.client.HTTPException):
-        return "what it sends is not HTTP"
+        return "its answer is not HTTP"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[:1].lower() + error.strerror[1:]
     return type(error).__name__

@@ -30,7 +30,7 @@ def text_of(binding, reference):
 def render_url(binding, template):
     """A reference may be the whole start (`{{base}}/path`), a host or labels of it, and parts of path and query."""
     if re.search(r"[\s\\]", "".join(piece for piece in template if not isinstance(piece, Reference))):
-        raise SpinError("The URL holds white space or a backslash.")
+        raise SpinError("The URL contains white space or a backslash.")
     pieces = list(template)
     if pieces and isinstance(pieces[0], Reference):
         start = pieces.pop(0)
@@ -70,7 +70,7 @@ def _render_authority(binding, pieces):
         port = last == ":"
         allowed = re.compile(r"\d{1,5}") if port else _HOST if alone else _LABELS
         if not allowed.fullmatch(value):
-            raise SpinError("{{%s}} can't be part of a host name: it holds other characters." % piece)
+            raise SpinError("{{%s}} can't be part of a host name: it contains other characters." % piece)
         result.append(value)
         last = value[-1]
     url = "".join(result)
@@ -89,11 +89,11 @@ def _render_path(binding, pieces):
         if isinstance(piece, Reference):
             value = text_of(binding, piece)
             if not value and not in_query:
-                raise SpinError("{{%s}} is empty, which would be another path." % piece)
+                raise SpinError("{{%s}} is empty, which would change the path." % piece)
             result.append(urllib.parse.quote(value, safe=""))
             step = (step + result[-1])[: _LONGEST_STEP + 1]
             if not in_query and urllib.parse.unquote(step) in (".", ".."):
-                raise SpinError("{{%s}} would be a step to another folder of the URL." % piece)
+                raise SpinError("{{%s}} would lead to another folder of the URL." % piece)
             continue
         text, hash_sign, _ = piece.partition("#")
         in_query = in_query or "?" in text
@@ -111,16 +111,16 @@ def render_header(binding, name, template):
     if name.lower() == "cookie" and len(template) > 1:
         for piece in template:
             if isinstance(piece, Reference) and ";" in text_of(binding, piece):
-                raise SpinError("{{%s}} holds a semicolon, which would start another cookie." % piece)
+                raise SpinError("{{%s}} contains a semicolon, which would start another cookie." % piece)
     if pieces is not template:
         value = "Basic " + base64.b64encode(value.encode()).decode()
     # RFC 9110 section 5.5: a control character can be read as the end of the field.
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
-        raise SpinError("The value of header %s holds a line break or another control character." % name)
+        raise SpinError("The value of header %s contains a line break or another control character." % name)
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
-        raise SpinError("The value of header %s holds characters that HTTP can't send there." % name) from None
+        raise SpinError("The value of header %s contains characters that HTTP can't send there." % name) from None
     return value
 
 
@@ -133,7 +133,7 @@ def _basic_credentials(binding, template):
     for index, piece in enumerate(pieces):
         if isinstance(piece, Reference):
             if ":" in text_of(binding, piece):
-                raise SpinError("{{%s}} holds a colon, which would end the user's name." % piece)
+                raise SpinError("{{%s}} contains a colon, which would end the user's name." % piece)
         elif re.search(r"[:\s]", piece):
             # The first of them ends the user's name, as in VS Code's REST Client.
             pieces[index] = re.sub(r":|\s+", ":", piece, count=1)

@@ -83,4 +83,4 @@ def as_text(value, reference):
         return str(plain)
     if isinstance(value, os.PathLike):
         return os.fsdecode(os.fspath(value))
-    raise SpinError("{{%s}} is a %s; only text, numbers, dates and paths can stand here." % (reference, type(value).__name__))
+    raise SpinError("{{%s}} is a %s; only text, numbers, dates and paths can be used here." % (reference, type(value).__name__))

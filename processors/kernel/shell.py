@@ -28,7 +28,7 @@ _PLAIN = re.compile(rb"[A-Za-z0-9_./:,@%+=-]")
 def bash_quote(text, reference):
     """A bash word of any text but NUL; ASCII and one line, so that neither locale nor line numbers matter."""
     if "\0" in text:
-        raise SpinError("{{%s}} holds a NUL character, which bash can't hold." % reference)
+        raise SpinError("{{%s}} contains a NUL character, which bash does not allow." % reference)
     octets = (bytes([octet]) for octet in text.encode())
     quoted = (octet.decode() if _PLAIN.match(octet) else "\\%03o" % octet[0] for octet in octets)
     return "$'%s'" % "".join(quoted)

@@ -113,7 +113,7 @@ def _name_of_items(value):
 
 def _beside(name, value):
     others = {key: each for key, each in value.items() if key != name}
-    text = "%s of the answer; --tree shows all of it." % name
+    text = "%s of the answer. --tree shows all of it." % name
     if not others:
         return text
     said = ", ".join("%s: %s" % (key, json.dumps(each, ensure_ascii=False)) for key, each in others.items())

@@ -17,12 +17,12 @@ _MAGICS = (
 _PATTERN = getattr(ast, "pattern", ())
 _TEMPLATE = (ast.TemplateStr,) if hasattr(ast, "TemplateStr") else ()
 
-_SHELL = "Use a %%%%shell cell: there it stays a value."
+_SHELL = "Use a %%%%shell cell, where it stays a value."
 _REFUSED = {
-    "magic": "{{%s}} can't stand in a magic or a ! line, which would take its value as code. " + _SHELL,
-    "pattern": "{{%s}} can't stand in a match pattern. Compare with if and ==.",
-    "template": "{{%s}} can't stand in a t-string. Use an f-string.",
-    "call": "{{%s}} can't stand in a call of the helper. Write a %%%%shell or %%%%rest cell.",
+    "magic": "{{%s}} can't be used in a magic or a ! line, which would run its value as code. " + _SHELL,
+    "pattern": "{{%s}} can't be used in a match pattern. Compare with if and ==.",
+    "template": "{{%s}} can't be used in a t-string. Use an f-string.",
+    "call": "{{%s}} can't be used in a call of the helper. Write a %%%%shell or %%%%rest cell.",
 }
 
 
@@ -135,7 +135,7 @@ class _CellRewriter:
         unquoted = _unquoted(node)
         if unquoted is None:
             return node
-        raise SpinError("Put a reference to %s in quotes: it lives in a string." % unquoted)
+        raise SpinError("Put a reference to %s in quotes. It works only inside a string." % unquoted)
 
     def _constant(self, node, place):
         is_text = isinstance(node.value, str)

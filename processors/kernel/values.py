@@ -49,7 +49,7 @@ def typed(value, reference):
     if isinstance(value, (list, tuple, set, frozenset)) or (hasattr(value, "tolist") and getattr(value, "shape", None) != ()):
         if len(value) > _MOST_ITEMS:
             raise SpinError(
-                "{{%s}} holds %s values, and a cell sends at most %s. Put them into a table and join it, or send fewer."
+                "{{%s}} contains %s values. A cell sends at most %s. Put them into a table and join it, or send fewer."
                 % (reference, format(len(value), ","), format(_MOST_ITEMS, ","))
             )
         return {"type": "list", "value": [typed(item, reference) for item in items_of(value)]}

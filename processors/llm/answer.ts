@@ -47,7 +47,7 @@ interface Chunk {
   readonly error?: unknown;
 }
 
-const NOT_ONE = "The answer is not a chat completion's: is the connection's url right?";
+const NOT_ONE = "The answer is not a chat completion: is the connection's url right?";
 
 /**
  * The pieces of text of a chat completion as they come; of one that comes whole, since not every service streams, the text.
@@ -200,7 +200,7 @@ export async function refusalOf(
   if (status === 429) {
     const wait = retryAfter(headers);
     const when = wait === undefined ? 'Try again later' : `Try again in ${Math.ceil(wait / 1000)} s`;
-    return new CellError(`${host} takes no more requests right now (429). ${when}: ${said}`);
+    return new CellError(`${host} accepts no more requests right now (429). ${when}: ${said}`);
   }
   return new CellError(`${host} answered ${status}: ${said}`);
 }

@@ -34,7 +34,7 @@ export function readAnswer(answer: { readonly status: number; readonly body: str
   try {
     envelope = Object(JSON.parse(body));
   } catch {
-    throw new CellError(`The answer (HTTP ${status}) is not Prometheus': is the connection's url right?`);
+    throw new CellError(`The answer (HTTP ${status}) is not from Prometheus: is the connection's url right?`);
   }
   const remarks = [said('Prometheus warns', envelope.warnings), said('Prometheus remarks', envelope.infos)]
     .filter((text) => text !== '')

@@ -67,12 +67,12 @@ function place(reference: string, value: Value | undefined, quote: string, isReg
   const texts =
     value.type === 'list' ? value.value.map((item) => plain(reference, item)) : [plain(reference, value)];
   if (!isRegex && texts.length !== 1) {
-    throw new CellError(`{{${reference}}} is a list: it can only stand in a =~ or !~ matcher.`);
+    throw new CellError(`{{${reference}}} is a list: use it only in a =~ or !~ matcher.`);
   }
   const text = isRegex ? texts.map(literally).join('|') : (texts[0] ?? '');
   if (quote === '`') {
     if (text.includes('`'))
-      throw new CellError(`{{${reference}}} holds a backtick: use double quotes there.`);
+      throw new CellError(`{{${reference}}} contains a backtick. Use double quotes there.`);
     return text;
   }
   return text.replace(/[\\"'\n\r]/g, (c) =>
@@ -85,14 +85,14 @@ function bare(reference: string, value: Value): string {
   const { value: text } = value;
   if (typeof text === 'string' && (NAME.test(text) || isDuration(text))) return text;
   throw new CellError(
-    `{{${reference}}} stands outside of quotes, where only a number, a name or a duration like 5m can stand.`,
+    `{{${reference}}} is outside quotes. Only a number, a name or a duration such as 5m can be used there.`,
   );
 }
 
 function plain(reference: string, value: Value): string {
   if (!isPlain(value)) {
-    const held = value.type === 'list' ? 'a list in a list' : compoundName(value);
-    throw new CellError(`{{${reference}}} holds ${held}.`);
+    const is = value.type === 'list' ? 'is a nested list' : `contains ${compoundName(value)}`;
+    throw new CellError(`{{${reference}}} ${is}. PromQL has no such value.`);
   }
   return String(value.value);
 }

@@ -109,8 +109,8 @@ function spanOf({ span }: Asked, lines: readonly Series[]): Span {
 function aboutHistograms(result: readonly Sampled[], hasChart: boolean): string {
   if (!result.some(({ samples }) => samples.some(([, value]) => isHistogram(value)))) return '';
   return (
-    'Native histograms have a count, a sum and buckets ([from, to, count]) in place of a value; ' +
-    'histogram_quantile(0.9, …) makes values of them.' +
+    'Native histograms have a count, a sum and buckets ([from, to, count]) instead of a value. ' +
+    'Use histogram_quantile(0.9, …) to get values.' +
     (hasChart ? ' The chart leaves them out.' : '')
   );
 }

@@ -35,14 +35,14 @@ export const REST_OPTIONS = {
   timeout: TIMEOUT,
   out: OUT,
   rows: ROWS,
-  tree: { type: 'flag', help: 'show JSON as a tree, where a list of records would be a table' },
+  tree: { type: 'flag', help: 'show JSON as a tree, even a list of records' },
   raw: RAW,
   ...PAGE_OPTIONS,
   graphql: {
     type: 'flag',
     help: 'the body is a GraphQL query, sent to /graphql unless a request line says otherwise',
   },
-  variables: { type: 'string', help: 'the dict of the kernel that holds the query’s variables' },
+  variables: { type: 'string', help: 'the kernel’s dict with the variables of the query' },
 } as const;
 
 /** `%%rest` with a connection: a path below its URL, asked by the gateway with its credentials. */
@@ -78,7 +78,7 @@ export const restOverConnection = brokered<Settings>({
     const file = readRequest(cell);
     const pagination = paginationOf(options);
     if (pagination !== undefined && (file.method !== 'GET' || options.graphql === true)) {
-      throw new CellError('--paginate goes with GET.');
+      throw new CellError('--paginate works only with GET.');
     }
     const texts = [file.target, ...Object.values(file.headers)];
     if (options.graphql === true) checkQuery(file.body ?? '');
@@ -115,11 +115,11 @@ async function* askOnce(job: Job<Settings>, request: HttpRequest): AsyncGenerato
   for (let isSecond = false; ; isSecond = true) {
     const proof = await prove(job.settings, job.signal, job);
     const [name] = Object.keys(proof.headers).filter((each) => each in request.headers);
-    if (name !== undefined) throw new CellError(`Leave out the header ${name}: the connection gives it.`);
+    if (name !== undefined) throw new CellError(`Leave out the header ${name}: the connection sets it.`);
     const [parameter] = proof.query
       .map(([each]) => each)
       .filter((each) => request.url.searchParams.has(each));
-    if (parameter !== undefined) throw new CellError(`Leave out ${parameter}: the connection gives it.`);
+    if (parameter !== undefined) throw new CellError(`Leave out ${parameter}: the connection sets it.`);
     const headers = { ...request.headers, ...proof.headers };
     const sent = { ...request, url: withQuery(request.url, proof.query), headers };
     const place = { ...job.settings, url: request.url.origin };

@@ -18,7 +18,7 @@ const FORBIDDEN =
  */
 export function readRequest({ body, options }: Cell): HttpFile {
   if (options.variables !== undefined && options.graphql !== true)
-    throw new CellError('--variables goes with --graphql.');
+    throw new CellError('--variables works only with --graphql.');
   const bare = options.graphql === true && !startsWithRequest(body);
   const file: HttpFile = bare
     ? { method: 'POST', target: '/graphql', headers: {}, body: body.trim() }
@@ -32,8 +32,7 @@ export function readRequest({ body, options }: Cell): HttpFile {
   if (options.graphql === true && (file.body ?? '') === '')
     throw new CellError('The GraphQL query is missing.');
   const forbidden = Object.keys(file.headers).find((name) => FORBIDDEN.test(name));
-  if (forbidden !== undefined)
-    throw new CellError(`Leave out ${forbidden}: it is the connection's business.`);
+  if (forbidden !== undefined) throw new CellError(`Leave out ${forbidden}: the connection sets it.`);
   return file;
 }
 

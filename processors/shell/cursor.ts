@@ -149,14 +149,14 @@ export class Cursor {
 
   refuse(why: string): never {
     const reference = referenceAt(this.text, this.at);
-    const what = reference === undefined ? 'no reference can stand here: ' : `{{${reference}}}: `;
+    const what = reference === undefined ? 'no reference can be used here: ' : `{{${reference}}}: `;
     throw new CellError(`Line ${this.#line()}: ${what}${why}.`);
   }
 
   unsure(what: string): never {
     throw new CellError(
-      `Line ${this.#line()}: ${what} can’t be followed in a script that holds references. ` +
-        'Write it in another way, or in a cell of its own.',
+      `Line ${this.#line()}: ${what} can’t be followed in a script that contains references. ` +
+        'Write it differently, or move it to another cell.',
     );
   }
 }

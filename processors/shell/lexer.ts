@@ -81,7 +81,7 @@ function commands(cursor: Cursor): void {
         array(cursor);
         word += '()';
       } else if (/.[?*+@!]$|^[?*+@]$/.test(word)) {
-        opaque(cursor, '()', 'a pattern can’t hold a reference');
+        opaque(cursor, '()', 'a pattern can’t contain a reference');
         word += '()';
       } else if (word !== '' && !/^\(\s*\)/.test(cursor.text.slice(cursor.at))) cursor.unsure('this “(”');
       else {

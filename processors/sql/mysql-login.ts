@@ -53,11 +53,13 @@ export function refusalOf({ host }: Endpoint, error: unknown): CellError {
   if (error instanceof CellError) return error;
   const { code, errno, sqlMessage } = Object(error) as { code?: string; errno?: number; sqlMessage?: string };
   if (errno === ACCESS_DENIED)
-    return new CellError(`${host}: the connection's username or password is not accepted.`);
+    return new CellError(`${host}: the database does not accept the connection's username or password.`);
   if (sqlMessage !== undefined && NOT_ALLOWED.has(errno ?? 0)) return permissionRefusal(host, sqlMessage);
   if (sqlMessage !== undefined) return new CellError(`${host}: ${sqlMessage}.`);
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT')
-    return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
+    return new CellError(
+      `${host} does not support TLS. Only ssl_mode: disable can connect to it, without encryption (TLS).`,
+    );
   if (code === 'HANDSHAKE_SSL_ERROR' && error instanceof Error) {
     const known = TLS_CODES.find(([says]) => says.test(error.message))?.[1];
     return new NoAnswer(host, Object.assign(new Error('TLS'), { code: known ?? 'ERR_SSL' }));

@@ -186,7 +186,9 @@ export class MysqlSession implements Session {
   /** Each statement in a read-only transaction of its own, whatever the one before it has set. */
   async #ensureReadOnly({ verb, regions }: Statement): Promise<void> {
     if (!READS.has(verb) || regions.some(({ kind }) => kind === 'executable')) {
-      throw new CellError(`This connection is read-only: a statement begins with ${[...READS].join(', ')}.`);
+      throw new CellError(
+        `This connection is read-only. A statement has to begin with one of these: ${[...READS].join(', ')}.`,
+      );
     }
     await this.#query('START TRANSACTION READ ONLY');
   }

@@ -89,7 +89,7 @@ export function render(
       if (isArray)
         throw new CellError(`MySQL and MariaDB have no any() for a list: write in ({{${reference}}}).`);
       if (value.value.length === 0)
-        throw new CellError(`{{${reference}}} is an empty list, which SQL has no way to write.`);
+        throw new CellError(`{{${reference}}} is an empty list. SQL has no such value.`);
       if (value.value.length > MOST_PARAMETERS) throw tooMany(dialect);
       add(from, to, value.value.map((item) => bind(item, reference)).join(', '));
       continue;
@@ -144,9 +144,9 @@ function refuseReferences(sql: string, from: number, to: number, kind: Region['k
     if (reference === undefined) continue;
     const remedy =
       kind === 'string'
-        ? 'Leave the quotes out: a value needs none. Where a part of a text is meant, join it with concat().'
-        : 'Only a value can come from a variable. Write \\{{ where braces are meant, or --raw for the whole cell.';
-    throw new CellError(`{{${reference}}} stands ${places[kind] ?? 'where it is no value'}. ${remedy}`);
+        ? 'Leave the quotes out: a value needs none. To make it part of a text, join it with concat().'
+        : 'Only a value can come from a variable. Write \\{{ for plain braces, or --raw for the whole cell.';
+    throw new CellError(`{{${reference}}} is ${places[kind] ?? 'where no value can be'}. ${remedy}`);
   }
 }
 
@@ -154,16 +154,18 @@ function refuseReferences(sql: string, from: number, to: number, kind: Region['k
 function refuseOwn(sql: string, regions: readonly Region[], dialect: Dialect): void {
   const own = dialect === 'mysql' ? /\?/ : /(?<![\w$\u0080-\uffff])\$\d/;
   if (regions.some(({ kind, from, to }) => kind === 'code' && own.test(sql.slice(from, to))))
-    throw new CellError(`${dialect === 'mysql' ? '?' : '$1'} stands for no value here: write {{variable}}.`);
+    throw new CellError(`${dialect === 'mysql' ? '?' : '$1'} is not a parameter here. Write {{variable}}.`);
 }
 
 function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Plain {
   if (!isPlain(value)) {
-    const held = value.type === 'list' ? 'a list in a list' : compoundName(value);
-    throw new CellError(`{{${reference}}} holds ${held}, which is no value of SQL.`);
+    const is = value.type === 'list' ? 'is a nested list' : `contains ${compoundName(value)}`;
+    throw new CellError(`{{${reference}}} ${is}. SQL has no such value.`);
   }
   if (typeof value.value === 'string' && value.value.includes('\0'))
-    throw new CellError(`{{${reference}}} holds a character 0, which no text of a database can.`);
+    throw new CellError(
+      `{{${reference}}} contains a NUL character, which a database does not allow in text.`,
+    );
   return value;
 }
 

@@ -94,7 +94,7 @@ export class PostgresAnswer implements Submittable {
     if (this.#isRefused) throw new Error('it asks for input again');
     this.#isRefused = true;
     const wire = connection as unknown as Wire;
-    wire.sendCopyFail('a cell has no input to copy from: use COPY with a file of the server, or INSERT');
+    wire.sendCopyFail('a cell has no input to copy from. Use COPY with a file of the server, or INSERT');
     wire.sync();
   }
 

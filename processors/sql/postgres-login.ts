@@ -51,12 +51,14 @@ export function refusalOf({ host }: Endpoint, error: unknown): CellError {
   const { code = '', message = '' } = Object(error) as { code?: string; message?: string };
   if (error instanceof DatabaseError) {
     if (code === '28P01')
-      return new CellError(`${host}: the connection's username or password is not accepted.`);
+      return new CellError(`${host}: the database does not accept the connection's username or password.`);
     if (code === NOT_ALLOWED) return permissionRefusal(host, message);
     return new CellError(`${host}: ${message}.`);
   }
   if (message.includes('does not support SSL'))
-    return new CellError(`${host} speaks no TLS: only ssl_mode: disable would reach it, in the clear (TLS).`);
+    return new CellError(
+      `${host} does not support TLS. Only ssl_mode: disable can connect to it, without encryption (TLS).`,
+    );
   if (message.includes('timeout'))
     return new CellError(`${host} can't be reached: it does not answer (a firewall?).`);
   return new NoAnswer(host, error);

@@ -167,7 +167,7 @@ export class PostgresSession implements Session {
       this.#isBusy = false;
       this.#client.off('notice', note).off('notification', told);
     }
-    if (answer.isCopied) notices.add('COPY … TO STDOUT shows nothing here: run its query by itself.');
+    if (answer.isCopied) notices.add('COPY … TO STDOUT shows nothing here. Run its query without COPY.');
     yield* notices.pages();
     return { says: tagOf(answer.tag), hasRows: answer.hasRows };
   }
@@ -184,7 +184,7 @@ export class PostgresSession implements Session {
     );
     if (rows[0]?.on === 'on' && this.#client.getTransactionStatus() === 'T') return;
     throw new CellError(
-      'This connection is read-only: its cells stay in one transaction. Leave COMMIT and ROLLBACK out.',
+      'This connection is read-only, so a cell stays in one transaction. Leave COMMIT and ROLLBACK out.',
     );
   }
 

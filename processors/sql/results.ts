@@ -54,7 +54,7 @@ export class Results {
     if (this.count < 2) return [];
     const isOneOf = (this.#last?.number ?? 1) > 1;
     const holds =
-      typeof out === 'string' ? [`${out} holds this one, the last of ${this.count} results.`] : [];
+      typeof out === 'string' ? [`${out} contains this one, the last of ${this.count} results.`] : [];
     const total = this.count.toLocaleString('en');
     const left =
       this.count > MOST_RESULTS

@@ -98,7 +98,7 @@ export class RowPages<Raw> {
 
   #say(): void {
     this.#flush();
-    const text = `There are more rows: they end at --limit ${this.#most.toLocaleString('en')}.`;
+    const text = `There are more rows. --limit ends them at ${this.#most.toLocaleString('en')}.`;
     this.#pages.push({ kind: 'note', text });
     this.#wake();
   }

@@ -54,6 +54,6 @@ export class StatementError extends Error {
 /** The sentence for a login that is known, but not for this. */
 export function permissionRefusal(host: string, message: string): CellError {
   return new CellError(
-    `${host}: the connection's username is known there, but may not do that: ${message} (permission).`,
+    `${host}: the database accepts the connection's username, but does not allow this: ${message} (permission).`,
   );
 }

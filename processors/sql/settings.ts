@@ -29,7 +29,7 @@ const dsn = z
   )
   .refine(
     (value) => hasWholeEscapes(value.reveal()),
-    'it holds a percent sign that begins no escape: write %25 for a percent sign',
+    'it contains a percent sign that starts no escape: write %25 for a percent sign',
   )
   .refine(
     (value) => !isCutShort(value.reveal()),
@@ -81,7 +81,8 @@ export interface Endpoint {
 export function endpointOf(settings: SqlSettings): Endpoint {
   const url = settings.dsn === undefined ? undefined : urlOf(settings.dsn.reveal());
   const dialect = url ? driverIn(url.href) : DRIVERS[settings.driver ?? ''];
-  if (dialect === undefined) throw new CellError("The connection's dsn is none: postgres://… or mysql://….");
+  if (dialect === undefined)
+    throw new CellError("The connection's dsn is not a database URL. Use postgres://… or mysql://….");
   const host = settings.host ?? (bareHost(decodeURIComponent(url?.hostname ?? '')) || 'localhost');
   const password =
     settings.password ?? (url?.password ? new Secret(decodeURIComponent(url.password)) : undefined);
@@ -118,7 +119,8 @@ function modeIn(url: URL | undefined): SslMode | undefined {
 }
 
 function urlOf(dsn: string): URL {
-  if (!URL.canParse(dsn)) throw new CellError("The connection's dsn is none: postgres://… or mysql://….");
+  if (!URL.canParse(dsn))
+    throw new CellError("The connection's dsn is not a database URL. Use postgres://… or mysql://….");
   return new URL(dsn);
 }
 

@@ -83,7 +83,7 @@ export class SizeCheck {
         ? `larger than ${most}`
         : `${Math.ceil(size / 1024 ** 2).toLocaleString('en')} MiB`;
       throw new TooLarge(
-        `A row of the result is ${found}: at most ${most} are taken. ` +
+        `A row of the result is ${found}: the limit is ${most}. ` +
           'Ask for a part of its values, e.g. left(column, 1000).',
       );
     }

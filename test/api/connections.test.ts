@@ -101,7 +101,7 @@ t.test('the connections can be listed and tried over the API', async (t) => {
 
   await t.test('what failed is said: the credential, the address, the reference', async (t) => {
     const says = async (name: string) => JSON.parse((await tried(name)).body);
-    t.match(await says('wrong'), { works: false, says: /401.*not accepted/ });
+    t.match(await says('wrong'), { works: false, says: /401.*does not accept/ });
     t.match(await says('nowhere'), {
       works: false,
       says: /127\.0\.0\.1:1 can't be reached: nothing listens/,

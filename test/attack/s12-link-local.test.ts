@@ -28,7 +28,7 @@ function resolving(t: Test, addresses: readonly string[]): void {
 }
 
 const token = new Secret('canary-token');
-const REFUSED = /leads to a link-local address/;
+const REFUSED = /resolves to a link-local address/;
 
 t.test('S12: a name that leads to a link-local or metadata address is refused', async (t) => {
   for (const addresses of [

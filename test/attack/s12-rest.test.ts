@@ -132,11 +132,11 @@ t.test('S12: neither a redirect nor a link to the next page takes credentials el
   const connections = oneConnection('rest', { url: `${server.origin}/v1`, token: new Secret(TOKEN) });
   for (const path of ['301', '307']) {
     const { error } = await performCell(`%%rest it\nGET /${path}`, connections);
-    t.match(error, /sends on to http:\/\/127\.0\.0\.1:\d+ \(HTTP 30[17] .*\), which is not followed/, path);
+    t.match(error, /redirects to http:\/\/127\.0\.0\.1:\d+ \(HTTP 30[17] .*\), which is not followed/, path);
   }
   for (const path of ['link', 'json', 'above', 'dots']) {
     const { error } = await performCell(`%%rest it --paginate\nGET /${path}`, connections);
-    t.match(error, /next page is outside of the connection's url/, path);
+    t.match(error, /next page is outside the connection's url/, path);
   }
   t.equal(other.asked.length, 0);
   t.equal(server.asked.length, 6);

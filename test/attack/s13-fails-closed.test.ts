@@ -15,8 +15,7 @@ import { until } from '../support/until.js';
 const VALUE = 'canary-value';
 const BODY = 'canary-body';
 const CELL = `%%bad\n${BODY} {{runtime_env:KEY}}`;
-const FAILED =
-  'The gateway failed while it prepared this cell. Nothing of it ran; the gateway’s log says more.';
+const FAILED = 'The gateway failed while it prepared this cell. Nothing of it ran. See the gateway’s log.';
 const NOT_SENT = 'The gateway failed on this request. Its log holds the details.';
 
 /** A log that a test reads. */

@@ -31,7 +31,7 @@ const large = Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 4]), Buffer.alloc(0x
 
 const TOO_LONG = /took longer than 1 s/;
 const CLOSED = /closed the connection/;
-const NONSENSE = /not what such a service sends|closed the connection|at most 64 MiB/;
+const NONSENSE = /not what such a service sends|closed the connection|the limit is 64 MiB/;
 
 const postgres: Readonly<Record<string, readonly [Misbehave, RegExp]>> = {
   'says nothing': [() => {}, TOO_LONG],
@@ -61,7 +61,7 @@ const postgres: Readonly<Record<string, readonly [Misbehave, RegExp]>> = {
   ],
   'says that a huge row comes': [
     (socket) => socket.write(Buffer.concat([PG_COLUMNS, Buffer.from([0x44, 0x7f, 0xff, 0xff, 0xff])])),
-    /A row of the result is 2,048 MiB: at most 64 MiB/,
+    /A row of the result is 2,048 MiB: the limit is 64 MiB/,
   ],
   'asks for a copy, and again': [
     (socket) => withoutEnd(socket, pgMessage('G', Buffer.from([0, 0, 0]))),

@@ -101,7 +101,7 @@ const cells: readonly (readonly [type: string, cell: string, error: RegExp | '']
   ['github', '%%github\nGET /deep', /nests deeper/],
   ['prometheus', '%%prometheus it --range 5m\nup', ''],
   ['prometheus', `%%prometheus it\n${longNames}`, ''],
-  ['llm', '%%llm it\nhi', /takes no more requests|answered 4/],
+  ['llm', '%%llm it\nhi', /accepts no more requests|answered 4/],
 ];
 t.test('X7: no answer of a service keeps everybody waiting', async (t) => {
   const server = await startRestServer(t, answers);

@@ -60,7 +60,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
       response.end('not gzip at all');
     },
-    /not compressed the way it says|not a chat completion|stopped in the middle/,
+    /does not match its Content-Encoding|not a chat completion|stopped in the middle/,
   ],
 };
 

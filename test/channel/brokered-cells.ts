@@ -195,7 +195,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     await client.execute("ids = ['x' * 100] * 150_000");
     t.match((await client.execute('%%prometheus\nup{id=~"{{ids}}"}')).reply, {
       evalue:
-        /^\{\{ids\}\} is too large for this cell: its variables are \d+ MB as they are sent, of at most 8 MB/,
+        /^\{\{ids\}\} is too large for this cell\. As they are sent, its variables are \d+ MB; the limit is 8 MB/,
     });
     // As code in the kernel can ask past the helper.
     await client.execute(`

@@ -84,7 +84,7 @@ for (const wire of ['v1', 'legacy'] as const) {
             text: '--list',
             type: 'option',
             signature:
-              '--list VALUE: what there is, in place of values (series, labels, metadata, alerts, targets)',
+              '--list VALUE: list what exists instead of values (series, labels, metadata, alerts, targets)',
           },
         ],
       },

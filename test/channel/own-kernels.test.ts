@@ -120,7 +120,7 @@ t.test('J6: a magic that somebody gave the kernel is kept, and %%spin NAME is th
   t.match((await client.execute('%%shell\necho spin')).stdout, 'spin\n');
   t.match(
     errorOf(await client.execute('%%shell sqlite://\nls')),
-    /load or register it first: then %%shell is yours/,
+    /load or register it first\. Then %%shell is that magic/,
   );
   const own = (name: string) =>
     `from IPython.core.magic import register_cell_magic\n@register_cell_magic\ndef ${name}(line, cell): print("own ${name}", line, cell)`;
@@ -131,7 +131,7 @@ t.test('J6: a magic that somebody gave the kernel is kept, and %%spin NAME is th
   t.equal((await client.execute('%%rest\nGET http://x')).stdout, 'own rest  GET http://x\n\n');
   t.equal((await client.execute('%%spin shell\necho spin')).stdout, 'spin\n');
   const refused = await client.execute('%%shell\necho {{runtime_env:KEY}}');
-  t.match(errorOf(refused), /\{\{runtime_env:KEY\}\} can't stand in a magic/);
+  t.match(errorOf(refused), /\{\{runtime_env:KEY\}\} can't be used in a magic/);
   await client.execute('del get_ipython().magics_manager.magics["cell"]["shell"]');
   t.match((await client.execute('%%shell\necho spin')).stdout, 'spin\n');
 });

@@ -100,7 +100,7 @@ t.test('a file that others can write is refused', async (t) => {
     const folder = await folderWith(t, { 'a.mjs': GREET });
     const file = join(folder, 'a.mjs');
     await chmod(file, mode);
-    const refusal = `${file} is not loaded: ${file} can be written by others than its owner. Use chmod go-w, or chown.`;
+    const refusal = `${file} is not loaded: ${file} can be written by users other than its owner. Use chmod go-w, or chown.`;
     t.equal(await refusalOf(folder), refusal, mode.toString(8));
   }
 });
@@ -117,7 +117,11 @@ t.test('a file in a folder that others can write is refused', async (t) => {
     [outer, 0o777],
   ] as const) {
     await chmod(path, mode);
-    t.match(await refusalOf(folder), `${path} can be written by others than its owner`, mode.toString(8));
+    t.match(
+      await refusalOf(folder),
+      `${path} can be written by users other than its owner`,
+      mode.toString(8),
+    );
     await chmod(path, 0o755);
   }
   await chmod(outer, 0o1777);
@@ -133,12 +137,16 @@ t.test('a link is followed, and both its ends are looked at', async (t) => {
   t.match(await refusalOf(folder), `${join(folder, 'a.mjs')} is not loaded: ${safe} can be written`);
   await chmod(safe, 0o755);
   await chmod(folder, 0o777);
-  t.match(await refusalOf(folder), `${folder} can be written by others`, 'where anybody can turn the link');
+  t.match(
+    await refusalOf(folder),
+    `${folder} can be written by users other than its owner`,
+    'where anybody can turn the link',
+  );
   await chmod(folder, 0o755);
   await rm(join(safe, 'a.mjs'));
   t.equal(
     await refusalOf(folder),
-    `${join(folder, 'a.mjs')} can't be read (ENOENT). Mend it, or move it away.`,
+    `${join(folder, 'a.mjs')} can't be read (ENOENT). Fix it, or move it away.`,
   );
 });
 
@@ -159,15 +167,19 @@ t.test("what belongs to Jupyter's user is refused", async (t) => {
 });
 
 const wrong: readonly [what: string, text: string, why: RegExp][] = [
-  ['no default export', 'export const name = 1;', /default export is not a processor \(it: .*\)\. Mend it/],
+  ['no default export', 'export const name = 1;', /default export is not a processor \(it: .*\)\. Fix it/],
   ['no compile', "export default { name: 'x', summary: 'y', options: {} };", /compile: a function/],
   ['a name in capitals', GREET.replace("'greet'", "'Greet'"), /name: lower-case letters/],
   ['an option of an unknown type', GREET.replace("'flag'", "'list'"), /options\.loud\.type: /],
-  ['a syntax error', 'export default {', /can't be loaded \(SyntaxError: .*\)\. Mend it, or move it away/],
+  ['a syntax error', 'export default {', /can't be loaded \(SyntaxError: .*\)\. Fix it, or move it away/],
   ['an import that is not there', "import 'nowhere-at-all';", /can't be loaded \(Error: .*nowhere-at-all/],
   ['an error of its own', "throw new RangeError('too much');", /can't be loaded \(RangeError: too much\)/],
-  ['the name of a built-in', GREET.replace("'greet'", "'shell'"), /there is a processor shell already/],
-  ['the name spin', GREET.replace("'greet'", "'spin'"), /there is a processor spin already. Give it another/],
+  ['the name of a built-in', GREET.replace("'greet'", "'shell'"), /a processor named shell already exists/],
+  [
+    'the name spin',
+    GREET.replace("'greet'", "'spin'"),
+    /a processor named spin already exists\. Give it another/,
+  ],
 ];
 
 for (const [what, text, why] of wrong) {
@@ -181,7 +193,7 @@ for (const [what, text, why] of wrong) {
 
 t.test('two files with one name are refused', async (t) => {
   const folder = await folderWith(t, { 'a.mjs': GREET, 'b.mjs': GREET });
-  t.match(await refusalOf(folder), `${join(folder, 'b.mjs')}: there is a processor greet already`);
+  t.match(await refusalOf(folder), `${join(folder, 'b.mjs')}: a processor named greet already exists`);
 });
 
 t.test('a gateway loads them from its home, or does not start', async (t) => {

@@ -57,10 +57,10 @@ t.test('a service’s certificate is verified by the connection’s own CA', asy
     startRestServer(t, {}, servers.issue(names, days === undefined ? {} : { days }));
   const server = await start(['localhost']);
   const wrong: readonly (readonly [number, Files, RegExp])[] = [
-    [server.port, {}, /certificate is not trusted: name its CA in ca_file \(TLS\)\.$/],
-    [server.port, { ca_file: 'others.pem' }, /certificate is not trusted: name its CA in ca_file \(TLS\)\.$/],
-    [server.port, { ca_file: 'no.pem' }, /^The connection's ca_file holds no certificate \(PEM\)\.$/],
-    [server.port, { ca_file: 'gone.pem' }, /^The connection's ca_file can't be read by the gateway\.$/],
+    [server.port, {}, /certificate is not trusted: set ca_file to its CA \(TLS\)\.$/],
+    [server.port, { ca_file: 'others.pem' }, /certificate is not trusted: set ca_file to its CA \(TLS\)\.$/],
+    [server.port, { ca_file: 'no.pem' }, /^The connection's ca_file contains no certificate \(PEM\)\.$/],
+    [server.port, { ca_file: 'gone.pem' }, /^The gateway can't read the connection's ca_file\.$/],
     [(await start(['other.test'])).port, { ca_file: 'servers.pem' }, /is for another name \(TLS\)\.$/],
     [(await start(['localhost'], -1)).port, { ca_file: 'servers.pem' }, /has expired \(TLS\)\.$/],
   ];
@@ -80,34 +80,34 @@ t.test('a server that wants a client certificate', async (t) => {
 
   t.match(
     await ask(server.port, { ca_file }),
-    /it wants a client certificate: name cert_file and key_file \(TLS\)\.$/,
+    /it requires a client certificate: set cert_file and key_file \(TLS\)\.$/,
   );
-  t.match(await ask(old.port, { ca_file }), /it may want a client certificate \(cert_file\).*\(TLS\)\.$/);
+  t.match(await ask(old.port, { ca_file }), /it may require a client certificate \(cert_file\).*\(TLS\)\.$/);
   // This server gives no reason.
   t.match(
     await ask(server.port, { ca_file, cert_file: 'strangers.pem' }),
-    /it closed the connection: is the port right, and TLS where it wants TLS\?$/,
+    /it closed the connection: is the port right, and does it require TLS\?$/,
   );
   const wrong: readonly (readonly [Files, RegExp])[] = [
     [{ cert_file: 'late.pem' }, /^The certificate in the connection's cert_file has expired: .+\.$/],
     [
       { cert_file: 'us.crt', key_file: 'strangers.pem' },
-      /^The connection's key_file is not the key of its cert_file\.$/,
+      /^The connection's key_file does not belong to its cert_file\.$/,
     ],
-    [{ cert_file: 'us.crt' }, /^The connection's cert_file \(or a key_file beside it\) holds no private key/],
+    [
+      { cert_file: 'us.crt' },
+      /^The connection's cert_file \(or a key_file beside it\) contains no private key/,
+    ],
     [
       { cert_file: 'us.crt', key_file: 'encrypted.key' },
-      /^The connection's key_file holds no private key .* without a passphrase\.$/,
+      /^The connection's key_file contains no private key .* without a passphrase\.$/,
     ],
     [
       { cert_file: 'no.pem', key_file: 'us.key' },
-      /^The connection's cert_file holds no certificate \(PEM\)\.$/,
+      /^The connection's cert_file contains no certificate \(PEM\)\.$/,
     ],
-    [{ key_file: 'us.key' }, /^The connection's key_file goes with a cert_file\.$/],
-    [
-      { cert_file: 'us.crt', key_file: 'gone.key' },
-      /^The connection's key_file can't be read by the gateway\.$/,
-    ],
+    [{ key_file: 'us.key' }, /^The connection has a key_file but no cert_file\. Set both\.$/],
+    [{ cert_file: 'us.crt', key_file: 'gone.key' }, /^The gateway can't read the connection's key_file\.$/],
   ];
   for (const [files, sentence] of wrong) t.match(await ask(server.port, { ca_file, ...files }), sentence);
   t.same([server.asked, old.asked], [[], []], 'none of them was asked anything');
@@ -118,7 +118,7 @@ t.test('a server that wants a client certificate', async (t) => {
   }
   t.match(
     await ask(server.port, { ca_file }),
-    /it wants a client certificate/,
+    /it requires a client certificate/,
     'identities share no connection',
   );
   t.equal(server.asked.length, 2);

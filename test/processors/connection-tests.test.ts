@@ -31,13 +31,13 @@ for (const [name, more] of Object.entries(kinds)) {
       kind?.test({ settings, signal: AbortSignal.timeout(10_000), resources, hide: () => {} });
     await t.rejects(test, {
       name: 'CellError',
-      message: /answered 401: the connection's credential is not accepted there\.$/,
+      message: /answered 401: the service does not accept the connection's credential\.$/,
     });
     status = 403;
     await t.rejects(test, {
       name: 'CellError',
       message:
-        /answered 403: the connection's credential is known there, but may not do that \(permission\)\.$/,
+        /answered 403: the service accepts the connection's credential, but does not allow this request \(permission\)\.$/,
     });
     t.equal(server.last.headers.authorization, `Bearer ${TOKEN}`);
     t.equal(server.asked.length, 2, 'each question once: a refusal is no reason to ask again');
@@ -58,10 +58,7 @@ t.test('A6: the test of a REST connection says what it has proven', async (t) =>
   };
   const token = new Secret(TOKEN);
   for (status of [200, 404]) {
-    t.match(
-      await test({ token }),
-      new RegExp(`HTTP ${status} .*whether it takes the credential is not known.*test_path`),
-    );
+    t.match(await test({ token }), new RegExp(`HTTP ${status} .*may not accept the credential.*test_path`));
     t.match(await test({}), new RegExp(`^it answers \\(HTTP ${status} .*no credential is set`));
   }
   status = 200;
@@ -77,7 +74,7 @@ t.test('A6: the test of a REST connection says what it has proven', async (t) =>
     });
   status = 302;
   await t.rejects(test({ url: `${server.origin}/v1`, test_path: '/me' }), {
-    message: /sends on to another address/,
+    message: /redirects to another address/,
   });
   status = 503;
   await t.rejects(test({ token }), { message: /answered HTTP 503/ });

@@ -56,7 +56,7 @@ t.test('a short limit is waited for, a long one told with its end', async (t) =>
   );
   t.match(
     (await ask('%%github --timeout 5\nGET /secondary')).error,
-    /secondary rate limit was met: .*\(in 60 s\)/,
+    /secondary rate limit is reached: .*\(in 60 s\)/,
   );
   t.match(
     (await ask('%%github\n{ limited }')).error,

@@ -42,8 +42,8 @@ const answers: Readonly<Record<string, readonly [body: string, text: string, not
   ],
   'a whole refusal': [whole({ content: null, refusal: 'No.' }), 'No.', /refused to answer/],
   'a refusal as a part': [whole({ content: [{ type: 'refusal', refusal: 'No.' }] }), 'No.', /^m-1/],
-  'no text at all': [stream({ content: '' }), '', /holds no text/],
-  'no text in a whole one': [whole({ content: null, tool_calls: [] }), '', /holds no text/],
+  'no text at all': [stream({ content: '' }), '', /contains no text/],
+  'no text in a whole one': [whole({ content: null, tool_calls: [] }), '', /contains no text/],
 };
 
 async function ask(answer: Answer, test: (t: Awaited<ReturnType<typeof performCell>>) => void, type = 'llm') {
@@ -69,8 +69,8 @@ for (const [what, [body, expected, note]] of Object.entries(answers)) {
 t.test('L3: what is no answer is said', async (t) => {
   for (const [body, sentence] of [
     ['{"error": {"message": "overloaded"}}', /service failed: overloaded/],
-    ['{"hello": "world"}', /not a chat completion's/],
-    ['{"choices": [', /not a chat completion's/],
+    ['{"hello": "world"}', /not a chat completion/],
+    ['{"choices": [', /not a chat completion/],
     ['<html>login</html>', /stopped in the middle/],
     ['', /stopped in the middle/],
   ] as const) {

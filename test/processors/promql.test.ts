@@ -36,7 +36,7 @@ for (const [what, [query, values, result]] of Object.entries(rendered)) {
 const refused: Readonly<
   Record<string, readonly [query: string, values: Record<string, Value>, sentence: RegExp]>
 > = {
-  'code outside of quotes': ['up > {{n}}', { n: text('1 or vector(1)') }, /outside of quotes/],
+  'code outside of quotes': ['up > {{n}}', { n: text('1 or vector(1)') }, /is outside quotes/],
   'a list outside of a regular expression': ['up{job="{{j}}"}', { j: list('a', 'b') }, /=~/],
   None: ['up{job="{{j}}"}', { j: { type: 'null', value: null } }, /None/],
   'a backtick in backticks': ['up{job=`{{j}}`}', { j: text('`') }, /backtick/],

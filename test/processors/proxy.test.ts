@@ -51,7 +51,7 @@ t.test('which proxy a service is asked through', async (t) => {
   for (const text of ['socks5://me:canary-password@a', 'http://me:canary-password@', 'ftp://canary-password'])
     t.throws(() => ask('http://a.example/', { HTTP_PROXY: text }), {
       name: 'CellError',
-      message: 'HTTP_PROXY where the gateway runs has to be an http:// or https:// URL.',
+      message: "HTTP_PROXY in the gateway's environment has to be an http:// or https:// URL.",
     });
 });
 
@@ -177,11 +177,11 @@ t.test('a proxy that is down, refuses, or wants a login is told from the service
   status = 403;
   t.match(
     (await secure.ask()).error,
-    /^The proxy 127\.0\.0\.1:\d+ did not let through to service\.test:\d+ \(HTTP 403 Forbidden\)\. Is that host allowed there/,
+    /^The proxy 127\.0\.0\.1:\d+ refused the connection to service\.test:\d+ \(HTTP 403 Forbidden\)\. Does the proxy allow that host/,
   );
   status = 407;
   for (const { ask } of [secure, plain])
-    t.match((await ask()).error, /^The proxy [\d.:]+ did not let through.*407.*wants a login/);
+    t.match((await ask()).error, /^The proxy [\d.:]+ refused the connection.*407.*requires a login/);
   t.same([...secure.server.asked, ...plain.server.asked], []);
 
   const gone = createServer().listen(0, '127.0.0.1');

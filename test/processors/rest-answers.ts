@@ -138,7 +138,7 @@ export async function testRestAnswers(t: Test, { kernel }: RestKernel, hasPandas
     const envelope = await get('/envelope', '%%rest --out envelope');
     t.match(
       envelope.shown,
-      /\(2 rows\. items of the answer; --tree shows all of it\. Beside it: total: 2, more: false\)$/,
+      /\(2 rows\. items of the answer\. --tree shows all of it\. Beside it: total: 2, more: false\)$/,
     );
     t.match(await kernel.send('envelope["total"], len(envelope["items"])'), { shown: '(2, 2)' });
     t.match((await get('/many')).shown, /\(first 20 of 50 rows \(--rows N shows more\)\)$/);

@@ -136,7 +136,7 @@ t.test('R1: what is not followed fails the cell, and says where it would have le
         t.match(
           error,
           new RegExp(
-            `sends on .*${other.origin.slice(7)}.*HTTP ${status}|sends on .*HTTP ${status}.*${other.origin.slice(7)}`,
+            `redirects .*${other.origin.slice(7)}.*HTTP ${status}|redirects .*HTTP ${status}.*${other.origin.slice(7)}`,
           ),
         ),
     );
@@ -147,7 +147,7 @@ t.test('R1: what is not followed fails the cell, and says where it would have le
       t,
       (place) => `GET ${place}${path}`,
       (t, { error }) => {
-        t.match(error, /sends on/, path);
+        t.match(error, /redirects/, path);
         t.notMatch(error, 'canary');
       },
     );
@@ -155,12 +155,12 @@ t.test('R1: what is not followed fails the cell, and says where it would have le
   await bothWays(
     t,
     (place) => `GET ${place}/nowhere`,
-    (t, { error }) => t.match(error, /sends on .*to no address that a cell can follow/),
+    (t, { error }) => t.match(error, /redirects .*to an address that a cell can't follow/),
   );
   await bothWays(
     t,
     (place) => `POST ${place}/round\n\n{}`,
-    (t, { error }) => t.match(error, /127\.0\.0\.1:\d+ sends on in circles/),
+    (t, { error }) => t.match(error, /127\.0\.0\.1:\d+ redirects in a loop/),
   );
 });
 
@@ -282,7 +282,7 @@ Content-Type: application/octet-stream
     );
   }
   const wrong: readonly (readonly [body: string, sentence: RegExp])[] = [
-    [form().replace('{{data}}', '{{holds}}'), /{{holds}} holds the boundary/],
+    [form().replace('{{data}}', '{{holds}}'), /{{holds}} contains the boundary/],
     [form().replace('------parts--', ''), /ends with a line ------parts--/],
     [form().replace('boundary=----parts', 'charset=utf-8'), /needs a boundary/],
     [form().replace('{{data}}', '< ./file.bin'), /part from a file is not supported/],
@@ -332,13 +332,13 @@ t.test('R7: a compressed answer is decoded, or refused by name', async (t) => {
     (place) => `GET ${place}/br\nAccept-Encoding: br`,
     (t, { error, data }, way) => {
       if (way === 'connection' || hasBrotli) t.equal(data[0]?.['text/plain'], 'unpacked ✓');
-      else t.match(error, /compressed with br, which isn't read here. Leave that out of Accept-Encoding/);
+      else t.match(error, /compressed with br, which SPIN can't read. Leave it out of Accept-Encoding/);
     },
   );
   for (const [path, sentence] of [
-    ['unknown', /compressed with rot13, which isn't read here/],
-    ['cut', /not compressed the way it says/],
-    ['not-gzip', /not compressed the way it says/],
+    ['unknown', /compressed with rot13, which SPIN can't read/],
+    ['cut', /does not match its Content-Encoding/],
+    ['not-gzip', /does not match its Content-Encoding/],
   ] as const) {
     await bothWays(
       t,
@@ -409,7 +409,7 @@ t.test('R9: ### parts requests only where another request follows', async (t) =>
     await bothWays(
       t,
       (place) => `POST ${place}/md\n\ntext\n${next}`,
-      (t, { error }) => t.match(error, /Line 4: one request in a cell/),
+      (t, { error }) => t.match(error, /Line 4: a cell sends one request/),
     );
   }
 });

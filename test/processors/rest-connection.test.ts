@@ -162,7 +162,7 @@ t.test('all pages become one list', async (t) => {
   }
   t.match(server.last.url, /^\/v1\/linked\?page=3&key=key-of-the-connection$/);
   t.match((await run('%%rest --paginate\nGET /text')).error, /is not JSON/);
-  t.match((await run('%%rest --paginate\nPOST /rows')).error, /--paginate goes with GET/);
+  t.match((await run('%%rest --paginate\nPOST /rows')).error, /--paginate works only with GET/);
 });
 
 t.test('GraphQL', async (t) => {

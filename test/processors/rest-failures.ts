@@ -60,7 +60,7 @@ export async function testRestFailures(t: Test, { kernel, interrupt }: RestKerne
     }
     t.match(await kernel.send('"partial" in globals()'), { shown: 'False' });
     const wrong = await kernel.run(`%%rest\nGET ${origin}/not-gzip`);
-    t.match(wrong, failure('The answer is not compressed the way it says.'));
+    t.match(wrong, failure("The answer can't be decompressed: it does not match its Content-Encoding."));
   });
 
   t.test('a host that cannot be reached', async (t) => {
@@ -97,13 +97,13 @@ export async function testRestFailures(t: Test, { kernel, interrupt }: RestKerne
     ['GET http://a/\nbad name: 1', /Line 2: expected a header/],
     ['POST http://a/\nContent-Length: 3\n\nabc', /Leave out Content-Length/],
     ['POST http://a/\n\n< ./file.json', /A body from a file is not supported/],
-    ['GET http://a/\n\n###\nGET http://b/', /Line 3: one request in a cell/],
-    ['GET http://a/\n###\nhttp://b/', /Line 2: one request in a cell/],
+    ['GET http://a/\n\n###\nGET http://b/', /Line 3: a cell sends one request/],
+    ['GET http://a/\n###\nhttp://b/', /Line 2: a cell sends one request/],
     ['GET http://me:pass@localhost/', /Put credentials into an Authorization header/],
     ['GET http:///path', /The URL has no host/],
     ['GET http://a/{{nope}}', /there is no variable nope/],
     ['GET http://a/{{d}}', /{{d}} is a dict/],
-    ['POST http://a/\n\n{"a": {{os}}}', /{{os}} is a module, which JSON can't hold/],
+    ['POST http://a/\n\n{"a": {{os}}}', /{{os}} is a module, which can't be sent as JSON/],
     ['GET http://a/{{runtime_env:NOPE}}', /runtime_env:NOPE is not set/],
   ];
   t.test('a mistake in the cell is said, and nothing is sent', async (t) => {

@@ -60,7 +60,7 @@ export async function testRestRedirects(t: Test, { kernel }: RestKernel): Promis
     const ran = await kernel.run(`%%rest\nPOST ${origin}/same-host\n\n${TOKEN}`);
     t.match(ran, {
       status: 'error',
-      error: /sends on .* to 127\.0\.0\.1:\d+, where the body .* is not sent/,
+      error: /redirects .* to 127\.0\.0\.1:\d+, where the body .* is not sent/,
     });
     t.equal(other.asked.length, before);
   });
@@ -68,7 +68,7 @@ export async function testRestRedirects(t: Test, { kernel }: RestKernel): Promis
   t.test('R1: nothing but http and https is followed, and no circle for ever', async (t) => {
     for (const path of ['/ftp', '/file', '/round']) {
       const ran = await kernel.run(`%%rest\nGET ${origin}${path}`);
-      t.match(ran, { status: 'error', error: /sends on/, shown: '' }, path);
+      t.match(ran, { status: 'error', error: /redirects/, shown: '' }, path);
     }
   });
 }

@@ -119,8 +119,8 @@ const withNames = createProcessors({ connections: known, resolve: () => new Secr
 const owned: readonly [cell: string, magic: string | undefined, sentence: RegExp | undefined][] = [
   ['%%shell\nls', 'shell', undefined],
   ['%%shell?', 'shell', /bash script/],
-  ['%%shell sqlite\nls', 'shell', /If you mean a magic of your own, .* %%spin shell is SPIN.s\.$/],
-  ['%%sql sqlite://\nselect 1', 'sql', /If you mean a magic of your own, load or register it first/],
+  ['%%shell sqlite\nls', 'shell', /If you mean another magic, .* %%spin shell is SPIN.s\.$/],
+  ['%%sql sqlite://\nselect 1', 'sql', /If you mean another magic, load or register it first/],
   ['%%sql\nselect 1', 'sql', /There is no connection/],
   ['%%sql warehouse\nselect 1', undefined, /There is no connection/],
   ['%%spin sql sqlite://\nselect 1', undefined, /^There is no connection of type sql\.$/],
@@ -179,7 +179,7 @@ const refused: readonly [what: string, cell: string, sentence: RegExp][] = [
   ['an expression for --out', '%%shell --out a.b\nls', /^--out takes the name of a variable, not “a\.b”/],
   ['no time', '%%shell --timeout 0\nls', /^--timeout takes seconds: more than 0, at most 86400\.$/],
   ['too much time', '%%shell --timeout 86401\nls', /^--timeout takes seconds/],
-  ['NUL', '%%shell\necho \0', /^The script holds a NUL character/],
+  ['NUL', '%%shell\necho \0', /^The script contains a NUL character/],
   ['a name that is not set', '%%shell\necho {{runtime_env:NOPE}}', /^That name is not set\.$/],
 ];
 for (const [what, cell, sentence] of refused) {
@@ -245,11 +245,11 @@ t.test('takes a cell that its metadata names, with all of the code as its body',
   t.equal(await codeOf('x', { spin: { cell: 'prometheus', connection: 'prod' } }), call('{}', 'x', '"prod"'));
   for (const [metadata, sentence] of [
     [{ cell: 7 }, "metadata.spin.cell has to be a processor's name."],
-    [{ cell: 'echo', connection: 7 }, 'metadata.spin.connection has to be a text.'],
+    [{ cell: 'echo', connection: 7 }, 'metadata.spin.connection has to be text.'],
     [{ cell: 'echo', options: [1] }, 'metadata.spin.options has to be an object.'],
     [{ cell: 'echo', options: { count: '1x' } }, '--count takes a number.'],
     [{ cell: 'echo', options: { quiet: 'yes' } }, '--quiet takes no value.'],
-    [{ cell: 'echo', options: { label: { a: 1 } } }, '--label takes a text.'],
+    [{ cell: 'echo', options: { label: { a: 1 } } }, '--label takes text.'],
     [{ cell: 'shell', options: { out: 'a b' } }, '--out takes the name of a variable, not “a b”.'],
   ] as const) {
     t.equal(await codeOf('x', { spin: metadata }), `refused: ${sentence}`);

@@ -45,7 +45,7 @@ t.test('TLS is verified unless a connection says otherwise, or stays on the mach
   t.throws(() => endpoint({ dsn: 'postgres://db/a?sslmode=prefer' }), { message: /sslmode= with disable/ });
   t.throws(() => endpoint({ dsn: 'postgres://db/a?options=-c' }), { message: /and nothing else/ });
   t.throws(() => endpoint({ dsn: 'postgres://db/a', ca_file: '/nowhere' }), {
-    message: /ca_file can't be read/,
+    message: /can't read the connection's ca_file/,
   });
 });
 
@@ -75,7 +75,7 @@ t.test('a secret in it is not printed', async (t) => {
 
 t.test('S12: what a password in a dsn has to be written as is said', async (t) => {
   const sentences: Readonly<Record<string, RegExp>> = {
-    'postgres://me:100%@db/a': /percent sign that begins no escape: write %25/,
+    'postgres://me:100%@db/a': /percent sign that starts no escape: write %25/,
     'mysql://me:50%off@db/a': /percent sign/,
     'postgres://me:%E4@db/a': /percent sign/,
     'postgres://me:12#34@db/a': /%23/,

@@ -269,7 +269,8 @@ t.test('C5: a slow cell tells its progress, and ends by the stop button, in the 
   const cell = await notebook.start('%%sql\nselect pg_sleep(600)');
   // A page that is loaded again in the middle keeps this, so that it has to say what then holds.
   const told = cell.locator('.jp-OutputArea-output', {
-    hasText: /^At \d\d:\d\d:\d\d UTC: no answer yet, \d+ s\. The result takes .*: then run the cell again\.$/,
+    hasText:
+      /^At \d\d:\d\d:\d\d UTC: no answer yet, \d+ s\. The result replaces .* before that, run the cell again\.$/,
   });
   await told.waitFor({ timeout: PATIENCE });
   const first = (await told.textContent()) ?? '';

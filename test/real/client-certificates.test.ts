@@ -34,7 +34,7 @@ t.test('OpenSSL’s own server says what it thinks of a client certificate', asy
     const connections = oneConnection('rest', { url: `https://localhost:${port}/`, ca_file, ...files });
     return (await performCell('%%rest it\nGET /', connections)).error;
   };
-  t.match(await ask({}), /it wants a client certificate: name cert_file and key_file \(TLS\)\.$/);
+  t.match(await ask({}), /it requires a client certificate: set cert_file and key_file \(TLS\)\.$/);
   const cert_file = file('strangers.pem', strangers.cert + strangers.key);
   t.match(await ask({ cert_file }), /it does not accept the connection's client certificate \(TLS\)\.$/);
   t.equal(await ask({ cert_file: file('us.pem', us.cert + us.key) }), '');

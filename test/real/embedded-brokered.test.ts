@@ -30,7 +30,7 @@ t.test('brokered cells in the Jupyter that the gateway starts by itself', async 
     t.match(table?.['text/html'], /itself &quot;quoted&quot;/);
     t.equal(await print('(df.value == 1).all(), df.time.dtype'), 'True datetime64[us, UTC]');
     t.match(await run('%%prometheus wrong\nup'), {
-      error: /401: the connection's credential is not accepted/,
+      error: /401: the service does not accept the connection's credential/,
     });
   });
 

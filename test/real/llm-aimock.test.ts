@@ -68,6 +68,9 @@ t.test('a service of somebody else’s answers, refuses the wrong key, and has n
   t.match(shown, { status: 'ok', error: '' });
   t.match(shown.data.at(-1)?.['text/plain'], /^gpt-4o: \d+ tokens in, \d+ out\.$/);
   t.equal((await run('print(answer)')).stdout, `${ANSWER}\n`);
-  t.match((await run('%%llm wrong\nhello')).error, /401: the connection's credential is not accepted/);
+  t.match(
+    (await run('%%llm wrong\nhello')).error,
+    /401: the service does not accept the connection's credential/,
+  );
   t.equal((await run('%%llm\nsomething else')).status, 'error');
 });

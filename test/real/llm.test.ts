@@ -98,18 +98,18 @@ t.test('what is wrong is told in one sentence, without the credential', async (t
   const { run } = await startKernel(t);
   await run(`long = "x" * ${CONTEXT + 1}`);
   const wrong: Readonly<Record<string, RegExp>> = {
-    '%%llm wrong\nhi': /answered 401: the connection's credential is not accepted there\.$/,
+    '%%llm wrong\nhi': /answered 401: the service does not accept the connection's credential\.$/,
     '%%llm --model none\nhi': /has no model “none”, or .*\(404\): The model does not exist\.$/,
     '%%llm elsewhere\nhi': /or no chat completions below the connection's url \(404\)/,
     '%%llm --model busy\nhi':
-      /takes no more requests right now \(429\)\. Try again in 7 s: Rate limit reached\.$/,
+      /accepts no more requests right now \(429\)\. Try again in 7 s: Rate limit reached\.$/,
     '%%llm\n{{long}}': /The prompt is too long for echo: This model's maximum context length is/,
     '%%llm --model down\nhi': /answered 500: Failed for \*\*\*\.$/,
     '%%llm --model breaks\nhi': /it closed the connection/,
     '%%llm --model fails\nhi': /The model's service failed: The server had an error\.$/,
     '%%llm nowhere\nhi': /can't be reached: nothing listens there/,
     '%%llm\n\n': /needs a prompt/,
-    '%%llm\n{{runtime_env:LLM_TOKEN}}': /can't stand in a prompt/,
+    '%%llm\n{{runtime_env:LLM_TOKEN}}': /can't be used in a prompt/,
     '%%llm\n{{nope}}': /no variable nope/,
   };
   for (const [cell, sentence] of Object.entries(wrong)) {

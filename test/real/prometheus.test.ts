@@ -82,12 +82,12 @@ t.test('what is wrong is told in one sentence', async (t) => {
   const { run } = await startKernel(t);
   const wrong: Readonly<Record<string, RegExp>> = {
     '%%prometheus\nup{': /parse error: .* \(line 1, column 4\)\n {2}up\{\n {5}\^$/,
-    '%%prometheus wrong\nup': /401: the connection's credential is not accepted/,
+    '%%prometheus wrong\nup': /401: the service does not accept the connection's credential/,
     '%%prometheus nowhere\nup': /can't be reached: nothing listens there/,
     '%%prometheus nope\nup': /Known: prod, wrong, nowhere/,
     '%%prometheus --range 1x\nup': /--range takes a duration/,
     '%%prometheus\nup{a="{{nope}}"}': /no variable nope/,
-    '%%prometheus\nup{a="{{runtime_env:PROM}}"}': /can't stand in a query/,
+    '%%prometheus\nup{a="{{runtime_env:PROM}}"}': /can't be used in a query/,
     'print("{{runtime_env:PROM}}")': /credential of a connection/,
     'print(SpinSecrets.get_secret("PROM"))': /credential of a connection/,
   };

@@ -49,7 +49,7 @@ async function saved(): Promise<string> {
 
 /** A sentence of that moment, which stays true. */
 const TOLD =
-  /^At \d\d:\d\d:\d\d UTC: no answer yet, \d+ s\. The result takes .*: then look in got, or run the cell again\.$/;
+  /^At \d\d:\d\d:\d\d UTC: no answer yet, \d+ s\. The result replaces .* before that, look in got, or run the cell again\.$/;
 
 t.test('C5: a page that is loaded again in a running cell, and was saved in it', async (t) => {
   const cell = await notebook.start('%%rest --out got\nGET /slow');

@@ -34,10 +34,10 @@ for (const driver of ['postgres', 'mysql'] as const) {
 
     for (const statement of narrow[driver]) await cells({}).run(statement);
     const wrong: readonly (readonly [object, RegExp])[] = [
-      [{ password: new Secret('no') }, /username or password is not accepted/],
+      [{ password: new Secret('no') }, /does not accept the connection's username or password/],
       [
         { username: 'narrow', password: new Secret('narrow') },
-        /the connection's username is known there, but may not do that: .* \(permission\)\.$/,
+        /the database accepts the connection's username, but does not allow this: .* \(permission\)\.$/,
       ],
       [{ database: 'nope' }, /nope/],
       [{ port: 9 }, /nothing listens there/],

@@ -32,12 +32,12 @@ t.test('S9: every result of a cell is shown, and the variable holds the last', a
   const two = await shown('%%sql --out r\nselect 1 as a; create temp table x (i int); select 2 as b, 3 as c');
   t.match(two, [
     /^a\n-\n1\n\(1 row\. Statement 1 of 3\.\)/,
-    /^b {2}c\n.*\n2 {2}3\n\(1 row\. Statement 3 of 3\. r holds this one, the last of 2 results\. CREATE\.\)/,
+    /^b {2}c\n.*\n2 {2}3\n\(1 row\. Statement 3 of 3\. r contains this one, the last of 2 results\. CREATE\.\)/,
   ]);
   t.equal(await print('list(r.columns), len(r)'), "['b', 'c'] 1");
   t.equal((await shown('%%sql\ncreate temp table x (i int); select 1 as a')).length, 1);
   t.match(await shown('%%sql --limit 2\nselect generate_series(1, 3) a; select 4 b'), [
-    /2 rows\. There are more rows: they end at --limit 2\. Statement 1 of 2\./,
+    /2 rows\. There are more rows. --limit ends them at 2\. Statement 1 of 2\./,
     /b\n/,
   ]);
   await run(
@@ -46,7 +46,7 @@ t.test('S9: every result of a cell is shown, and the variable holds the last', a
   await run('%%sql my\ncreate or replace procedure several() begin select 1 a; select 2 b; end');
   t.match(await shown('%%sql my --out r\ncall several()'), [
     /^a\n-\n1\n\(1 row\. Result 1\.\)/,
-    /^b\n-\n2\n\(1 row\. Result 2\. r holds/,
+    /^b\n-\n2\n\(1 row\. Result 2\. r contains/,
   ]);
   t.match(await shown('%%sql my\ncall several(); select 3 c'), [
     /Statement 1 of 2, result 1\./,
@@ -89,7 +89,7 @@ t.test('S9: every result of a cell is shown, and the variable holds the last', a
   t.equal(many.length, 100, 'and no more than a notebook can show');
   t.match(
     many.at(-1),
-    /Result 150\. r holds this one, the last of 150 results\. Of 150 results the first 99 and the last are shown\./,
+    /Result 150\. r contains this one, the last of 150 results\. Of 150 results the first 99 and the last are shown\./,
   );
   t.equal(await print('r.i[0]'), '150');
 });
@@ -177,7 +177,7 @@ select {{ns}} a, {{us}} b, {{s}} c, {{d}} d, {{month}} e, {{stamp}} f, {{nat}} i
   }
   await run('ids = list(range(3_000_000))');
   t.match(await run('%%sql\nselect 1 in ({{ids}})'), {
-    error: /X?\{\{ids\}\} holds 3,000,000 values, and a cell sends at most 200,000/,
+    error: /X?\{\{ids\}\} contains 3,000,000 values\. A cell sends at most 200,000/,
   });
 });
 
@@ -193,7 +193,7 @@ t.test('X3: rows and values of any size pass, or are told, and the gateway stays
       2000,
       /^$/,
     ],
-    [inPostgres, "select repeat('x', 300000000)", 0, /A row of the result is 287 MiB: at most 64 MiB/],
+    [inPostgres, "select repeat('x', 300000000)", 0, /A row of the result is 287 MiB: the limit is 64 MiB/],
     [inPostgres, "select repeat('x', 40000000), repeat('y', 40000000)", 0, /A row of the result is 77 MiB/],
     [
       inPostgres,

@@ -235,7 +235,7 @@ t.test('S13: a list in any() is an array, of any length', async (t) => {
   ]) {
     t.match(
       (await perform(wrong, { ids })).error,
-      /HINT: A list stands as in \(\{\{ids\}\}\), = any\(\{\{ids\}\}\) or array/,
+      /HINT: Write a list as in \(\{\{ids\}\}\), = any\(\{\{ids\}\}\) or array/,
       wrong,
     );
   }
@@ -243,7 +243,7 @@ t.test('S13: a list in any() is an array, of any length', async (t) => {
   t.match((await mariadb.perform('select 1 = any({{ids}})', { ids })).error, /write in \(\{\{ids\}\}\)/);
   t.match(
     (await mariadb.perform('select 1 in {{ids}}', { ids })).error,
-    /HINT: A list stands as in \(\{\{ids\}\}\)/,
+    /HINT: Write a list as in \(\{\{ids\}\}\)/,
   );
 });
 

@@ -136,17 +136,17 @@ t.test('what is wrong is told, with the place', async (t) => {
       /Statement 2 of 2: ERROR: column "nope" does not exist \(line 3, column 3\)\n {4}nope\n {4}\^/,
     "%%sql\nselect '😀' || nope": /\(line 1, column 16\)/,
     '%%sql my\nselect nope': /ERROR 1054 \(42S22\): Unknown column 'nope'/,
-    "%%sql\nselect '{{v}}'": /\{\{v\}\} stands in quotes\. Leave the quotes out/,
-    '%%sql my\nselect 1 # {{v}}': /\{\{v\}\} stands in a comment/,
+    "%%sql\nselect '{{v}}'": /\{\{v\}\} is in quotes\. Leave the quotes out/,
+    '%%sql my\nselect 1 # {{v}}': /\{\{v\}\} is in a comment/,
     '%%sql\nselect "{{v}}"': /in a quoted name/,
     '%%sql\nselect $a$ {{v}} $a$': /in quotes/,
     '%%sql\nselect {{empty}}': /empty list/,
     '%%sql\nselect {{nope}}': /no variable nope/,
-    '%%sql\nselect {{runtime_env:DB}}': /can't stand in SQL/,
+    '%%sql\nselect {{runtime_env:DB}}': /can't be used in SQL/,
     '%%sql --limit 0\nselect 1': /--limit takes/,
-    '%%sql pg_wrong\nselect 1': /username or password is not accepted/,
-    '%%sql my_wrong\nselect 1': /username or password is not accepted/,
-    '%%sql pg_tls\nselect 1': /speaks no TLS/,
+    '%%sql pg_wrong\nselect 1': /does not accept the connection's username or password/,
+    '%%sql my_wrong\nselect 1': /does not accept the connection's username or password/,
+    '%%sql pg_tls\nselect 1': /does not support TLS/,
     '%%sql nowhere\nselect 1': /can't be reached: nothing listens there/,
     '%%sql\ncopy (select 1) to stdout; copy pg_class from stdin': /COPY|copy/,
     '%%sql my\nload data local infile "/etc/passwd" into table x': /ERROR/,
@@ -166,7 +166,7 @@ t.test('a limit is stated, an open transaction too, and nothing of a cell stays 
     const limited = await run(`%%sql ${name} --limit 7000 --out r\n${series}; `);
     t.match(
       limited.data.at(-1)?.['text/plain'],
-      /of 7,000 rows \(--rows N shows more\)\. There are more rows: they end at --limit 7,000/,
+      /of 7,000 rows \(--rows N shows more\)\. There are more rows. --limit ends them at 7,000/,
       name,
     );
     t.equal(await print('len(r), r.n.sum() == sum(range(7001))'), '7000 True');
