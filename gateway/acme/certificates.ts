@@ -10,10 +10,10 @@ import { type ChallengeType, type Order, OrderError, type OrderFault, orderCerti
 import { backOff, renewalTime } from './schedule.js';
 import { type Certified, certify, isForNames, openStore } from './store.js';
 
-/** How often (ms) the stored certificate is looked at: another process may have renewed it. */
-const lookEvery = 60_000;
-/** The shortest wait (ms) between two looks. */
-const shortest = 500;
+/** How often the stored certificate is looked at: another process may have renewed it. */
+const LOOK_EVERY_MS = 60_000;
+/** The shortest wait between two looks. */
+const SHORTEST_WAIT_MS = 500;
 
 const advice: Readonly<Record<OrderFault, string>> = {
   unreachable:
@@ -121,7 +121,7 @@ export async function openAcmeCertificates(
     }
     if (ending.signal.aborted) return;
     const next = Math.max(due, retryAt) - Date.now();
-    timer = setTimeout(lookUnasked, Math.min(Math.max(next, shortest), lookEvery)).unref();
+    timer = setTimeout(lookUnasked, Math.min(Math.max(next, SHORTEST_WAIT_MS), LOOK_EVERY_MS)).unref();
   };
   let looking: Promise<void> | undefined;
   const lookAlone = (): Promise<void> => {

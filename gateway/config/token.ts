@@ -11,9 +11,8 @@ const GENERATED_BYTES = 24;
 
 /** @throws {Mistake} that never quotes the token */
 function checkToken(token: string, loopback: boolean): Secret {
-  if (/[\s\u0000-\u001f\u007f]/.test(token)) {
+  if (/[\s\u0000-\u001f\u007f]/.test(token))
     throw new Mistake('It holds white space or control characters.', 'Printable characters without spaces.');
-  }
   if (!loopback && token.length < SHORTEST) {
     throw new Mistake(
       `It has ${token.length} characters, and this runtime can be reached from other machines.`,

@@ -24,9 +24,8 @@ export function list(text: string | undefined): string[] {
 
 export function port(text: string): number {
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number > 65_535) {
+  if (!/^\d+$/.test(text) || number > 65_535)
     throw new Mistake(`"${text}" is not a port.`, 'A number from 1 to 65535, e.g. 8888; 0 takes a free one.');
-  }
   return number;
 }
 
@@ -165,9 +164,8 @@ export function cidr(text: string): string {
     version === 0 ||
     rest.length > 0 ||
     (bits !== undefined && (!/^\d{1,3}$/.test(bits) || Number(bits) > most))
-  ) {
+  )
     throw new Mistake(`"${text}" is not an address or CIDR.`, right);
-  }
   if (bits !== undefined && Number(bits) === 0) {
     throw new Mistake(
       `"${text}" would believe everybody.`,

@@ -13,7 +13,7 @@ import { CatalogueError, type CatalogueProblem } from './problem.js';
 import { textsOf, wholeReference, withValues } from './references.js';
 import { createStores, type Stores } from './stores.js';
 
-/** How often (ms) the file is looked at. */
+/** How often the file is looked at. */
 const LOOK_EVERY_MS = 5_000;
 
 const UNFORESEEN: CatalogueProblem = {
@@ -176,9 +176,8 @@ function choose(
 ): Draft {
   const ofType = connections.filter((draft) => draft.type === type);
   const known = ofType.map((draft) => draft.name).join(', ');
-  if (ofType.length === 0) {
+  if (ofType.length === 0)
     throw new CellError(`There is no connection of type ${type}. Add one to SPIN_CONNECTIONS.${why()}`);
-  }
   if (name !== undefined) {
     const found = ofType.find((draft) => draft.name === name);
     if (found === undefined)
@@ -187,9 +186,8 @@ function choose(
   }
   const [only] = ofType;
   const chosen = ofType.find(({ isDefault }) => isDefault) ?? (ofType.length === 1 ? only : undefined);
-  if (chosen === undefined) {
+  if (chosen === undefined)
     throw new CellError(`Several ${type} connections and no default: name one of ${known} after %%${type}.`);
-  }
   return chosen;
 }
 

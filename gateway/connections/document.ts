@@ -88,13 +88,11 @@ export function readDocument(file: string, content: string): CatalogueDocument {
         field !== undefined && field in value ? lineAt(['connections', name, field]) : begins,
     });
   }
-  if (top.connections !== undefined && top.connections !== null && !isObject(top.connections)) {
+  if (top.connections !== undefined && top.connections !== null && !isObject(top.connections))
     problems.push({ line: lineAt(['connections']), sentence: SHAPE });
-  }
   const secretsFolder = isObject(top.secrets) ? top.secrets.folder : undefined;
-  if (top.secrets !== undefined && (typeof secretsFolder !== 'string' || !secretsFolder.startsWith('/'))) {
+  if (top.secrets !== undefined && (typeof secretsFolder !== 'string' || !secretsFolder.startsWith('/')))
     problems.push({ line: lineAt(['secrets']), sentence: 'secrets takes folder: and an absolute path.' });
-  }
   return {
     connections,
     secretsFolder: typeof secretsFolder === 'string' ? secretsFolder : undefined,

@@ -22,12 +22,8 @@ export function certificateNames(
   const bound = listen.kind === 'tcp' ? listen.host : 'localhost';
   const everywhere = bound === '0.0.0.0' || bound === '::';
   const configured = ['localhost', '127.0.0.1', '::1', ...allowedHosts];
-  if (publicUrl !== undefined) {
-    configured.push(publicUrl.hostname);
-  }
-  if (!everywhere) {
-    configured.push(bound);
-  }
+  if (publicUrl !== undefined) configured.push(publicUrl.hostname);
+  if (!everywhere) configured.push(bound);
   return {
     configured: tidy(configured),
     found: tidy([hostname(), ...(everywhere ? interfaceAddresses() : [])]),

@@ -13,20 +13,12 @@ export function framingFault(
   upgrade: boolean,
   headerCount: number,
 ): NodeJS.ErrnoException | undefined {
-  if (req.rawHeaders.length >= 2 * headerCount) {
-    return fault('HPE_HEADER_OVERFLOW');
-  }
-  if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') {
-    return fault('HPE_INVALID_VERSION');
-  }
+  if (req.rawHeaders.length >= 2 * headerCount) return fault('HPE_HEADER_OVERFLOW');
+  if (req.httpVersion !== '1.1' && req.httpVersion !== '1.0') return fault('HPE_INVALID_VERSION');
   const { 'transfer-encoding': codings, 'content-length': length } = req.headers;
   // RFC 9112 section 6.1: in HTTP/1.0 faulty framing; a coding before chunked nobody here understands.
-  if (
-    codings !== undefined &&
-    (upgrade || req.httpVersion !== '1.1' || codings.toLowerCase() !== 'chunked')
-  ) {
+  if (codings !== undefined && (upgrade || req.httpVersion !== '1.1' || codings.toLowerCase() !== 'chunked'))
     return fault('HPE_INVALID_TRANSFER_ENCODING');
-  }
   return upgrade && length !== undefined && length !== '0' ? fault('HPE_INVALID_CONTENT_LENGTH') : undefined;
 }
 

@@ -89,9 +89,8 @@ export function createThrottle(wait: (ms: number) => Promise<unknown> = sleep): 
       }
       const { consumedPoints } = await failed;
       if (consumedPoints === FAILURES) await limiter.block(key, PAUSE);
-      if (consumedPoints > FREE_FAILURES) {
+      if (consumedPoints > FREE_FAILURES)
         await wait(Math.min(250 * 2 ** (consumedPoints - FREE_FAILURES), LONGEST_DELAY_MS));
-      }
       return undefined;
     },
   };

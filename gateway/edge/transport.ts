@@ -6,14 +6,20 @@ import { forwardedProto, isTls, type Trust } from './client.js';
 import { isAddress, isLoopbackName, parseAuthority } from './hosts.js';
 
 /** One year, as hstspreload.org asks for; without subdomains, which are not this runtime's to decide about. */
-const strictTransport = 'max-age=31536000';
+const STRICT_TRANSPORT = 'max-age=31536000';
 
 /**
  * Headers that only a proxy in front adds, and one that browsers send only to https and loopback names
  * (Fetch Metadata, section 2): with any of them the browser's own leg may be https already, and a redirect
  * there would come back here for ever.
  */
-const signsOfProxy = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via', 'sec-fetch-site'] as const;
+const SIGNS_OF_PROXY = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'forwarded',
+  'via',
+  'sec-fetch-site',
+] as const;
 
 /** Which plain HTTP is served, and what the rest gets. */
 export interface Transport {
@@ -36,20 +42,13 @@ export function createTransport(config: Pick<Config, 'tls' | 'acme' | 'publicUrl
   return {
     redirectFor(req, client, target, upgrade) {
       const { name } = parseAuthority(client.authority);
-      if (mode === 'off' || isTls(req)) {
-        return undefined;
-      }
-      if (mode === 'auto' && (client.secure || isLoopbackName(name))) {
-        return undefined;
-      }
-      if (upgrade || (req.method !== 'GET' && req.method !== 'HEAD')) {
-        throw new GatewayError('TLS_REQUIRED');
-      }
-      const behindTls = signsOfProxy.some((header) => req.headers[header] !== undefined);
+      if (mode === 'off' || isTls(req)) return undefined;
+      if (mode === 'auto' && (client.secure || isLoopbackName(name))) return undefined;
+      if (upgrade || (req.method !== 'GET' && req.method !== 'HEAD')) throw new GatewayError('TLS_REQUIRED');
+      const behindTls = SIGNS_OF_PROXY.some((header) => req.headers[header] !== undefined);
       const peerIsProxy = trust(req.socket.remoteAddress);
-      if ((behindTls || peerIsProxy) && forwardedProto(req, trust) !== 'http') {
+      if ((behindTls || peerIsProxy) && forwardedProto(req, trust) !== 'http')
         throw new GatewayError('TLS_REQUIRED', proxyAdvice(mode));
-      }
       // The public URL knows the https port where the plain port can't (behind a proxy, 80 and 443 differ).
       const authority =
         name === publicName && config.publicUrl !== undefined ? config.publicUrl.host : client.authority;
@@ -57,7 +56,7 @@ export function createTransport(config: Pick<Config, 'tls' | 'acme' | 'publicUrl
     },
     hstsFor(client) {
       const named = publicName !== undefined && parseAuthority(client.authority).name === publicName;
-      return client.secure && named && (files ?? config.acme) !== undefined ? strictTransport : undefined;
+      return client.secure && named && (files ?? config.acme) !== undefined ? STRICT_TRANSPORT : undefined;
     },
   };
 }
@@ -70,9 +69,7 @@ function proxyAdvice(mode: 'auto' | 'required'): string {
 
 /** The host that the operator declared public: https, neither an address nor a loopback name. */
 function publicNameOf(publicUrl: URL | undefined): string | undefined {
-  if (publicUrl?.protocol !== 'https:') {
-    return undefined;
-  }
+  if (publicUrl?.protocol !== 'https:') return undefined;
   const { name } = parseAuthority(publicUrl.host);
   return isAddress(name) || isLoopbackName(name) ? undefined : name;
 }

@@ -52,9 +52,7 @@ export async function makeRunFolder(user: UserId | undefined): Promise<RunFolder
   await Promise.all(FILES.map(([from, name]) => copyFile(join(from, name), join(path, name))));
   await cp(join(CONFIGURATION, LAB_SETTINGS), join(settings, LAB_SETTINGS), { recursive: true });
   await mkdir(scratch, { mode: 0o700 });
-  if (user !== undefined) {
-    await share(folder, user);
-  }
+  if (user !== undefined) await share(folder, user);
   return folder;
 }
 
@@ -97,9 +95,8 @@ export async function removeStaleFolders(user: UserId | undefined): Promise<void
     const path = join(tmpdir(), name);
     const stats = await lstat(path).catch(() => undefined);
     const ours = stats?.isDirectory() && stats.uid === process.geteuid?.();
-    if (ours && !isAlive(Number(pid)) && !(await answers(join(path, SCRATCH, SOCKET)))) {
+    if (ours && !isAlive(Number(pid)) && !(await answers(join(path, SCRATCH, SOCKET))))
       await removeRunFolder(path, user);
-    }
   }
 }
 

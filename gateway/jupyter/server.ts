@@ -60,9 +60,8 @@ export function startServer({ home, environment, inherited, folder, user, log }:
   );
   const serverLog = new ServerLog(log);
   keeper.stdin.on('error', () => {});
-  for (const stream of [keeper.stdout, keeper.stderr]) {
+  for (const stream of [keeper.stdout, keeper.stderr])
     createInterface({ input: stream }).on('line', (line) => serverLog.write(line));
-  }
   let running = true;
   const ended = new Promise<string>((resolve) => {
     const settle = (how: string) => {
