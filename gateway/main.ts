@@ -207,7 +207,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
 export async function openAddOns({ home }: Config): Promise<readonly Processor[]> {
   return loadAddOns(home.processors, jupyterUserOf(home).uid).catch((error: Error) => {
     throw new ConfigError([
-      { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
+      { variable: 'Add-on', wrong: error.message, right: 'Correct the file, or move it away.' },
     ]);
   });
 }

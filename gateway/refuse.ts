@@ -158,13 +158,13 @@ export function refusalPage(error: GatewayError, navigation: boolean, id: string
   const busy = refresh !== undefined && error.code === 'UPSTREAM_STARTING';
   if (busy) parts.push('<div class="busy"></div>');
   parts.push(`<p>${escapeHtml(error.message)}</p>`);
-  if (busy) parts.push('<p class="quiet">This page moves on by itself.</p>');
+  if (busy) parts.push('<p class="quiet">This page continues by itself.</p>');
   else if (refresh !== undefined)
-    parts.push(`<p class="quiet">This page looks every ${refresh} seconds and moves on by itself.</p>`);
+    parts.push(`<p class="quiet">This page checks every ${refresh} seconds and continues by itself.</p>`);
   if (error.code === 'FORBIDDEN' || error.code === 'UNAUTHENTICATED')
     parts.push('<a class="button" href="/spin/login">Log in</a>');
   else if (error.code === 'NOT_FOUND' || error.code === 'PATH_NOT_ALLOWED')
-    parts.push('<p><a href="/">To Jupyter</a></p>');
+    parts.push('<p><a href="/">Go to Jupyter</a></p>');
   // What to quote to whoever reads the log.
   parts.push(`<p class="quiet">Request <code>${escapeHtml(id)}</code></p>`);
   return renderPage({ title, body: parts.join('\n'), ...(refresh !== undefined && { refresh }) });

@@ -98,7 +98,7 @@ async function runBehindGateway(
   // A file is there at once, and so is what is written of a run that has no time left.
   const text = await (place.kind === 'file' ? reading : orStopped(reading, signal));
   if (text === undefined) {
-    tell('The run was ended before its notebook had come.');
+    tell('The run ended before its notebook arrived.');
     return signal.reason as Stop;
   }
   const notebook = parseNotebook(text);
@@ -147,7 +147,9 @@ function kernelFolder(place: NotebookPlace, { home, upstream }: Config): string 
   if (place.kind !== 'file' || upstream.kind !== 'embedded') return undefined;
   const folder = dirname(place.path);
   if (process.geteuid?.() !== 0 || isOpen(folder)) return relative(home.notebooks, folder);
-  tell(`The kernel works in ${home.notebooks}: ${folder} is closed to the user that Jupyter runs as.`);
+  tell(
+    `The kernel works in ${home.notebooks}, because the user that Jupyter runs as cannot enter ${folder}.`,
+  );
   return undefined;
 }
 

@@ -31,7 +31,7 @@ export async function keepState(path: string, content: string, log: Pick<Log, 'e
     if (!NO_ROOM.has(code)) throw error;
     log.error(
       { file: path, err: code },
-      'the disk takes nothing more: this file is missing after the next start',
+      'the disk is full or read-only: this file will be missing after the next start',
     );
   }
 }

@@ -17,10 +17,10 @@ const SHORTEST_WAIT_MS = 500;
 
 const advice: Readonly<Record<OrderFault, string>> = {
   unreachable:
-    'no certificate was had: the certificate authority gave no answer. Check SPIN_ACME, SPIN_ACME_CA and the network',
+    'could not get a certificate: the certificate authority did not answer. Check SPIN_ACME, SPIN_ACME_CA and the network',
   unproven:
-    'no certificate was had: the certificate authority must reach this runtime at port 443 (TLS) or port 80 of every name in SPIN_PUBLIC_URL and SPIN_ALLOWED_HOSTS',
-  refused: 'no certificate was had: the certificate authority refused the order, for the reason in err',
+    'could not get a certificate: the certificate authority must reach this runtime at port 443 (TLS) or port 80 of every name in SPIN_PUBLIC_URL and SPIN_ALLOWED_HOSTS',
+  refused: 'could not get a certificate: the certificate authority refused the order; err says why',
 };
 
 /** Certificates of an authority. */
@@ -100,7 +100,7 @@ export async function openAcmeCertificates(
         ...(fault === 'unproven' && { challenge: type }),
         next_try: new Date(retryAt).toISOString(),
       },
-      fault === undefined ? 'no certificate was had: its state can not be kept' : advice[fault],
+      fault === undefined ? 'could not get a certificate: its state cannot be saved' : advice[fault],
     );
     if (fault === 'unproven') type = type === 'http-01' ? 'tls-alpn-01' : 'http-01';
   };

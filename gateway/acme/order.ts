@@ -66,7 +66,7 @@ export async function orderCertificate(order: Order): Promise<KeyPair> {
     const cert = await client.getCertificate(await client.finalizeOrder(placed, csr));
     const certified = certify({ cert, key });
     if (certified === undefined || !isForNames(certified, names))
-      throw new Error('The certificate that came is not the one that was ordered.');
+      throw new Error('The certificate authority sent a different certificate from the one ordered.');
     return { cert, key };
   } catch (error) {
     if (error instanceof OrderError) throw error;
@@ -102,7 +102,7 @@ async function prove(
   const name = authorization.identifier.value;
   const challenge = authorization.challenges.find((offered) => String(offered.type) === type);
   if (challenge === undefined)
-    throw new OrderError('unproven', `The certificate authority offers no ${type} for ${name}.`);
+    throw new OrderError('unproven', `The certificate authority offers no ${type} challenge for ${name}.`);
   const proof = await client.getChallengeKeyAuthorization(challenge);
   if (type === 'http-01') challenges.addHttp(name, challenge.token, proof);
   else {

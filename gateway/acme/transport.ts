@@ -42,7 +42,7 @@ export function carry(caFile: string | undefined, environment: Environment, sign
       const data = (await buffer(bounded(answer.body, LARGEST_BYTES, tooLarge))).toString();
       return { data, status: answer.statusCode, statusText: '', headers, config };
     } catch (error) {
-      throw new NoAnswer(`${new URL(url).host} gave no answer: ${reasonOf(error)}`, { cause: error });
+      throw new NoAnswer(`${new URL(url).host} did not answer: ${reasonOf(error)}`, { cause: error });
     }
   };
   return () => dispatchers.close();

@@ -12,8 +12,8 @@ import { renderCodeConfirmation, renderLogin, renderLogout } from './login-page.
 type CodeProblem = Extract<Awaited<ReturnType<Identity['redeem']>>, { problem: string }>['problem'];
 
 const codeProblems: Record<CodeProblem, string> = {
-  expired: 'This login link has expired: it is good for ten minutes.',
-  spent: 'This login link has been used: it is good for one login.',
+  expired: 'This login link has expired. A link is valid for ten minutes.',
+  spent: 'This login link has been used. A link works once.',
   invalid: 'This login link is not valid: it is incomplete, or SPIN_TOKEN has changed.',
 };
 

@@ -31,7 +31,7 @@ export async function start(): Promise<void> {
       log.info('SIGHUP: reading the connection catalogue and the certificate again');
       gateway
         .reload()
-        .catch((error: unknown) => log.error({ fault: faultOf(error) }, 'nothing was read again'));
+        .catch((error: unknown) => log.error({ fault: faultOf(error) }, 'could not read them again'));
     };
     try {
       await Promise.race([tellWhere(gateway, config, screen, log), stop, gateway.failed]);
@@ -91,7 +91,7 @@ async function sayRemarks(gateway: Gateway, log: Log): Promise<void> {
   try {
     for (const { says, remedy } of await gateway.remarks()) log.warn(`${says} ${remedy}`);
   } catch (error) {
-    log.error({ fault: faultOf(error) }, 'extensions could not be looked for');
+    log.error({ fault: faultOf(error) }, 'could not check for extensions');
   }
 }
 
@@ -99,6 +99,6 @@ async function sayRemarks(gateway: Gateway, log: Log): Promise<void> {
 async function warnOfAbsentJupyter({ upstream }: Config, log: Log): Promise<void> {
   if (upstream.kind === 'embedded' || (await probe(fixedUpstream(upstream)))) return;
   log.warn(
-    'No Jupyter answers at SPIN_UPSTREAM, or it refuses SPIN_UPSTREAM_TOKEN. Requests are tried anyway.',
+    'No Jupyter answers at SPIN_UPSTREAM, or it refuses SPIN_UPSTREAM_TOKEN. The gateway forwards requests anyway.',
   );
 }

@@ -12,7 +12,10 @@ const GENERATED_BYTES = 24;
 /** @throws {Mistake} that never quotes the token */
 function checkToken(token: string, loopback: boolean): Secret {
   if (/[\s\u0000-\u001f\u007f]/.test(token))
-    throw new Mistake('It holds white space or control characters.', 'Printable characters without spaces.');
+    throw new Mistake(
+      'It contains white space or control characters.',
+      'Printable characters without spaces.',
+    );
   if (!loopback && token.length < SHORTEST) {
     throw new Mistake(
       `It has ${token.length} characters, and this runtime can be reached from other machines.`,
@@ -38,7 +41,7 @@ export function readMetricsToken(env: Env, loopback: boolean): Secret | undefine
   if (token === env.SPIN_TOKEN)
     throw new Mistake(
       'It is the same as SPIN_TOKEN.',
-      'A secret of its own, which reads metrics and nothing else.',
+      'A separate secret, which gives access to metrics only.',
     );
   return checkToken(token, loopback);
 }
@@ -52,7 +55,7 @@ export async function generatedToken(file: string, looksOnly: boolean): Promise<
   const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new Mistake(
-      `The kept token ${file} can't be read (${error.code}).`,
+      `The saved token ${file} cannot be read (${error.code}).`,
       'Make the file readable, remove it, or set SPIN_TOKEN.',
     );
   });
@@ -65,8 +68,8 @@ export async function generatedToken(file: string, looksOnly: boolean): Promise<
   if (looksOnly) return new Secret(token);
   await writeState(file, `${token}\n`).catch((error: NodeJS.ErrnoException) => {
     throw new Mistake(
-      `None is set, and one of its own can't be kept at ${file} (${error.code}).`,
-      'Set SPIN_TOKEN, or make room there (ENOSPC) or let the gateway write there.',
+      `SPIN_TOKEN is not set, and a generated token cannot be saved to ${file} (${error.code}).`,
+      'Set SPIN_TOKEN, or free disk space (ENOSPC), or let the gateway write there.',
     );
   });
   return new Secret(token);

@@ -26,7 +26,7 @@ export function readTracing(env: Env, problems: Problems): TracingSetting | unde
   }
   for (const name of PROTOCOLS) {
     if (env[name] !== undefined && env[name] !== 'http/protobuf')
-      problems.add(name, `"${env[name]}" is not spoken here.`, 'http/protobuf, or unset it.');
+      problems.add(name, `"${env[name]}" is not supported.`, 'http/protobuf, or unset it.');
   }
   return readSampler(env, problems);
 }
@@ -38,12 +38,12 @@ function readSampler(
   const own = SAMPLERS.find((known) => known === name.replace(PARENT_BASED, ''));
   if (own === undefined) {
     const known = SAMPLERS.flatMap((each) => [each, `parentbased_${each}`]).join(', ');
-    problems.add('OTEL_TRACES_SAMPLER', `"${name}" is not known here.`, `One of ${known}.`);
+    problems.add('OTEL_TRACES_SAMPLER', `"${name}" is not supported.`, `One of ${known}.`);
     return undefined;
   }
   const ratio = Number(share);
   if (own === 'traceidratio' && !(ratio >= 0 && ratio <= 1)) {
-    problems.add('OTEL_TRACES_SAMPLER_ARG', `"${share}" is no share.`, 'A number from 0 to 1, e.g. 0.1.');
+    problems.add('OTEL_TRACES_SAMPLER_ARG', `"${share}" is not a ratio.`, 'A number from 0 to 1, e.g. 0.1.');
     return undefined;
   }
   const ratios = { always_on: 1, always_off: 0, traceidratio: ratio };

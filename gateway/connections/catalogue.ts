@@ -17,7 +17,7 @@ import { createStores, type Stores } from './stores.js';
 const LOOK_EVERY_MS = 5_000;
 
 const UNFORESEEN: CatalogueProblem = {
-  sentence: 'it could not be read, for a reason that nobody foresaw.',
+  sentence: 'it could not be read, for an unexpected reason.',
 };
 
 /** The connections that cells may use, as the file has them right now. */
@@ -99,7 +99,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     return looking;
   };
   const unforeseen = (error: unknown) =>
-    log.error({ file, fault: faultOf(error) }, 'the connection catalogue could not be looked at');
+    log.error({ file, fault: faultOf(error) }, 'could not check the connection catalogue');
   const timer = setInterval(() => lookNext().catch(unforeseen), lookEveryMs).unref();
 
   /** For whoever looks for what a changed file may have: why it isn't here. */
@@ -145,7 +145,7 @@ async function contentOf({ file, required }: CatalogueOptions): Promise<string> 
   } catch (error) {
     const code = codeOf(error) ?? 'unreadable';
     if (code === 'ENOENT' && !required) return '';
-    const remedy = required ? ' Set SPIN_CONNECTIONS to one that the gateway may read, or unset it.' : '';
+    const remedy = required ? ' Set SPIN_CONNECTIONS to a file that the gateway can read, or unset it.' : '';
     throw new CatalogueError(file, [{ sentence: `the file can't be read (${code}).${remedy}` }]);
   }
 }
@@ -187,7 +187,9 @@ function choose(
   const [only] = ofType;
   const chosen = ofType.find(({ isDefault }) => isDefault) ?? (ofType.length === 1 ? only : undefined);
   if (chosen === undefined)
-    throw new CellError(`Several ${type} connections and no default: name one of ${known} after %%${type}.`);
+    throw new CellError(
+      `There are several ${type} connections and no default. Name one of ${known} after %%${type}.`,
+    );
   return chosen;
 }
 

@@ -33,7 +33,7 @@ export async function checkPermissions({ home, connections }: Config): Promise<F
       : [
           failed(
             'state',
-            `User ${process.geteuid?.()}, who runs this, can't use ${named(lost)}.`,
+            `User ${process.geteuid?.()}, who runs this command, cannot use ${named(lost)}.`,
             `As root: chown -R ${process.geteuid?.()} ${lost.slice(0, MOST_NAMED).map(inShell).join(' ')}; or run the gateway as the user who made them.`,
           ),
         ]),

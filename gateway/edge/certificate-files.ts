@@ -47,7 +47,7 @@ export async function openCertificateFiles(
     return looking;
   };
   const unforeseen = (error: unknown) =>
-    log.error({ err: String(error) }, 'the TLS certificate could not be looked at');
+    log.error({ err: String(error) }, 'could not check the TLS certificate');
   const timer = setInterval(() => lookNext().catch(unforeseen), interval).unref();
 
   return {
@@ -95,7 +95,9 @@ function check(pair: KeyPair): void {
   }
   const now = Date.now();
   if (Date.parse(certificate.validTo) <= now)
-    throw new CertificateError(`SPIN_TLS_CERT has expired on ${certificate.validTo}. Give a renewed one.`);
+    throw new CertificateError(
+      `SPIN_TLS_CERT expired on ${certificate.validTo}. Provide a renewed certificate.`,
+    );
   if (Date.parse(certificate.validFrom) > now) {
     throw new CertificateError(
       `SPIN_TLS_CERT is not valid before ${certificate.validFrom}. Check the clock.`,
@@ -112,7 +114,7 @@ function parseCertificate(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch {
-    throw new CertificateError('SPIN_TLS_CERT holds no PEM certificate ("-----BEGIN CERTIFICATE-----").');
+    throw new CertificateError('SPIN_TLS_CERT contains no PEM certificate ("-----BEGIN CERTIFICATE-----").');
   }
 }
 
@@ -120,7 +122,7 @@ function parseKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    throw new CertificateError('SPIN_TLS_KEY holds no PEM private key without a passphrase.');
+    throw new CertificateError('SPIN_TLS_KEY contains no PEM private key without a passphrase.');
   }
 }
 

@@ -107,7 +107,7 @@ function cutLeftover(req: IncomingMessage, limit: number): void {
 export function takeConnectionListener(http: Server): (socket: Socket) => void {
   const [serve] = http.listeners('connection');
   if (serve === undefined)
-    throw new Error('This version of node keeps its HTTP connection listener elsewhere.');
+    throw new Error('This version of Node.js has no HTTP connection listener where the gateway expects it.');
   http.removeAllListeners('connection');
   return (socket) => Reflect.apply(serve, http, [socket]);
 }

@@ -85,7 +85,7 @@ async function provide(folder: string, names: CertificateNames, log: Log, now: n
     return { cert: stored.cert, key: stored.key };
   const pair = issueServer(authority, wanted, now);
   await keepState(path, `${pair.key}${pair.cert}`, log);
-  log.info({ names: wanted }, 'made a TLS certificate by the local CA');
+  log.info({ names: wanted }, 'created a TLS certificate from the local CA');
   return pair;
 }
 
@@ -103,7 +103,10 @@ async function loadAuthority(
   if (stored === undefined || !lasts(stored.certificate, now)) return undefined;
   const others = refused(stored, names);
   if (others.length > 0) {
-    log.warn({ names: others }, 'the local CA may not sign for new names: it is replaced, trust the new one');
+    log.warn(
+      { names: others },
+      'the local CA cannot sign for the new names and is replaced: trust the new one',
+    );
     return undefined;
   }
   return stored;
@@ -138,7 +141,7 @@ async function createAuthority(
   await keepState(join(folder, 'ca.pem'), cert, log);
   log.info(
     { ca: join(folder, 'ca.pem') },
-    'made a local certificate authority; trust it to lose the warning',
+    'created a local certificate authority; trust it to get rid of the browser warning',
   );
   return { cert, key, certificate: new X509Certificate(cert) };
 }

@@ -7,7 +7,7 @@ import { fitsXsrfCookie } from './xsrf.js';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 const FOREIGN_PAGE =
-  "A page of another origin needs to send the token: the login cookie counts only on this runtime's own pages.";
+  "A page of another origin must send the token. The login cookie works only on this runtime's own pages.";
 
 /** What `Sec-Fetch-Site` says of this runtime's own pages, and of what a person typed or opened from a bookmark. */
 const OWN_SITE = new Set(['same-origin', 'none']);
@@ -59,7 +59,7 @@ function reasonFor(origin: string, client: Client): string | undefined {
   if (!URL.canParse(origin) || !URL.canParse(client.origin)) return undefined;
   const [page, asked] = [new URL(origin), new URL(client.origin)];
   if (page.hostname !== asked.hostname || page.origin === 'null') return undefined;
-  return `The page is of ${page.origin}, but the request came here as one to ${asked.origin}. If a proxy stands in front, set SPIN_PUBLIC_URL=${page.origin}, or let the proxy pass on Host and the scheme as the browser sent them. Any other page of that origin needs SPIN_ALLOWED_ORIGINS.`;
+  return `The page is from ${page.origin}, but the request arrived as one to ${asked.origin}. If there is a proxy in front, set SPIN_PUBLIC_URL=${page.origin}, or let the proxy forward Host and the scheme as the browser sent them. Any other page of that origin needs SPIN_ALLOWED_ORIGINS.`;
 }
 
 /** True when the browser says that another origin's page loads this, other than by leading its reader here. */

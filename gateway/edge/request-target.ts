@@ -63,6 +63,6 @@ function originForm(raw: string, host: string): string {
   const named = parseAuthority(authority);
   const asked = parseAuthority(host);
   if (named.name !== asked.name || named.port !== asked.port)
-    throw new GatewayError('BAD_REQUEST', 'The request line names another host than the Host header.');
+    throw new GatewayError('BAD_REQUEST', 'The request line names a different host than the Host header.');
   return rest.startsWith('/') ? rest : `/${rest}`;
 }

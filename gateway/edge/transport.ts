@@ -63,8 +63,8 @@ export function createTransport(config: Pick<Config, 'tls' | 'acme' | 'publicUrl
 
 function proxyAdvice(mode: 'auto' | 'required'): string {
   return mode === 'required'
-    ? 'SPIN_TLS=required: the proxy in front must connect to this runtime by TLS.'
-    : 'A proxy brought this request by plain HTTP. Name its address in SPIN_TRUSTED_PROXIES and let it send X-Forwarded-Proto.';
+    ? 'SPIN_TLS=required: the proxy in front must connect to this runtime over TLS.'
+    : 'A proxy sent this request over plain HTTP. Add its address to SPIN_TRUSTED_PROXIES and let it send X-Forwarded-Proto.';
 }
 
 /** The host that the operator declared public: https, neither an address nor a loopback name. */

@@ -65,7 +65,7 @@ export function logReader(log: Log): Tell {
         return rarely(`dropped answer ${event.address}`, 'warn', withoutKind(event), message);
       }
       case 'client left':
-        return log.info(withoutKind(event), 'a client left, and what waits for it goes on');
+        return log.info(withoutKind(event), 'a client left; what waits for it continues');
       case 'kernel socket closed': {
         const kind = `closed ${event.code} ${event.address}`;
         return rarely(kind, 'warn', withoutKind(event), 'a kernel websocket was closed');

@@ -38,8 +38,8 @@ async function handOver(folder: string, user: UserId): Promise<void> {
   if (uid === user.uid) return;
   if ((await readdir(folder)).length > 0) {
     throw new JupyterSetupError(
-      `${folder} belongs to user ${uid}, and Jupyter, which runs as user ${user.uid} when the gateway runs as ` +
-        `root, could not write there. Hand it over: chown -R ${user.uid}:${user.gid} ${folder} (group ${gid} before).`,
+      `${folder} belongs to user ${uid}. Jupyter, which runs as user ${user.uid} when the gateway runs as ` +
+        `root, could not write there. Change its owner: chown -R ${user.uid}:${user.gid} ${folder} (group ${gid} before).`,
     );
   }
   await chown(folder, user.uid, user.gid);

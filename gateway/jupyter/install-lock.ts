@@ -45,7 +45,7 @@ export async function withLock<T>(options: LockOptions, work: () => Promise<T>):
       },
     })
       .then(({ stderr }) => {
-        throw new Error(`no lock at ${options.path}: ${stderr.trim().split('\n').at(-1)}`);
+        throw new Error(`could not lock ${options.path}: ${stderr.trim().split('\n').at(-1)}`);
       })
       .catch(reject);
   });

@@ -20,7 +20,7 @@ print("complete")
 
 const REMEDY =
   'Install Python 3.11 or newer with its venv module (Debian and Ubuntu: apt-get install python3 python3-venv), ' +
-  'or set SPIN_JUPYTER to an environment that has Jupyter (the folder that holds bin/jupyter).';
+  'or set SPIN_JUPYTER to an environment that has Jupyter (the folder that contains bin/jupyter).';
 
 /**
  * The Python to make Jupyter's environment with: from PATH, 3.11 or newer, able to make environments, and

@@ -46,7 +46,7 @@ export async function makeRunFolder(user: UserId | undefined): Promise<RunFolder
   if (Buffer.byteLength(socket) > LONGEST_SOCKET_PATH) {
     await removeRunFolder(path, user);
     throw new JupyterSetupError(
-      `The temporary directory ${tmpdir()} has too long a path for a unix socket. Set TMPDIR to a shorter one, e.g. /tmp.`,
+      `The path of the temporary directory ${tmpdir()} is too long for a unix socket. Set TMPDIR to a shorter one, e.g. /tmp.`,
     );
   }
   await Promise.all(FILES.map(([from, name]) => copyFile(join(from, name), join(path, name))));

@@ -56,7 +56,7 @@ const ADVICE =
   'Notebook code can read the credentials of the gateway (SPIN_TOKEN, connections, SPIN_HOME/var), because both run as ' +
   'the same user';
 const REMEDY =
-  'For anything shared start the gateway as root, or run Jupyter in a container of its own and set SPIN_UPSTREAM ' +
+  'If others use it too, start the gateway as root, or run Jupyter in its own container and set SPIN_UPSTREAM ' +
   '(docker/compose.front.yml).';
 
 /** Finds out, by trying, whether Jupyter can get a user of its own. */
@@ -67,7 +67,7 @@ export async function findIsolation(home: Home = homeAt(USUAL_HOME)): Promise<Is
   if (failure === undefined) return { kind: 'own-user', user };
   return {
     kind: 'same-user',
-    warning: `${ADVICE}: this root user may not become another one (${failure}). ${REMEDY}`,
+    warning: `${ADVICE}: this root user cannot switch to another user (${failure}). ${REMEDY}`,
   };
 }
 

@@ -109,7 +109,7 @@ export class Kernel {
     const answer = await client.askJson('POST', '/api/kernels', { body, limit: START_LIMIT });
     const kernel = new Kernel(client, z.object({ id: z.string() }).parse(answer).id);
     await once(kernel.#socket, 'open').catch((cause: Error) => {
-      throw new RunProblem('jupyter', `The kernel could not be connected: ${cause.message}`, { cause });
+      throw new RunProblem('jupyter', `Could not connect to the kernel: ${cause.message}`, { cause });
     });
     return kernel;
   }
@@ -206,7 +206,7 @@ export class Kernel {
     try {
       this.#receive(data);
     } catch {
-      this.#lose('The kernel sent something that is no message of the protocol.');
+      this.#lose('The kernel sent something that is not a protocol message.');
     }
   }
 

@@ -176,7 +176,7 @@ export class CellOutputs {
       this.#most === MOST_OF_CELL
         ? ['this cell takes', MOST_OF_CELL]
         : ['the notebook takes', MOST_OF_NOTEBOOK];
-    const text = `\n[Cut here: the output of ${whose} more than ${most / MIB} MiB. The cell runs on; what it shows is not kept.]\n`;
+    const text = `\n[Cut here: the output of ${whose} more than ${most / MIB} MiB. The cell keeps running; further output is not saved.]\n`;
     const notice = { output_type: 'stream', name: 'stderr', text };
     this.#cell.outputs?.push(notice);
     return notice;

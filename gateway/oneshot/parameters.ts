@@ -16,10 +16,7 @@ export function parseParameter(text: string): Parameter {
   const [, name, value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined) {
     const given = text.split('=', 1)[0];
-    throw new RunProblem(
-      'settings',
-      `-p "${given}…" is no parameter: it has to be name=value, e.g. -p days=7.`,
-    );
+    throw new RunProblem('settings', `-p "${given}…" is not a parameter. Write name=value, e.g. -p days=7.`);
   }
   try {
     JSON.parse(value);
@@ -46,7 +43,7 @@ export function injectParameters(
   if (language.toLowerCase() !== 'python') {
     throw new RunProblem(
       'settings',
-      `Parameters (-p) need a Python kernel, and this notebook's is for ${language}. Run it without them.`,
+      `Parameters (-p) need a Python kernel, but this notebook's kernel is for ${language}. Run it without parameters.`,
     );
   }
   const assignments = parameters.map(({ name, json }) => `${name} = ${pythonOf(json)}\n`).join('');

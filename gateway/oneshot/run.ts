@@ -166,7 +166,7 @@ async function report(
     return path;
   } catch (error) {
     if (!(error instanceof RunProblem)) throw error;
-    tell(`There is no report. ${error.message}`);
+    tell(`No report was written. ${error.message}`);
     return undefined;
   }
 }

@@ -203,7 +203,7 @@ export function createHttpProxy({
 }
 
 const HUNG_UP =
-  'Jupyter hung up in the middle of this upload. It may be larger than Jupyter takes (ServerApp.max_body_size).';
+  'Jupyter closed the connection during this upload. It may be larger than Jupyter accepts (ServerApp.max_body_size).';
 
 /** Whether the connection stood, and broke while a body was on its way. */
 function hungUp({ asked, sendsBody, answered }: Exchange, error: Error): boolean {

@@ -17,7 +17,7 @@ const BODY = 'canary-body';
 const CELL = `%%bad\n${BODY} {{runtime_env:KEY}}`;
 const FAILED =
   'The gateway failed while it prepared this cell. Nothing of it ran; the gateway’s log says more.';
-const NOT_SENT = 'The gateway failed on this request. Its log holds the details.';
+const NOT_SENT = 'The gateway failed on this request. Its log has the details.';
 
 /** A log that a test reads. */
 function memoryLog() {
