@@ -181,7 +181,7 @@ const suggested: Readonly<Record<string, readonly [lines: string, ...sentences: 
   'one without quotes and with more behind it': ['url: {{runtime_env:X}}/base', /Put a reference in quotes/],
   'another name of the store': ['token: "{{env:KEY}}"', /not a reference\. Write "\{\{runtime_env:KEY\}\}"/],
   'a secret of another tool': [`token: "\${{ secrets.KEY }}"`, /Write "\{\{secret:KEY\}\}"/],
-  'blanks in it': ['token: "{{ secret:KEY }}"', /Write "\{\{secret:KEY\}\}", without blanks/],
+  'blanks in it': ['token: "{{ secret:KEY }}"', /Write "\{\{secret:KEY\}\}", without spaces/],
   'one brace': ['token: "{secret:KEY}"', /Write "\{\{secret:KEY\}\}"/],
   'a variable of a shell': [`token: "\${KEY}"`, /Write "\{\{runtime_env:KEY\}\}"/],
   'another spelling': ['cafile: /a', /no setting “cafile”\. Did you mean ca_file\?/],
