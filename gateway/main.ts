@@ -67,7 +67,7 @@ export interface Gateway {
   remarks(): Promise<readonly Remark[]>;
   /** Reads the catalogue and the certificate again now, rather than within seconds; logs what came of it. */
   reload(): Promise<void>;
-  /** Takes nobody in any more, lets cells and requests end within the drain time, and ends. */
+  /** Takes no new requests, lets cells and requests end within the drain time, and ends. */
   close(): Promise<void>;
 }
 
@@ -242,7 +242,7 @@ function openUpstream(
     progress,
   });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
-  // Nobody waits for it where the start itself has failed.
+  // Nothing waits for it if the start itself has failed.
   failed.catch(() => {});
   return {
     source: jupyter.source,

@@ -26,7 +26,7 @@ const MISNAMED = [
   'nodejs_active_resources_total',
 ];
 
-/** What is asked only when somebody collects. */
+/** What is asked only when metrics are collected. */
 export interface Sources {
   /** Clients' websockets that are open, by kind. */
   openSockets(): Iterable<readonly [kind: string, count: number]>;
@@ -135,7 +135,7 @@ export class Metrics {
     this.#retries.inc({ type });
   }
 
-  /** Adds what is asked only when somebody collects. */
+  /** Adds what is asked only when metrics are collected. */
   watch(sources: Sources): void {
     this.#gauge('spin_websockets', 'Open websockets of clients.', ['kind'], (gauge) => {
       for (const [kind, count] of sources.openSockets()) gauge.set({ kind }, count);

@@ -37,7 +37,7 @@ export interface RunRequest {
 }
 
 /**
- * Runs a notebook once, as a client of a gateway that serves nobody else: on a socket in a folder that only this user
+ * Runs a notebook once, as a client of a gateway that serves no other client: on a socket in a folder that only this user
  * can enter, for as long as the run takes. So a cell's way is the one that it has in a browser.
  *
  * The first signal interrupts the cell, and what there is is written; another ends the run at once.
@@ -141,7 +141,7 @@ async function readiness(gateway: Gateway, { upstream }: Config): Promise<void> 
 
 /**
  * The notebook's own folder, where its data lies, from the one that the embedded Jupyter serves. Another Jupyter has
- * other folders; and where Jupyter has a user of its own, the folder has to be open to everybody.
+ * other folders; and where Jupyter has its own user, the folder has to be open to all users.
  */
 function kernelFolder(place: NotebookPlace, { home, upstream }: Config): string | undefined {
   if (place.kind !== 'file' || upstream.kind !== 'embedded') return undefined;

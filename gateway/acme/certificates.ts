@@ -70,7 +70,7 @@ export async function openAcmeCertificates(
   const isDue = (): boolean => Date.now() >= Math.max(due, retryAt);
 
   const renew = async (): Promise<void> => {
-    // Whoever had the lease before may have renewed it just now.
+    // The previous holder of the lease may have renewed it just now.
     take(await store.load(Date.now()));
     if (!isDue()) return;
     const accountKey = await store.accountKey();
@@ -144,7 +144,7 @@ export async function openAcmeCertificates(
     challenges,
     start: lookUnasked,
     async look() {
-      // Whoever asks has perhaps mended what was wrong: no need to wait for hours then. What is tried right now may fail
+      // The user who asks has perhaps corrected what was wrong: no need to wait for hours then. What is tried right now may fail
       // by what was wrong before, and so doesn't count.
       await looking;
       retryAt = 0;

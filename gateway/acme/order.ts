@@ -92,7 +92,7 @@ async function openAccount(client: acme.Client, { email }: AcmeSetting): Promise
 
 /**
  * Shows one name's proof until the authority has seen it. Whether this machine reaches its own public name would
- * say nothing about whether the authority does, so nobody looks before.
+ * say nothing about whether the authority does, so the gateway does not check first.
  */
 async function prove(
   { challenges, type }: Order,

@@ -70,7 +70,7 @@ async function tellWhere(gateway: Gateway, config: Config, screen: Screen, log: 
   await Promise.all([sayRemarks(gateway, log), warnOfAbsentJupyter(config, log)]);
   const warnings = screen.settle();
   const summary = {
-    // Made now: its ten minutes begin when somebody can read it.
+    // Made now: its ten minutes begin when the user can read it.
     link: await loginUrl(gateway.url, config.token),
     notebooks: config.upstream.kind === 'embedded' ? config.home.notebooks : undefined,
     connections: { names: gateway.connections(), file: config.connections.file },
@@ -85,7 +85,7 @@ function endingSignals(): NodeJS.Signals[] {
   return process.stdin.isTTY ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
 }
 
-/** What works otherwise than people may expect, before somebody wonders. */
+/** What works differently from what users may expect. */
 async function sayRemarks(gateway: Gateway, log: Log): Promise<void> {
   await gateway.ready;
   try {
@@ -95,7 +95,7 @@ async function sayRemarks(gateway: Gateway, log: Log): Promise<void> {
   }
 }
 
-/** Whoever set `SPIN_UPSTREAM` hears of a mistake now, not from the first person who opens the page. */
+/** The operator who set `SPIN_UPSTREAM` learns of a mistake now, not from the first user who opens the page. */
 async function warnOfAbsentJupyter({ upstream }: Config, log: Log): Promise<void> {
   if (upstream.kind === 'embedded' || (await probe(fixedUpstream(upstream)))) return;
   log.warn(

@@ -7,7 +7,7 @@ import { Mistake } from './problems.js';
 const RIGHT = 'The absolute path of an existing folder, e.g. /srv/notebooks.';
 
 /**
- * The folder of notebooks that somebody has already, in the place of the runtime's own. It isn't made: a misspelt one
+ * A folder of notebooks that exists already, used instead of the runtime's own. It isn't created: a misspelt one
  * would be an empty one.
  *
  * @returns undefined when none is set
@@ -41,7 +41,7 @@ export function readNotebooks(env: Env, home: Home): string | undefined {
   return real;
 }
 
-/** What lies in a hidden folder (`~/.local/share`) Jupyter serves to nobody. */
+/** Jupyter does not serve what is in a hidden folder (`~/.local/share`). */
 function showsState(folder: string, home: Home): boolean {
   const there = existingPart(home.var);
   const state = realpathSync(there) + home.var.slice(there.length);

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { Env } from './env.js';
 import { Mistake } from './problems.js';
 
-/** Replicas that don't have all of this in common would each be a runtime of its own. */
+/** Replicas that don't have all of this in common would each be a separate runtime. */
 export function sharedFolder(path: string, { SPIN_TOKEN, SPIN_UPSTREAM, SPIN_PUBLIC_URL }: Env): string {
   if (!isAbsolute(path) || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     throw new Mistake(

@@ -34,7 +34,7 @@ export function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret
   );
 }
 
-/** Whoever has it must not have the other. */
+/** A client that has it must not have the other. */
 export function readMetricsToken(env: Env, loopback: boolean): Secret | undefined {
   const { SPIN_METRICS_TOKEN: token } = env;
   if (token === undefined) return undefined;
@@ -49,7 +49,7 @@ export function readMetricsToken(env: Env, loopback: boolean): Secret | undefine
 /**
  * The token that was generated for this loopback-only runtime, made at its first start.
  *
- * @param looksOnly writes nothing: where there is none yet, it is nobody's
+ * @param looksOnly writes nothing: if there is none yet, the returned one is not saved
  */
 export async function generatedToken(file: string, looksOnly: boolean): Promise<Secret> {
   const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -60,7 +60,7 @@ export async function generatedToken(file: string, looksOnly: boolean): Promise<
     );
   });
   if (kept !== undefined && kept.trim() !== '') {
-    // Somebody may have copied it around: it is the gateway's alone.
+    // The user may have copied it: only the gateway may read it.
     if (!looksOnly) await chmod(file, 0o600);
     return checkToken(kept.trim(), true);
   }

@@ -6,13 +6,13 @@ const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_END
 const PROTOCOLS = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'] as const;
 
 const SAMPLERS = ['always_on', 'always_off', 'traceidratio'] as const;
-/** What the specification calls the default: whoever is in front decides, and of one's own traces all are kept. */
+/** What the specification calls the default: the proxy in front decides, and all of the gateway's own traces are kept. */
 const DEFAULT_SAMPLER = 'parentbased_always_on';
 const PARENT_BASED = /^parentbased_/;
 
 /**
- * Whether spans are sent, and how many: OpenTelemetry's own variables say so, because whoever runs a collector has them already
- * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Unlike there, nothing is sent
+ * Whether spans are sent, and how many: OpenTelemetry's own variables say so, because users
+ * who run a collector have set them already (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Unlike there, nothing is sent
  * to a default address.
  */
 export function readTracing(env: Env, problems: Problems): TracingSetting | undefined {

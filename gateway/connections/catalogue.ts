@@ -28,7 +28,7 @@ export interface Catalogue extends Connections {
    * @param reference e.g. `runtime_env:NAME`
    */
   reserves(reference: string): boolean;
-  /** The value of a reference, for whoever may use it. */
+  /** The value of a reference, for callers that may use it. */
   stores(): Stores;
   /** What is wrong in the file as it is now, where that version is not in use; empty when it is. */
   problems(): readonly CatalogueProblem[];
@@ -42,7 +42,7 @@ export interface Catalogue extends Connections {
 
 export interface CatalogueOptions {
   readonly file: string;
-  /** True when somebody named the file, so that it has to be there. */
+  /** True when the user named the file, so that it must exist. */
   readonly required: boolean;
   readonly kinds: ReadonlyMap<string, ConnectionKind>;
   /** The gateway's environment without its own settings. */
@@ -102,7 +102,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     log.error({ file, fault: faultOf(error) }, 'could not check the connection catalogue');
   const timer = setInterval(() => lookNext().catch(unforeseen), lookEveryMs).unref();
 
-  /** For whoever looks for what a changed file may have: why it isn't here. */
+  /** For a user who looks for something that a changed file may contain: why it isn't here. */
   const unused = (): string => {
     const [first] = problems;
     if (first !== undefined) {
@@ -157,7 +157,7 @@ function read(content: string, { file, kinds, environment }: CatalogueOptions): 
   return { content, document, stores: createStores(environment, document.secretsFolder) };
 }
 
-/** As somebody who mends the file goes through it. */
+/** In the order in which a user corrects the file. */
 function inOrder(problems: readonly CatalogueProblem[]): CatalogueProblem[] {
   return [...problems].sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
 }

@@ -12,7 +12,7 @@ import { ownCommand } from '../own-command.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 
 const DAY_MS = 24 * 60 * 60_000;
-/** Renewal by hand or by a program that has failed: somebody should look now. */
+/** Manual renewal, or a program that failed to renew: the user should look now. */
 const SOON_DAYS = 14;
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 

@@ -71,7 +71,7 @@ async function checkSocket(path: string): Promise<Finding> {
 /** @returns undefined when nothing answers */
 function answerOf(url: URL, socketPath?: string): Promise<number | undefined> {
   const peer = { origin: url.origin, basePath: '', socketPath, token: undefined, ca: undefined };
-  // Nothing is sent that the wrong program shouldn't have; the certificate has a look of its own.
+  // Nothing is sent that the wrong program shouldn't have; the certificate is checked separately.
   return statusOf(peer, { path: url.pathname, limitMs: PATIENCE_MS, takesAnyCertificate: true });
 }
 

@@ -53,7 +53,7 @@ export async function checkJupyter({ upstream, home, environment: inherited }: C
   ];
 }
 
-/** Where state is kept, which may be a volume of its own, and where Jupyter is installed. */
+/** Where state is kept, which may be a separate volume, and where Jupyter is installed. */
 export async function checkDisk({ home, upstream }: Config): Promise<Finding> {
   const { says, free, files } = await roomAt(home.var);
   if (free < LEAST_BYTES) return failed('disk', says, ROOM);

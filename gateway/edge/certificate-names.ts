@@ -8,7 +8,7 @@ export interface CertificateNames {
   readonly configured: readonly string[];
   /**
    * This machine's own, which change by themselves (a container's name, an address by DHCP): the CA permits
-   * those of its first day, and a leaf goes without what is not permitted, so that nobody has to trust a new
+   * those of its first day, and a leaf goes without what is not permitted, so that users don't have to trust a new
    * CA for it.
    */
   readonly found: readonly string[];

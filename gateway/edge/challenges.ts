@@ -40,7 +40,7 @@ export class Challenges {
     return this.#tls.size > 0;
   }
 
-  /** @returns what the authority is to be shown; undefined for everybody else (RFC 8737 section 3) */
+  /** @returns what the authority is to be shown; undefined for other clients (RFC 8737 section 3) */
   contextFor(hello: ClientHello | undefined): SecureContext | undefined {
     const asks = hello?.protocols.length === 1 && hello.protocols[0] === ACME_PROTOCOL;
     return asks ? this.#tls.get(hello.serverName ?? '') : undefined;

@@ -15,7 +15,7 @@ const ALPN_EXTENSION = 16;
 
 /**
  * Waits for a connection's first TLS record and reads the greeting in it. The bytes are back in the socket
- * afterwards; it is paused. Node chooses a certificate before it looks at the client's protocols, so whoever
+ * afterwards; it is paused. Node chooses a certificate before it looks at the client's protocols, so code that
  * needs them for the choice has to look first.
  *
  * @param done called once; `left` when the peer went away; undefined for what is no greeting in one record

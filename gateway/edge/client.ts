@@ -33,7 +33,7 @@ export type Trust = (address: string | undefined) => boolean;
  * Reads SPIN_TRUSTED_PROXIES: addresses or networks; an IPv4-mapped IPv6 peer counts as its IPv4 address.
  *
  * On a unix socket no peer has an address, and all are trusted: only those can open it whom the file's
- * permissions let (the proxy in front). On a port a peer without one has reset its connection and is nobody.
+ * permissions let (the proxy in front). On a port a peer without one has reset its connection and is not trusted.
  */
 export function createTrust({ listen, trustedProxies }: Pick<Config, 'listen' | 'trustedProxies'>): Trust {
   const listed = trustedProxies.length === 0 ? () => false : proxyAddr.compile([...trustedProxies]);

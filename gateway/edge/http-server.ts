@@ -48,7 +48,7 @@ export function createHttpServer(handlers: Handlers, log: Log, tell: Tell, limit
   const turns = createTurns(() => say('too many pipelined requests: a connection is ended'));
   http.on('clientError', malformed.refuse);
   http.on('request', (req, res) => {
-    // What was read together with the request that ended the connection: nobody waits for an answer.
+    // What was read together with the request that ended the connection: no client waits for an answer.
     if (req.socket.destroyed) return;
     malformed.track(req, res);
     res.once('finish', () => cutLeftover(req, limits.leftover));
@@ -74,7 +74,7 @@ export function createHttpServer(handlers: Handlers, log: Log, tell: Tell, limit
       socket.destroy();
     }
   };
-  // Node would answer 417 by itself, whoever asks, by whatever Host.
+  // Node would answer 417 by itself, to any client and any Host.
   http.on('checkExpectation', (req) => malformed.refuse(new Error('Expect'), req.socket));
   // CONNECT is for forward proxies.
   http.on('connect', (_req, socket) => malformed.refuse(new Error('CONNECT'), socket));
@@ -91,7 +91,7 @@ function atMost(ms: number, tell: (what: string) => void): (what: string) => voi
   };
 }
 
-/** Whoever is refused may have announced a body; one that never comes would hold its connection for ever. */
+/** A refused client may have announced a body; one that never comes would hold its connection for ever. */
 function cutLeftover(req: IncomingMessage, limit: number): void {
   if (req.complete) return;
   const cut = () => {

@@ -83,7 +83,7 @@ export async function listen(
   return { address, close: (graceMs) => close(http, sockets, graceMs) };
 }
 
-/** Shows a certificate authority the proof that it came for (RFC 8737); everybody else proceeds. */
+/** Shows a certificate authority the proof that it came for (RFC 8737); every other client proceeds. */
 function proveOr(socket: Socket, challenges: Challenges, log: Log, proceed: () => void): void {
   readClientHello(socket, (hello) => {
     if (hello === 'left') {
@@ -136,7 +136,7 @@ async function bind(http: Server, where: Listen): Promise<Listen> {
     });
   });
   if (where.kind === 'unix') {
-    // Whoever can open the socket is believed as a proxy: the owner and the group, nobody else.
+    // A program that can open the socket is trusted as a proxy: the owner's and the group's only.
     await chmod(where.path, 0o660);
     return where;
   }

@@ -18,7 +18,7 @@ const OWN_SITE = new Set(['same-origin', 'none']);
  * identity; for a cookie {@link checkCookieOrigin} follows.
  *
  * Comparison is exact: no prefix, no suffix, no wildcard; `null` (sandboxed frames, `data:` pages, `file:`)
- * is nobody's origin unless it is listed. Several Origin headers arrive joined and match nothing.
+ * is not an allowed origin unless it is listed. Several Origin headers arrive joined and match nothing.
  *
  * @throws {GatewayError} ORIGIN_NOT_ALLOWED
  */
@@ -29,14 +29,14 @@ export function checkOrigin(req: IncomingMessage, client: Client, allowedOrigins
 }
 
 /**
- * What a cookie asks beyond {@link checkOrigin}, since a browser adds it whoever's page it is:
+ * What a cookie asks beyond {@link checkOrigin}, since a browser adds it for every page:
  * - it counts only on this runtime's own pages; a listed origin sends the token,
  * - what changes something or opens a websocket needs an Origin. Every browser sends one with those, so
  *   `Sec-Fetch-Site` doesn't stand in for it. The header `X-XSRFToken` that repeats the cookie `_xsrf` does: a page of
  *   another origin can't send it without a preflight, nor on a websocket at all, so that it comes from a program that
  *   logged in as Jupyter's clients do (VS Code),
  * - what a page loads without one (`<script>`, `<img>`: another port's page is of the same site, and gets the
- *   cookie sent) must be this runtime's own page; a link may be anybody's. Jupyter judges `/files/` by Referer,
+ *   cookie sent) must be this runtime's own page; a link may be on any page. Jupyter judges `/files/` by Referer,
  *   but not where a token comes with it. Source: Fetch Metadata, https://www.w3.org/TR/fetch-metadata/
  *
  * @throws {GatewayError} ORIGIN_NOT_ALLOWED or ORIGIN_REQUIRED

@@ -13,7 +13,7 @@ const BAD_ESCAPE = /%(?![0-9a-f]{2})/i;
  * `%5C` and control characters inside a segment are a name's, and pass as they were sent.
  */
 const HIDING_ESCAPE = /%(?:00|2d|5f|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
-/** On the path with its slashes, backslashes and dots decoded: whoever decodes before parting it sees these. */
+/** On the path with its slashes, backslashes and dots decoded: a server that decodes before splitting it sees these. */
 const DOT_SEGMENT = /[/\\]\.{1,2}(?=[/\\]|$)/;
 /**
  * Jupyter's own routes have no empty segments, but a proxy in front of it may merge slashes, so that
@@ -29,7 +29,7 @@ export interface ParsedTarget {
 }
 
 /**
- * Takes a request target apart, once for everybody, and refuses one that could leave the base path or dodge a rule
+ * Splits a request target, once for all later stages, and refuses one that could leave the base path or dodge a rule
  * (invariant S8). Spaces, slashes, `%40`, `:` and UTF-8 in escapes, as names of files hold them, pass; the
  * escaping stays as it was sent.
  *
@@ -42,7 +42,7 @@ export function parseTarget(raw: string, host: string): ParsedTarget {
   const whole = raw.startsWith('/') ? raw : originForm(raw, host);
   if (FORBIDDEN_IN_TARGET.test(whole)) throw new GatewayError('BAD_PATH');
   const mark = whole.indexOf('?');
-  // A name's own character, which some servers read as a slash and browsers never send: nobody does once it is escaped.
+  // Part of a name. Some servers read it as a slash (browsers never send it), but none does once it is escaped.
   const path = (mark === -1 ? whole : whole.slice(0, mark)).replaceAll('\\', '%5C');
   if (path.includes('%') && (BAD_ESCAPE.test(path) || HIDING_ESCAPE.test(path)))
     throw new GatewayError('BAD_PATH');

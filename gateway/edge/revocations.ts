@@ -37,7 +37,7 @@ export interface Revocations {
 }
 
 /**
- * Opens the state file, one JSON object of id → until. It holds nobody's secret: an id signs nothing.
+ * Opens the state file, one JSON object of id → until. It contains no secret: an id signs nothing.
  *
  * @param path absolute; made by the first revocation
  * @param clock milliseconds since 1970

@@ -21,7 +21,7 @@ const UNWRITTEN =
 const NAME = /^([0-9a-f-]{36})\.(\d{1,12})$/;
 
 /**
- * Revocations in a folder that all replicas share. Whoever makes an entry's file first has revoked it (`O_EXCL`, which
+ * Revocations in a folder that all replicas share. The replica that creates an entry's file first has revoked it (`O_EXCL`, which
  * NFS 3 and later keep); the others learn it when they next read the folder.
  *
  * @param shared absolute path of a folder that exists; a folder `revoked` is made in it

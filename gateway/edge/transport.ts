@@ -35,7 +35,7 @@ export interface Transport {
 }
 
 /** @param config `tls.mode` `auto`: plain HTTP is for loopback names and trusted proxies that say https;
- *   `required`: for nobody; `off`: for everybody (start-up has made sure that only this machine connects) */
+ *   `required`: for no client; `off`: for every client (start-up has made sure that only this machine connects) */
 export function createTransport(config: Pick<Config, 'tls' | 'acme' | 'publicUrl'>, trust: Trust): Transport {
   const { mode, files } = config.tls;
   const publicName = publicNameOf(config.publicUrl);

@@ -108,7 +108,7 @@ class Supervisor implements EmbeddedJupyter {
     this.#life = this.#live();
     this.ready = Promise.race([firstTime, this.#life]);
     this.checked = Promise.race([isRight, this.#life]);
-    // Whoever awaits them gets the failure; nobody has to.
+    // Callers that await them get the failure; no caller has to.
     this.ready.catch(() => {});
     this.checked.catch(() => {});
   }
@@ -139,7 +139,7 @@ class Supervisor implements EmbeddedJupyter {
   #absence(state: Exclude<JupyterState, 'ready'>): ['UPSTREAM_STARTING' | 'UPSTREAM_DOWN', string?] {
     switch (state) {
       case 'installing':
-        // Without a line of progress there is nothing to install, or nobody knows yet.
+        // Without a line of progress there is nothing to install, or it is not known yet.
         if (this.#installing === '') return ['UPSTREAM_STARTING'];
         return ['UPSTREAM_STARTING', `${INSTALLING} ${this.#installing}`];
       case 'starting':
@@ -165,7 +165,7 @@ class Supervisor implements EmbeddedJupyter {
       await prepareFolders(home, user);
       if (user !== undefined) await checkIsolation(home, environment, user);
       const report: Progress = (line) => {
-        // From here on it takes minutes, and whoever waits can watch.
+        // From here on it takes minutes, and a user who waits can watch.
         this.#wasChecked();
         if (this.#installing === '') progress(INSTALLING);
         this.#installing = line;

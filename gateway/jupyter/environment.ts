@@ -55,7 +55,7 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
 }
 
 /**
- * Checks an environment that somebody else made; changes nothing in it.
+ * Checks an environment that the user made; changes nothing in it.
  * @param folder holds `bin/jupyter`
  * @throws {JupyterSetupError} saying what it lacks
  */
@@ -140,7 +140,7 @@ async function install(
   progress(`Jupyter is installed (${pip.elapsed()})`);
 }
 
-/** Runs a program that ends with this process, and lets everybody read what it writes. */
+/** Runs a program that ends with this process, and lets every user read what it writes. */
 function asReadable(
   program: string,
   args: string[],

@@ -87,7 +87,7 @@ export async function removeRunFolder(path: string, user: UserId | undefined): P
   await rm(path, { recursive: true, force: true });
 }
 
-/** Removes folders of gateways that were ended before they could: their process is gone, nobody answers. */
+/** Removes folders of gateways that were ended before they could: their process is gone and does not answer. */
 export async function removeStaleFolders(user: UserId | undefined): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = /^spin-jupyter-(\d+)-/.exec(name)?.[1];
@@ -109,7 +109,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Another container with the same temporary directory has process ids of its own: ask its socket too. */
+/** Another container with the same temporary directory has its own process ids: ask its socket too. */
 function answers(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = connect(socket);

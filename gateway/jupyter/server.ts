@@ -53,7 +53,7 @@ export function startServer({ home, environment, inherited, folder, user, log }:
       cwd: home.notebooks,
       env: cleanEnvironment(home, folder, inherited, user === undefined ? undefined : 'jupyter'),
       stdio: ['pipe', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C at the terminal goes to the gateway only, which ends it in order.
+      // A separate process group: Ctrl-C at the terminal goes to the gateway only, which ends it in order.
       detached: true,
       ...user,
     },

@@ -30,7 +30,7 @@ const USUAL = 60_888;
 
 /**
  * The embedded Jupyter's user and group where the gateway is started as root; it needs no line in /etc/passwd. Each
- * SPIN_HOME has one of its own, so that two gateways of one machine keep their notebooks from each other: the user that
+ * SPIN_HOME has its own one, so that two gateways of one machine keep their notebooks from each other: the user that
  * Jupyter's folder belongs to already, else a number that comes from the path.
  */
 export function jupyterUserOf(home: Home): UserId {
@@ -59,7 +59,7 @@ const REMEDY =
   'If others use it too, start the gateway as root, or run Jupyter in its own container and set SPIN_UPSTREAM ' +
   '(docker/compose.front.yml).';
 
-/** Finds out, by trying, whether Jupyter can get a user of its own. */
+/** Finds out, by trying, whether Jupyter can get its own user. */
 export async function findIsolation(home: Home = homeAt(USUAL_HOME)): Promise<Isolation> {
   if (process.geteuid?.() !== 0) return { kind: 'same-user', warning: `${ADVICE}. ${REMEDY}` };
   const user = jupyterUserOf(home);

@@ -179,7 +179,7 @@ async function endOf(
   }
 }
 
-/** A UI of its own keeps in a cell's metadata what kind of SPIN cell it is; any other says so in its first line. */
+/** A special UI keeps in a cell's metadata what kind of SPIN cell it is; any other says so in its first line. */
 function requestMetadata({ id, metadata: { spin } }: Cell): object {
   return { ...(id !== undefined && { cellId: id }), ...(spin !== undefined && { spin }) };
 }

@@ -148,7 +148,7 @@ export class Kernel {
       silent: false,
       store_history: true,
       user_expressions: {},
-      // Nobody is there to answer: `input()` fails at once.
+      // There is no user to answer: `input()` fails at once.
       allow_stdin: false,
       stop_on_error: stopOnError,
     };
@@ -217,7 +217,7 @@ export class Kernel {
     const asked = this.#asked.get(parentId(frame));
     if (asked === undefined) return;
     const { msg_type: type, session } = readHeader(frame);
-    // Nobody but a kernel replies.
+    // Only a kernel replies.
     if (frame.channel === 'shell') this.#kernelSession ??= session;
     const isServers = this.#kernelSession !== undefined && session !== this.#kernelSession;
     const { date } = parseExact(frame.text('header')) as { readonly date?: unknown };

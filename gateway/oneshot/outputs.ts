@@ -197,7 +197,7 @@ function shortened(text: string): string {
   return text.length > MOST_OF_ERROR ? `${text.slice(0, MOST_OF_ERROR)}… [cut here]` : text;
 }
 
-/** What somebody at a terminal reads of an output; colours are kept. */
+/** What a user at a terminal reads of an output; colours are kept. */
 export function textOf(output: Output): string {
   if (output.output_type === 'stream') return asText(output.text);
   if (output.output_type === 'error') return withNewline([output.traceback].flat().map(asText).join('\n'));

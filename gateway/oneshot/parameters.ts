@@ -27,7 +27,7 @@ export function parseParameter(text: string): Parameter {
 }
 
 /**
- * Puts parameters into a notebook as papermill does: in a cell of their own behind the one that is tagged `parameters`,
+ * Puts parameters into a notebook as papermill does: in a separate cell behind the one that is tagged `parameters`,
  * else at the top; one that an earlier run has put there is replaced.
  * Source: https://papermill.readthedocs.io/en/latest/usage-parameterize.html
  *

@@ -43,7 +43,7 @@ export interface Run {
   readonly keepGoing: boolean;
   /** Aborted with a {@link Stop} as its reason. */
   readonly signal: AbortSignal;
-  /** Aborted when nobody waits any more: the kernel is left or ended, and no report made. */
+  /** Aborted when no user waits any more: the kernel is left or ended, and no report made. */
   readonly quit: AbortSignal;
   readonly printer: Printer;
   /** Takes a line about the run's progress. */

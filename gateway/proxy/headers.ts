@@ -26,14 +26,14 @@ const hopByHop: ReadonlySet<string> = new Set([
  * By which proxies and gateways in front say who the person is: Authelia and Caddy (Remote-*), oauth2-proxy, Grafana's
  * convention (X-WEBAUTH-*), Google IAP and API gateways, AWS load balancers, Azure App Service, Pomerium, Authentik,
  * Vouch, Kong, mod_auth_openidc, Teleport, Traefik's and nginx's client certificates, Kubernetes' impersonation. An
- * extension of Jupyter may believe them, and whoever comes another way can say the same.
+ * extension of Jupyter may believe them, and a client that comes another way can say the same.
  */
 const IDENTIFYING =
   /^(?:remote-.*|x-remote-.*|x-auth-.*|x-authenticated-.*|x-webauth-.*|x-(?:user|username|user-.*|userinfo|email|groups?|roles?)|x-(?:id|identity)-token|x-goog-.*|x-serverless-authorization|x-(?:apigateway|endpoint)-api-userinfo|x-amzn-oidc-.*|x-amzn-mtls-.*|x-ms-client-principal.*|x-ms-token-.*|x-arr-clientcert|x-pomerium-.*|x-authentik-.*|x-vouch-.*|x-consumer-.*|x-credential-.*|x-anonymous-consumer|x-oidc-.*|oidc-.*|x-jwt-.*|x-teleport-.*|teleport-.*|x-ssl-.*|ssl-client-.*|x-tls-client-.*|client-cert(?:-.*)?|impersonate-.*|x-proxy-user|auth-user|x-jupyterhub-.*)$/;
 
 /**
  * What a client may not tell Jupyter: who it is, where it comes from, and which path it really meant. `tailscale serve` says
- * who the person is (https://tailscale.com/s/serve-headers), so does Cloudflare Access; whoever comes another way can say
+ * who the person is (https://tailscale.com/s/serve-headers), so does Cloudflare Access; a client that comes another way can say
  * the same.
  */
 const FORGEABLE =
@@ -50,7 +50,7 @@ const GATEWAY_COOKIE = /^(?:__host-spin-|spin-\d+\s*=)/i;
 const LOGIN_COOKIE = /^(?:username|jupyterhub)-/i;
 
 /**
- * The login at Cloudflare Access: whoever holds it passes there as that person. Source:
+ * The login at Cloudflare Access: a client that has it passes there as that person. Source:
  * https://developers.cloudflare.com/cloudflare-one/identity/authorization-cookie/
  */
 const ACCESS_COOKIE = /^cf_(?:authorization|appsession)=/i;
@@ -199,7 +199,7 @@ export function loginIn(set: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** True for what Jupyter's login keeps in its cookie: who somebody is (`IdentityProvider.user_to_cookie`). */
+/** True for what Jupyter's login keeps in its cookie: who the user is (`IdentityProvider.user_to_cookie`). */
 function isIdentity(value: string): boolean {
   const signed = SIGNED_VALUE.exec(value)?.[1];
   return signed !== undefined && /^\s*\{\s*"username"\s*:/.test(Buffer.from(signed, 'base64').toString());

@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.js';
 import { askJupyter, headOf } from './ask.js';
 import type { Upstream } from './upstream.js';
 
-/** Something about the Jupyter behind the gateway that whoever runs it should know. */
+/** Something about the Jupyter behind the gateway that its operator should know. */
 export interface Remark {
   readonly says: string;
   readonly remedy: string;
