@@ -47,8 +47,7 @@ async function checkAddress({ listen }: Config, url: URL): Promise<Finding> {
 
 async function checkSocket(path: string): Promise<Finding> {
   const status = (page: string) => answerOf(new URL(page, 'http://localhost'), path);
-  const remedy =
-    'Set SPIN_HOST to unix: and a path in an existing folder that the gateway can write to.';
+  const remedy = 'Set SPIN_HOST to unix: and a path in an existing folder that the gateway can write to.';
   if ((await status('/healthz')) === 200) {
     if ((await status('/readyz')) === 200)
       return ok('address', `A gateway answers at unix:${path}, and Jupyter behind it.`);
