@@ -44,7 +44,7 @@ export interface RuntimeEnv {
   get(name: string): Secret | undefined;
   /** Every name that cells may use, sorted. */
   names(): readonly string[];
-  /** True for a name that SPIN_RUNTIME_ENV lists by a pattern of its own, and so opens on purpose. */
+  /** True for a name that SPIN_RUNTIME_ENV lists by its own pattern, and so opens on purpose. */
   lists(name: string): boolean;
   /** Why `get` gave nothing, as a sentence for the cell's author. */
   explain(name: string): string;

@@ -28,19 +28,19 @@ const refusals = {
   ],
   TLS_REQUIRED: [426, 1008, 'This runtime speaks plain HTTP only to loopback names. Use https.'],
   BAD_REQUEST: [400, 1002, 'That request is not valid HTTP for this runtime.'],
-  BAD_PATH: [400, 1002, 'That path holds characters or segments that are not allowed.'],
+  BAD_PATH: [400, 1002, 'That path contains characters or segments that are not allowed.'],
   NOT_FOUND: [404, 1008, 'There is nothing at that address.'],
-  PATH_NOT_ALLOWED: [403, 1008, 'This gateway does not let that path through.'],
+  PATH_NOT_ALLOWED: [403, 1008, 'This gateway does not allow that path.'],
   REQUEST_TIMEOUT: [408, 1002, 'The request took too long to arrive.'],
   HEADERS_TOO_LARGE: [
     431,
     1009,
-    'The request headers are larger than 64 KiB. In a browser these are cookies, also those that other programs at the same host name have set. Delete the cookies of this host, or open the runtime by another name, such as 127.0.0.1 in place of localhost.',
+    'The request headers are larger than 64 KiB. In a browser these are cookies, including those of other programs at the same host name. Delete the cookies of this host, or open the runtime under another name, such as 127.0.0.1 instead of localhost.',
   ],
   SHARED_FOLDER_AWAY: [
     503,
     1013,
-    'This gateway cannot read the folder of SPIN_SHARED, and so does not know who has logged out. Check the folder.',
+    'This gateway cannot read the folder of SPIN_SHARED, so it does not know who has logged out. Check the folder.',
   ],
   UPSTREAM_STARTING: [503, 1013, 'Jupyter is starting and will answer in a moment.'],
   UPSTREAM_DOWN: [
@@ -51,7 +51,7 @@ const refusals = {
   UPSTREAM_STOPPED: [
     503,
     1013,
-    'This server of the JupyterHub is not running. Start it at the hub, then try again.',
+    'This JupyterHub server is not running. Start it in the hub, then try again.',
   ],
   UPSTREAM_TIMEOUT: [504, 1014, 'Jupyter did not answer in time.'],
   UPSTREAM_REFUSED: [
@@ -60,17 +60,13 @@ const refusals = {
     'Jupyter refused the gateway. Check SPIN_UPSTREAM_TOKEN and that SPIN_UPSTREAM is its address.',
   ],
   MALFORMED_FRAME: [400, 1007, 'A websocket frame was not a Jupyter message.'],
-  UNSUPPORTED_FRAME: [
-    400,
-    1003,
-    'That kind of websocket frame is not part of the Jupyter protocol spoken here.',
-  ],
+  UNSUPPORTED_FRAME: [400, 1003, 'That kind of websocket frame is not part of the Jupyter protocol.'],
   MESSAGE_TOO_LARGE: [
     413,
     1009,
-    'The message is larger than what Jupyter takes in one piece (SPIN_MAX_MESSAGE_MB). Upload it as a file.',
+    'The message is larger than Jupyter accepts (SPIN_MAX_MESSAGE_MB). Upload it as a file.',
   ],
-  INTERNAL: [500, 1011, 'The gateway failed on this request. Its log holds the details.'],
+  INTERNAL: [500, 1011, 'The gateway failed on this request. Its log has the details.'],
 } as const satisfies Record<string, readonly [status: number, closeCode: number, sentence: string]>;
 
 export type Refusal = keyof typeof refusals;
@@ -117,6 +113,6 @@ export function tooLarge(most: number): GatewayError {
   const limit = `${most / 1024 / 1024} MiB`;
   return new GatewayError(
     'MESSAGE_TOO_LARGE',
-    `The message is larger than ${limit}, which Jupyter takes in one piece (SPIN_MAX_MESSAGE_MB). Upload it as a file.`,
+    `The message is larger than ${limit}, the most that Jupyter accepts (SPIN_MAX_MESSAGE_MB). Upload it as a file.`,
   );
 }

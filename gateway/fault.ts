@@ -51,7 +51,7 @@ function codeOf(error: Error): string | undefined {
   return error instanceof GatewayError || Object.hasOwn(constants.errno, code) ? code : undefined;
 }
 
-/** A message that isn't at the head of its stack was changed later: then nobody knows where the old one ends. */
+/** A message that isn't at the head of its stack was changed later: then it is not known where the old one ends. */
 function framesOf({ message, stack }: Error): string {
   const start = stack?.indexOf(message) ?? -1;
   if (stack === undefined || start < 0 || stack.slice(0, start).includes('\n')) return '';

@@ -67,7 +67,7 @@ export interface Gateway {
   remarks(): Promise<readonly Remark[]>;
   /** Reads the catalogue and the certificate again now, rather than within seconds; logs what came of it. */
   reload(): Promise<void>;
-  /** Takes nobody in any more, lets cells and requests end within the drain time, and ends. */
+  /** Takes no new requests, lets cells and requests end within the drain time, and ends. */
   close(): Promise<void>;
 }
 
@@ -207,7 +207,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
 export async function openAddOns({ home }: Config): Promise<readonly Processor[]> {
   return loadAddOns(home.processors, jupyterUserOf(home).uid).catch((error: Error) => {
     throw new ConfigError([
-      { variable: 'Add-on', wrong: error.message, right: 'Mend the file, or move it away.' },
+      { variable: 'Add-on', wrong: error.message, right: 'Correct the file, or move it away.' },
     ]);
   });
 }
@@ -242,7 +242,7 @@ function openUpstream(
     progress,
   });
   const failed = new Promise<never>((_, reject) => jupyter.ready.catch(reject));
-  // Nobody waits for it where the start itself has failed.
+  // Nothing waits for it if the start itself has failed.
   failed.catch(() => {});
   return {
     source: jupyter.source,

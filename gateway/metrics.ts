@@ -26,7 +26,7 @@ const MISNAMED = [
   'nodejs_active_resources_total',
 ];
 
-/** What is asked only when somebody collects. */
+/** What is asked only when metrics are collected. */
 export interface Sources {
   /** Clients' websockets that are open, by kind. */
   openSockets(): Iterable<readonly [kind: string, count: number]>;
@@ -34,7 +34,7 @@ export interface Sources {
   certificateExpiry(): number | undefined;
   /** The connection catalogue: whether its file as it is now is in use, and since when (seconds since 1970). */
   catalogue(): { readonly ok: boolean; readonly loadedAt: number };
-  /** How often the embedded Jupyter was started again. */
+  /** How often the embedded Jupyter was restarted. */
   jupyterRestarts(): number;
   /** Whether Jupyter answers. */
   upstreamUp(): Promise<boolean>;
@@ -71,7 +71,7 @@ export class Metrics {
   ]);
   readonly #cells = new Histogram({
     name: 'spin_cell_duration_seconds',
-    help: 'Cells, from the request to its reply; the outcome unseen: nobody waited for it.',
+    help: 'Cells, from the request to its reply; the outcome unseen: no client waited for it.',
     labelNames: ['processor', 'outcome'],
     buckets: CELL_SECONDS,
     registers: [this.#registry],
@@ -82,7 +82,7 @@ export class Metrics {
     const registers = [this.#registry];
     new Gauge({
       name: 'spin_build_info',
-      help: 'What runs: always 1.',
+      help: 'The version that runs; always 1.',
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.versions.node }, 1);
@@ -135,14 +135,14 @@ export class Metrics {
     this.#retries.inc({ type });
   }
 
-  /** Adds what is asked only when somebody collects. */
+  /** Adds what is asked only when metrics are collected. */
   watch(sources: Sources): void {
     this.#gauge('spin_websockets', 'Open websockets of clients.', ['kind'], (gauge) => {
       for (const [kind, count] of sources.openSockets()) gauge.set({ kind }, count);
     });
     this.#gauge(
       'spin_certificate_expiry_timestamp_seconds',
-      'When the certificate in use ends.',
+      'When the certificate in use expires.',
       [],
       (gauge) => {
         const expiry = sources.certificateExpiry();
@@ -167,7 +167,7 @@ export class Metrics {
     );
     new Counter({
       name: 'spin_jupyter_restarts_total',
-      help: 'How often the embedded Jupyter was started again.',
+      help: 'How often the embedded Jupyter was restarted.',
       registers: [this.#registry],
       collect() {
         this.reset();

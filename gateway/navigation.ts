@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** True when whoever sent this reads HTML: a browser's page load or form post, not its scripts. */
+/** True when the client reads HTML: a browser's page load or form post, not its scripts. */
 export function acceptsHtml(req: IncomingMessage): boolean {
   return /\btext\/html\b/i.test(req.headers.accept ?? '');
 }
@@ -8,7 +8,7 @@ export function acceptsHtml(req: IncomingMessage): boolean {
 /**
  * True when a person's browser loads this as a page, so that a redirect or a cookie reaches them. Browsers
  * that send Fetch Metadata (https://www.w3.org/TR/fetch-metadata/) say so; the others are known by Accept.
- * A prefetch (`Sec-Purpose`, and `Purpose` of older browsers) is nobody's click.
+ * A prefetch (`Sec-Purpose`, and `Purpose` of older browsers) is not a click.
  */
 export function isNavigation(req: IncomingMessage): boolean {
   const { headers } = req;

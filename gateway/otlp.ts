@@ -103,7 +103,7 @@ class TellingExporter extends OTLPTraceExporter {
         this.#told = performance.now();
         this.#log.warn(
           { fault: faultOf(result.error) },
-          'spans could not be sent: see OTEL_EXPORTER_OTLP_ENDPOINT',
+          'could not send spans: check OTEL_EXPORTER_OTLP_ENDPOINT',
         );
       }
       done(result);

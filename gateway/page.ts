@@ -51,7 +51,7 @@ const logo = (attributes: string) =>
   `<svg viewBox="0 0 32 32" fill="none" stroke-width="3" stroke-linecap="round" ${attributes}>` +
   '<path d="M27 16a11 11 0 1 1-5.5-9.5"/><path d="M16 10.5a5.5 5.5 0 1 0 5.5 5.5"/></svg>';
 const LOGO = logo('stroke="currentColor" aria-hidden="true"');
-/** In the page, because a browser without one asks for /favicon.ico, which nobody gets before logging in. */
+/** In the page, because a browser without one asks for /favicon.ico, which no client gets before it logs in. */
 const ICON = `data:image/svg+xml,${encodeURIComponent(logo('stroke="#4f86e0" xmlns="http://www.w3.org/2000/svg"'))}`;
 
 /** Text that was made safe to stand in HTML, as element content or in a quoted attribute. */

@@ -13,7 +13,7 @@ import { version } from './version.js';
 
 const program = new Command('spin-runtime')
   .description(
-    'A security and integration gateway in front of a stock Jupyter server. Set by environment variables: see docs/reference/settings.md.',
+    'A security and integration gateway in front of a stock Jupyter server. Configure it with environment variables: see docs/reference/settings.md.',
   )
   .version(version())
   .showHelpAfterError('spin-runtime --help lists the commands.')
@@ -26,7 +26,7 @@ program
 
 program
   .command('run')
-  .description('run a notebook once, write the executed one and a report, and end with its status')
+  .description('run a notebook once, write the executed notebook and a report, and exit with its status')
   .argument('<notebook>', 'path, or file://, http:// or https:// URL')
   .option(
     '-p, --parameter <name=value>',
@@ -39,11 +39,11 @@ program
     "the kernel, by its kernelspec's name; default: the notebook's, else Jupyter's",
   )
   .option('-o, --output <file>', 'the executed notebook; default: NAME.executed.ipynb beside the source')
-  .addOption(new Option('--format <format>', 'what stands on stdout').choices(FORMATS).default('text'))
+  .addOption(new Option('--format <format>', 'what to print on stdout').choices(FORMATS).default('text'))
   .option('--continue', 'go on after a cell that failed')
   .addHelpText(
     'after',
-    '\nMAX_DURATION=10m ends it in time. Exit status: 0; 1 a cell failed; 124 time; 78 settings.',
+    '\nMAX_DURATION=10m ends it after ten minutes. Exit status: 0; 1 a cell failed; 124 time; 78 settings.',
   )
   .action((notebook: string, flags: RunFlags) => run(notebook, flags));
 
@@ -51,7 +51,7 @@ program
   .command('cert')
   .description('certificates')
   .command('ca')
-  .description("print the local CA's certificate (PEM), to be trusted by browsers and systems")
+  .description("print the local CA's certificate (PEM), for browsers and systems to trust")
   .action(printLocalAuthority);
 
 const connections = program.command('connections').description('the connection catalogue (SPIN_CONNECTIONS)');
@@ -64,7 +64,7 @@ connections
 
 program
   .command('doctor')
-  .description('look at everything that the gateway needs, and say what to do about what is wrong')
+  .description('check everything that the gateway needs, and say how to fix what is wrong')
   .action(printFindings);
 
 try {

@@ -38,7 +38,7 @@ const retries: Partial<Record<Refusal, number>> = {
   UPSTREAM_TIMEOUT: 5,
 };
 
-/** After these nobody knows where the next request on the connection would begin. */
+/** After these it is not known where the next request on the connection would begin. */
 const UNFRAMED: ReadonlySet<Refusal> = new Set(['BAD_REQUEST', 'HEADERS_TOO_LARGE', 'REQUEST_TIMEOUT']);
 
 /**
@@ -72,7 +72,7 @@ export function sendRefusal(req: IncomingMessage, res: ServerResponse, error: Ga
  * when the client would keep its half open.
  */
 export function refuseUpgrade(req: IncomingMessage, socket: Duplex, error: GatewayError): void {
-  // The client may be gone; nobody else listens on this socket any more.
+  // The client may be gone; nothing else listens on this socket any more.
   socket.on('error', () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
@@ -107,7 +107,7 @@ export function refusalOf(req: IncomingMessage, address: string, error: GatewayE
   };
 }
 
-/** Refuses what the gateway doesn't serve: tells it to whoever keeps it, and answers the client. */
+/** Refuses what the gateway doesn't serve: tells it as an event, and answers the client. */
 export interface Refuse {
   /** @param address the client's, where it is known already */
   request(req: IncomingMessage, res: ServerResponse, error: GatewayError, address?: string): void;
@@ -158,16 +158,14 @@ export function refusalPage(error: GatewayError, navigation: boolean, id: string
   const busy = refresh !== undefined && error.code === 'UPSTREAM_STARTING';
   if (busy) parts.push('<div class="busy"></div>');
   parts.push(`<p>${escapeHtml(error.message)}</p>`);
-  if (busy) parts.push('<p class="quiet">This page moves on by itself.</p>');
-  else if (refresh !== undefined) {
-    parts.push(`<p class="quiet">This page looks every ${refresh} seconds and moves on by itself.</p>`);
-  }
-  if (error.code === 'FORBIDDEN' || error.code === 'UNAUTHENTICATED') {
+  if (busy) parts.push('<p class="quiet">This page continues by itself.</p>');
+  else if (refresh !== undefined)
+    parts.push(`<p class="quiet">This page checks every ${refresh} seconds and continues by itself.</p>`);
+  if (error.code === 'FORBIDDEN' || error.code === 'UNAUTHENTICATED')
     parts.push('<a class="button" href="/spin/login">Log in</a>');
-  } else if (error.code === 'NOT_FOUND' || error.code === 'PATH_NOT_ALLOWED') {
-    parts.push('<p><a href="/">To Jupyter</a></p>');
-  }
-  // What to quote to whoever reads the log.
+  else if (error.code === 'NOT_FOUND' || error.code === 'PATH_NOT_ALLOWED')
+    parts.push('<p><a href="/">Go to Jupyter</a></p>');
+  // What to quote to the operator, who reads the log.
   parts.push(`<p class="quiet">Request <code>${escapeHtml(id)}</code></p>`);
   return renderPage({ title, body: parts.join('\n'), ...(refresh !== undefined && { refresh }) });
 }

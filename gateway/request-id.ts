@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 /** The header that proxies and log collectors know it by; in lower case, as node gives it. */
 export const REQUEST_ID = 'x-request-id';
 
-/** What nginx, Envoy, Caddy and HAProxy make: hexadecimal, UUIDs, or words of their own. */
+/** What nginx, Envoy, Caddy and HAProxy make: hexadecimal, UUIDs, or other words. */
 const USUAL = /^[\w.:/+=-]{8,128}$/;
 
 const ids = new WeakMap<IncomingMessage, string>();

@@ -130,7 +130,7 @@ export class Router implements Handlers {
     }
     endWith(principal, res);
     const path = base.below(target.path);
-    // Jupyter's menu leads there; its own page would say “logged out” to somebody who isn't.
+    // Jupyter's menu leads there; its own page would say “logged out” to a user who isn't.
     if (path === '/logout' && isNavigation(req)) return sendRedirect(res, '/spin/logout');
     const notice = isNavigation(req) ? unread.notice(path) : undefined;
     if (notice !== undefined) throw new GatewayError('PATH_NOT_ALLOWED', notice);

@@ -37,7 +37,7 @@ export interface RunRequest {
 }
 
 /**
- * Runs a notebook once, as a client of a gateway that serves nobody else: on a socket in a folder that only this user
+ * Runs a notebook once, as a client of a gateway that serves no other client: on a socket in a folder that only this user
  * can enter, for as long as the run takes. So a cell's way is the one that it has in a browser.
  *
  * The first signal interrupts the cell, and what there is is written; another ends the run at once.
@@ -98,7 +98,7 @@ async function runBehindGateway(
   // A file is there at once, and so is what is written of a run that has no time left.
   const text = await (place.kind === 'file' ? reading : orStopped(reading, signal));
   if (text === undefined) {
-    tell('The run was ended before its notebook had come.');
+    tell('The run ended before its notebook arrived.');
     return signal.reason as Stop;
   }
   const notebook = parseNotebook(text);
@@ -141,13 +141,15 @@ async function readiness(gateway: Gateway, { upstream }: Config): Promise<void> 
 
 /**
  * The notebook's own folder, where its data lies, from the one that the embedded Jupyter serves. Another Jupyter has
- * other folders; and where Jupyter has a user of its own, the folder has to be open to everybody.
+ * other folders; and where Jupyter has its own user, the folder has to be open to all users.
  */
 function kernelFolder(place: NotebookPlace, { home, upstream }: Config): string | undefined {
   if (place.kind !== 'file' || upstream.kind !== 'embedded') return undefined;
   const folder = dirname(place.path);
   if (process.geteuid?.() !== 0 || isOpen(folder)) return relative(home.notebooks, folder);
-  tell(`The kernel works in ${home.notebooks}: ${folder} is closed to the user that Jupyter runs as.`);
+  tell(
+    `The kernel works in ${home.notebooks}, because the user that Jupyter runs as cannot enter ${folder}.`,
+  );
   return undefined;
 }
 

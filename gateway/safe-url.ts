@@ -41,9 +41,8 @@ export function localUrl(wanted: string | undefined): string {
   if (!URL.canParse(wanted, site)) return '/';
   const url = new URL(wanted, site);
   // Dot segments are gone only now: `/.//evil.example` has become `//evil.example`.
-  if (url.origin !== site || url.pathname.startsWith('//') || /^\/spin\/log(in|out)$/.test(url.pathname)) {
+  if (url.origin !== site || url.pathname.startsWith('//') || /^\/spin\/log(in|out)$/.test(url.pathname))
     return '/';
-  }
   const { query } = splitTokenParameters(url.search.slice(1));
   return url.pathname + (query === '' ? '' : `?${query}`) + url.hash;
 }

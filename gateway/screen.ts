@@ -2,13 +2,13 @@ import type { WriteStream } from 'node:tty';
 import { forPeople } from './people-log.js';
 import { printable } from './printable.js';
 
-/** Lines for whoever started a program. */
+/** Lines for the user who started a program. */
 export interface Screen {
   /** How far something is that takes long. */
   progress(line: string): void;
   /** The log's; undefined: JSON lines, for programs. */
   readonly log: ((line: string) => void) | undefined;
-  /** Ends the progress, and gives the warnings that were kept for now; from here on they are lines of their own. */
+  /** Ends the progress, and gives the warnings that were kept for now; from here on each is a line. */
   settle(): readonly string[];
 }
 

@@ -6,7 +6,7 @@ import type { Log } from './log.js';
 
 /**
  * Writes a state file so that a reader or a crash sees the old content or the new, never a part, and
- * nobody but the gateway's user can read it (invariant S16).
+ * only the gateway's user can read it (invariant S16).
  *
  * @param path absolute path; missing folders are made with mode 700
  */
@@ -19,7 +19,7 @@ export async function writeState(path: string, content: string): Promise<void> {
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
 
 /**
- * The same for what can be made again at the next start: a full disk is said, and keeps nobody from working.
+ * The same for what can be made again at the next start: a full disk is reported, and stops no work.
  *
  * @throws the system's error of any other kind
  */
@@ -31,7 +31,7 @@ export async function keepState(path: string, content: string, log: Pick<Log, 'e
     if (!NO_ROOM.has(code)) throw error;
     log.error(
       { file: path, err: code },
-      'the disk takes nothing more: this file is missing after the next start',
+      'the disk is full or read-only: this file will be missing after the next start',
     );
   }
 }

@@ -11,7 +11,7 @@ interface Count {
 }
 
 /**
- * Holds back lines of a log that say the same of the same address: anybody may have a million requests refused, or
+ * Holds back lines of a log that say the same of the same address: any client can have a million requests refused, or
  * frames, and each would cost a line (invariant S15).
  *
  * The first is written at once; what comes within the second after it is counted, and the last of it is written when the

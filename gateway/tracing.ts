@@ -27,7 +27,7 @@ export const NO_TRACING: Tracing = { begin: () => NO_SPAN, close: async () => {}
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
- * The trace that a request belongs to. To be asked for requests of trusted proxies only: anybody else could put spans
+ * The trace that a request belongs to. To be asked for requests of trusted proxies only: any other client could put spans
  * into other people's traces, or have everything of theirs recorded.
  */
 export function traceparentOf({ headers }: IncomingMessage): string | undefined {

@@ -136,13 +136,13 @@ t.test('connections test says which connections there are, or that there are non
   const args = ['connections', 'test', 'prd'];
   t.match(await run(args, one), { status: 69, stdout: /^prd\tfailed\tThere is no such .* Known: prod\.\n$/ });
   const empty =
-    /^\tfailed\tThere is no connection: the catalogue \S+\/none\/etc\/connections\.yaml is not there\./;
+    /^\tfailed\tThere is no connection: the catalogue \S+\/none\/etc\/connections\.yaml does not exist\./;
   t.match(await run(['connections', 'test'], none), { status: 69, stdout: empty });
   const listed = await run(['connections', 'list'], none);
   t.match(listed, {
     status: 0,
     stdout: '',
-    stderr: /no connection: the catalogue \S+connections\.yaml is not there/,
+    stderr: /no connection: the catalogue \S+connections\.yaml does not exist/,
   });
 });
 
@@ -150,7 +150,7 @@ t.test('cert ca prints the local CA’s certificate and nothing else, or says wh
   const home = t.testdir();
   const env = { SPIN_HOME: home };
   const none = await run(['cert', 'ca'], env);
-  t.match(none, { status: 69, stdout: '', stderr: /gateway makes it when it starts/ });
+  t.match(none, { status: 69, stdout: '', stderr: /gateway creates it when it starts/ });
   t.match(await run(['cert', 'ca'], { ...env, SPIN_TLS: 'off' }), {
     status: 78,
     stdout: '',

@@ -102,7 +102,7 @@ t.test('brokered cells get their results, also one whose client has left', async
   const seen = await begin(stays);
   const unseen = await begin(leaves);
   leaves.close();
-  await until(() => gateway.lines('a client left, and what waits for it goes on').length > 0);
+  await until(() => gateway.lines('a client left; what waits for it continues').length > 0);
   const goodbye = closed(stays.socket);
   const ended = gateway.close();
   service.answer(seen.response);

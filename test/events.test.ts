@@ -47,7 +47,7 @@ const LINES: readonly (readonly [Event, level: string, msg: string, fields: obje
     'an answer that nothing asked for was dropped',
     { ...KERNEL, msg_type: 'input_reply' },
   ],
-  [{ kind: 'client left', ...KERNEL }, 'info', 'a client left, and what waits for it goes on', KERNEL],
+  [{ kind: 'client left', ...KERNEL }, 'info', 'a client left; what waits for it continues', KERNEL],
   [
     { kind: 'kernel socket closed', ...KERNEL, code: 'MALFORMED_FRAME', fault: FAULT },
     'warn',

@@ -38,7 +38,7 @@ t.test('A7: what stops a start is said first, before a login link and before it 
       stdout: '',
       stderr: /^spin-runtime: Notebook code runs as user \d+\. It can read /,
     });
-    t.match(open.stderr, 'etc/connections.yaml: take that away with chmod go-rwx');
+    t.match(open.stderr, 'etc/connections.yaml: prevent this with chmod go-rwx');
   }
   // An environment that holds a bin/jupyter, and nothing else.
   const empty = t.testdir({ bin: { jupyter: '', python3: '#!/bin/sh\nexec /usr/bin/python3 -S "$@"\n' } });
@@ -92,5 +92,5 @@ t.test('A1: at a terminal the summary is last, and no line is JSON', async (t) =
     /^connections {2}none; add them to/,
   ]);
   t.ok(open > lines.findIndex((line) => line.endsWith(' Jupyter is ready')), 'when Jupyter is there');
-  t.notMatch(lines.slice(open + 5).join('\n'), /made a|starting|waiting for Jupyter/, 'last');
+  t.notMatch(lines.slice(open + 5).join('\n'), /created a|starting|waiting for Jupyter/, 'last');
 });

@@ -94,7 +94,7 @@ t.test('a collector that can’t be reached is told of once, and cells go on', a
   });
   const kernel = await client.kernels.startNew({ name: 'python3' });
   t.teardown(() => kernel.shutdown());
-  const lines = () => gateway.lines('spans could not be sent: see OTEL_EXPORTER_OTLP_ENDPOINT').length;
+  const lines = () => gateway.lines('could not send spans: check OTEL_EXPORTER_OTLP_ENDPOINT').length;
   const sendBatch = async () => {
     const before = tries;
     for (let i = 0; i < BATCH; i++) await ask(`${gateway.origin}/healthz`);

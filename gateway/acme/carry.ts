@@ -10,9 +10,9 @@ export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
-/** How long (ms) one answer may take, and how much (bytes) it may hold: a chain has some thousands. */
-const answerWithin = 30_000;
-const largest = 1_000_000;
+/** How long one answer may take, and how much it may hold: a chain has some thousands. */
+const ANSWER_WITHIN_MS = 30_000;
+const LARGEST_BYTES = 1_000_000;
 
 /**
  * Carries the client library's requests as the gateway's own go: through the same proxies, verified by the
@@ -33,16 +33,16 @@ export function carry(caFile: string | undefined, environment: Environment, sign
         method: methodOf(config.method),
         headers: config.headers.toJSON() as Record<string, string>,
         body: typeof config.data === 'string' ? config.data : null,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(answerWithin)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]),
       });
       const headers = Object.fromEntries(
         Object.entries(answer.headers).map(([name, value]) => [name, String(value)]),
       );
       const tooLarge = () => new Error('the answer is too large');
-      const data = (await buffer(bounded(answer.body, largest, tooLarge))).toString();
+      const data = (await buffer(bounded(answer.body, LARGEST_BYTES, tooLarge))).toString();
       return { data, status: answer.statusCode, statusText: '', headers, config };
     } catch (error) {
-      throw new NoAnswer(`${new URL(url).host} gave no answer: ${reasonOf(error)}`, { cause: error });
+      throw new NoAnswer(`${new URL(url).host} did not answer: ${reasonOf(error)}`, { cause: error });
     }
   };
   return () => dispatchers.close();

@@ -26,7 +26,7 @@ export async function askDirectory(
     });
     const answer = Object(await body.json().catch(() => undefined)) as { newOrder?: unknown };
     if (statusCode === 200 && typeof answer.newOrder === 'string') return undefined;
-    return `What ${host} answers (${statusCode}) is no ACME directory.`;
+    return `The answer of ${host} (${statusCode}) is not an ACME directory.`;
   } catch (error) {
     return new NoAnswer(host, error).message.replace('ca_file', 'SPIN_ACME_CA');
   } finally {

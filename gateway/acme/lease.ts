@@ -3,8 +3,8 @@ import { mkdir, open, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from '../error-code.js';
 
-/** A lease whose holder has shown no life for so long (ms) has fallen. */
-const fallsAfter = 120_000;
+/** A lease whose holder has shown no life for so long has fallen. */
+const FALLS_AFTER_MS = 120_000;
 
 export interface Lease {
   /** At once, so that a process can still do it when it ends. */
@@ -25,21 +25,17 @@ export async function takeLease(path: string, now: () => number = Date.now): Pro
     ({ mtimeMs }) => mtimeMs,
     () => undefined,
   );
-  if (modified !== undefined && now() - modified > fallsAfter) {
-    rmSync(path, { force: true });
-  }
+  if (modified !== undefined && now() - modified > FALLS_AFTER_MS) rmSync(path, { force: true });
   try {
     await (await open(path, 'wx', 0o600)).close();
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') {
-      return undefined;
-    }
+    if (codeOf(error) === 'EEXIST') return undefined;
     throw error;
   }
   const touch = setInterval(() => {
     const date = new Date();
     utimes(path, date, date).catch(() => undefined);
-  }, fallsAfter / 4).unref();
+  }, FALLS_AFTER_MS / 4).unref();
   return {
     release() {
       clearInterval(touch);

@@ -36,7 +36,7 @@ export interface Order {
 }
 
 /** How often, and how far apart (ms), the authority is asked whether it has made up its mind: for some minutes. */
-const polling = { backoffAttempts: 12, backoffMin: 1_000, backoffMax: 30_000 };
+const POLLING = { backoffAttempts: 12, backoffMin: 1_000, backoffMax: 30_000 };
 
 /**
  * Has a certificate made: account, order, proof of every name, certificate, with a new key.
@@ -51,7 +51,7 @@ export async function orderCertificate(order: Order): Promise<KeyPair> {
     const client = new acme.Client({
       directoryUrl: directory.href,
       accountKey,
-      ...polling,
+      ...POLLING,
       ...(binding && { externalAccountBinding: { kid: binding.keyId, hmacKey: binding.hmac.reveal() } }),
     });
     await openAccount(client, setting);
@@ -65,9 +65,8 @@ export async function orderCertificate(order: Order): Promise<KeyPair> {
     const [, csr] = await acme.crypto.createCsr({ altNames: [...names] }, key);
     const cert = await client.getCertificate(await client.finalizeOrder(placed, csr));
     const certified = certify({ cert, key });
-    if (certified === undefined || !isForNames(certified, names)) {
-      throw new Error('The certificate that came is not the one that was ordered.');
-    }
+    if (certified === undefined || !isForNames(certified, names))
+      throw new Error('The certificate authority sent a different certificate from the one ordered.');
     return { cert, key };
   } catch (error) {
     if (error instanceof OrderError) throw error;
@@ -93,7 +92,7 @@ async function openAccount(client: acme.Client, { email }: AcmeSetting): Promise
 
 /**
  * Shows one name's proof until the authority has seen it. Whether this machine reaches its own public name would
- * say nothing about whether the authority does, so nobody looks before.
+ * say nothing about whether the authority does, so the gateway does not check first.
  */
 async function prove(
   { challenges, type }: Order,
@@ -102,13 +101,11 @@ async function prove(
 ): Promise<void> {
   const name = authorization.identifier.value;
   const challenge = authorization.challenges.find((offered) => String(offered.type) === type);
-  if (challenge === undefined) {
-    throw new OrderError('unproven', `The certificate authority offers no ${type} for ${name}.`);
-  }
+  if (challenge === undefined)
+    throw new OrderError('unproven', `The certificate authority offers no ${type} challenge for ${name}.`);
   const proof = await client.getChallengeKeyAuthorization(challenge);
-  if (type === 'http-01') {
-    challenges.addHttp(name, challenge.token, proof);
-  } else {
+  if (type === 'http-01') challenges.addHttp(name, challenge.token, proof);
+  else {
     const [key, cert] = await acme.crypto.createAlpnCertificate(authorization, proof, newKey());
     challenges.addTls(name, { key: key.toString(), cert: cert.toString() });
   }

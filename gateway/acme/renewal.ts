@@ -10,17 +10,17 @@ import { type ChallengeType, type Order, OrderError, type OrderFault, orderCerti
 import { backOff, renewalTime } from './schedule.js';
 import { type Certified, certify, isForNames, openStore } from './store.js';
 
-/** How often (ms) the stored certificate is looked at: another process may have renewed it. */
-const lookEvery = 60_000;
-/** The shortest wait (ms) between two looks. */
-const shortest = 500;
+/** How often the stored certificate is looked at: another process may have renewed it. */
+const LOOK_EVERY_MS = 60_000;
+/** The shortest wait between two looks. */
+const SHORTEST_WAIT_MS = 500;
 
 const advice: Readonly<Record<OrderFault, string>> = {
   unreachable:
-    'no certificate was had: the certificate authority gave no answer. Check SPIN_ACME, SPIN_ACME_CA and the network',
+    'could not get a certificate: the certificate authority did not answer. Check SPIN_ACME, SPIN_ACME_CA and the network',
   unproven:
-    'no certificate was had: the certificate authority must reach this runtime at port 443 (TLS) or port 80 of every name in SPIN_PUBLIC_URL and SPIN_ALLOWED_HOSTS',
-  refused: 'no certificate was had: the certificate authority refused the order, for the reason in err',
+    'could not get a certificate: the certificate authority must reach this runtime at port 443 (TLS) or port 80 of every name in SPIN_PUBLIC_URL and SPIN_ALLOWED_HOSTS',
+  refused: 'could not get a certificate: the certificate authority refused the order; err says why',
 };
 
 /** Certificates of an authority. */
@@ -70,7 +70,7 @@ export async function openAcmeCertificates(
   const isDue = (): boolean => Date.now() >= Math.max(due, retryAt);
 
   const renew = async (): Promise<void> => {
-    // Whoever had the lease before may have renewed it just now.
+    // The previous holder of the lease may have renewed it just now.
     take(await store.load(Date.now()));
     if (!isDue()) return;
     const accountKey = await store.accountKey();
@@ -100,7 +100,7 @@ export async function openAcmeCertificates(
         ...(fault === 'unproven' && { challenge: type }),
         next_try: new Date(retryAt).toISOString(),
       },
-      fault === undefined ? 'no certificate was had: its state can not be kept' : advice[fault],
+      fault === undefined ? 'could not get a certificate: its state cannot be saved' : advice[fault],
     );
     if (fault === 'unproven') type = type === 'http-01' ? 'tls-alpn-01' : 'http-01';
   };
@@ -121,7 +121,7 @@ export async function openAcmeCertificates(
     }
     if (ending.signal.aborted) return;
     const next = Math.max(due, retryAt) - Date.now();
-    timer = setTimeout(lookUnasked, Math.min(Math.max(next, shortest), lookEvery)).unref();
+    timer = setTimeout(lookUnasked, Math.min(Math.max(next, SHORTEST_WAIT_MS), LOOK_EVERY_MS)).unref();
   };
   let looking: Promise<void> | undefined;
   const lookAlone = (): Promise<void> => {
@@ -144,7 +144,7 @@ export async function openAcmeCertificates(
     challenges,
     start: lookUnasked,
     async look() {
-      // Whoever asks has perhaps mended what was wrong: no need to wait for hours then. What is tried right now may fail
+      // The user who asks has perhaps corrected what was wrong: no need to wait for hours then. What is tried right now may fail
       // by what was wrong before, and so doesn't count.
       await looking;
       retryAt = 0;

@@ -1,14 +1,14 @@
 import type { X509Certificate } from 'node:crypto';
 
-const second = 1_000;
-/** First wait after a failure (ms), what each further one multiplies it by, and the longest. */
-const firstWait = 15 * second;
-const growth = 4;
-const longestWait = 6 * 3_600 * second;
+const SECOND_MS = 1_000;
+/** First wait after a failure, what each further one multiplies it by, and the longest. */
+const FIRST_WAIT_MS = 15 * SECOND_MS;
+const GROWTH = 4;
+const LONGEST_WAIT_MS = 6 * 3_600 * SECOND_MS;
 /** A certificate is renewed when two thirds of its life are over, as Let's Encrypt advises. */
-const renewAfter = 2 / 3;
+const RENEW_AFTER = 2 / 3;
 /** What is taken off at random, as part of its life: runtimes that started together don't order together. */
-const spread = 1 / 20;
+const SPREAD = 1 / 20;
 
 /**
  * When a certificate is to be replaced, in ms since the epoch. Follows its own life, so it holds for
@@ -19,7 +19,7 @@ const spread = 1 / 20;
 export function renewalTime(certificate: X509Certificate, random: number): number {
   const from = Date.parse(certificate.validFrom);
   const life = Date.parse(certificate.validTo) - from;
-  return from + life * (renewAfter - spread * random);
+  return from + life * (RENEW_AFTER - SPREAD * random);
 }
 
 /**
@@ -30,5 +30,5 @@ export function renewalTime(certificate: X509Certificate, random: number): numbe
  * @param random 0 to 1: makes the wait up to a fifth longer
  */
 export function backOff(failures: number, random: number): number {
-  return Math.min(firstWait * growth ** (failures - 1), longestWait) * (1 + random / 5);
+  return Math.min(FIRST_WAIT_MS * GROWTH ** (failures - 1), LONGEST_WAIT_MS) * (1 + random / 5);
 }

@@ -17,7 +17,7 @@ import type { Visitor } from './visitor.js';
 /** A login form is a few hundred bytes. */
 const BODY_LIMIT = 16 * 1024;
 
-/** How long a request of ours may take to arrive, in milliseconds: anybody may send a login form (invariant S15). */
+/** How long a request of ours may take to arrive, in milliseconds: any client may send a login form (invariant S15). */
 const ARRIVAL_LIMIT_MS = 30_000;
 
 /** The gateway's own routes, everything under `/spin/`. */

@@ -15,7 +15,7 @@ const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosnif
  *   setting of any connection is in it; problems are those of a newer file that isn't used, with a line where there is one
  * - `POST /spin/api/connections/NAME/test`: `{ name, works, says }`; the body is of no account
  *
- * @param app a scope of its own: what bodies it takes is no other route's business
+ * @param app a separate scope: what bodies it takes is no other route's business
  */
 export function connectionRoutes(
   app: FastifyInstance,

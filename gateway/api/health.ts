@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 const HEADERS = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' } as const;
 
 /**
- * `/healthz`: the process answers. For everybody, also for pages of any origin: a UI elsewhere asks here
+ * `/healthz`: the process answers. For every client, also for pages of any origin: a UI elsewhere asks here
  * whether there is a runtime at all, and learns nothing more.
  */
 export function sendHealth(res: ServerResponse): void {

@@ -50,7 +50,7 @@ export function jupyterLoginRoutes(
     if (!fitsXsrfCookie(raw, _xsrf) && !fitsXsrfCookie(raw, raw.headers['x-xsrftoken']))
       throw new GatewayError(
         'ORIGIN_REQUIRED',
-        'The field _xsrf is not the cookie _xsrf. GET /login sets it.',
+        'The field _xsrf does not match the cookie _xsrf. GET /login sets the cookie.',
       );
     const { next } = Object(request.query) as { next?: unknown };
     try {

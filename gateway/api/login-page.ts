@@ -25,8 +25,8 @@ ${alert}<form method="post" action="/spin/login">
 <label for="token">Access token</label>
 <input type="password" id="token" name="token" required autofocus autocomplete="current-password"
  autocapitalize="none" spellcheck="false" ${described}>
-<p class="quiet" id="hint">The value of <code>SPIN_TOKEN</code>, or of the file <code>var/token</code>
-below <code>SPIN_HOME</code> where none was set. For a link that logs in by itself, run
+<p class="quiet" id="hint">The value of <code>SPIN_TOKEN</code>. If you set none, read it from
+<code>$SPIN_HOME/var/token</code>. For a link that logs you in, run
 <code>${ownCommand()} login-url</code> where the runtime runs.</p>
 <button type="submit">Log in</button>
 </form>`,
@@ -52,7 +52,7 @@ export function renderCodeConfirmation(code: string, next: string): string {
   return renderPage({
     title: 'Log in',
     body: `<h1>Log in</h1>
-<p>This link logs one browser in, once.</p>
+<p>This link logs in one browser, once.</p>
 <form method="post" action="/spin/login">
 <input type="hidden" name="next" value="${escapeHtml(next)}">
 <input type="hidden" name="code" value="${escapeHtml(code)}">
@@ -65,7 +65,7 @@ export function renderLogout(): string {
   return renderPage({
     title: 'Log out',
     body: `<h1>Log out?</h1>
-<p>This ends your session in every tab of this browser. Notebooks and kernels go on running.</p>
+<p>This ends your session in every tab of this browser. Notebooks and kernels keep running.</p>
 <form method="post" action="/spin/logout">
 <button type="submit">Log out</button>
 </form>

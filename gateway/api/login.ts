@@ -12,16 +12,16 @@ import { renderCodeConfirmation, renderLogin, renderLogout } from './login-page.
 type CodeProblem = Extract<Awaited<ReturnType<Identity['redeem']>>, { problem: string }>['problem'];
 
 const codeProblems: Record<CodeProblem, string> = {
-  expired: 'This login link has expired: it is good for ten minutes.',
-  spent: 'This login link has been used: it is good for one login.',
+  expired: 'This login link has expired. A link is valid for ten minutes.',
+  spent: 'This login link has been used. A link works once.',
   invalid: 'This login link is not valid: it is incomplete, or SPIN_TOKEN has changed.',
 };
 
 /**
- * Login and logout, for this site's own pages only: another site's form must neither log somebody in (login
+ * Login and logout, for this site's own pages only: another site's form must neither log a user in (login
  * CSRF: as its owner, to look on) nor out. Every browser sends an Origin with a form post.
  *
- * @param app a scope of its own: its hook judges every request
+ * @param app a separate scope: its hook judges every request
  * @param clientOf who is at the other end of a request
  */
 export function loginRoutes(
@@ -71,7 +71,7 @@ export function loginRoutes(
   async function redeem(request: FastifyRequest, reply: FastifyReply, code: string, to: string) {
     const outcome = await identity.redeem(clientOf(request.raw), code);
     if ('cookie' in outcome) return go(reply, to, outcome.cookie);
-    // Whoever reloads the page that a link opened is logged in already.
+    // A user who reloads the page that a link opened is logged in already.
     if (await identity.isLoggedIn(request.raw, clientOf(request.raw))) return go(reply, to);
     return page(reply, 403, renderLogin({ next: to, problem: codeProblems[outcome.problem] }));
   }

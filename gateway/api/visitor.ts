@@ -4,6 +4,6 @@ import type { Principal } from '../edge/principal.js';
 /** Who asks the gateway's own routes. */
 export interface Visitor {
   readonly client: Client;
-  /** Undefined only on the public routes, where nobody has been asked for a token yet. */
+  /** Undefined only on the public routes, where no token has been asked for yet. */
   readonly principal: Principal | undefined;
 }

@@ -7,7 +7,7 @@ import { RunProblem } from '../oneshot/problem.js';
 import { ownCommand } from '../own-command.js';
 import { EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE } from './exit-status.js';
 
-/** Files that are somebody else's, and no room for more. */
+/** Files of another user, and no room for more. */
 const HOUSEKEEPING: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT']);
 
 /** What a person reads of a failure, and the exit status for whatever started the gateway. */

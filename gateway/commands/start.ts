@@ -31,7 +31,7 @@ export async function start(): Promise<void> {
       log.info('SIGHUP: reading the connection catalogue and the certificate again');
       gateway
         .reload()
-        .catch((error: unknown) => log.error({ fault: faultOf(error) }, 'nothing was read again'));
+        .catch((error: unknown) => log.error({ fault: faultOf(error) }, 'could not read them again'));
     };
     try {
       await Promise.race([tellWhere(gateway, config, screen, log), stop, gateway.failed]);
@@ -70,7 +70,7 @@ async function tellWhere(gateway: Gateway, config: Config, screen: Screen, log: 
   await Promise.all([sayRemarks(gateway, log), warnOfAbsentJupyter(config, log)]);
   const warnings = screen.settle();
   const summary = {
-    // Made now: its ten minutes begin when somebody can read it.
+    // Made now: its ten minutes begin when the user can read it.
     link: await loginUrl(gateway.url, config.token),
     notebooks: config.upstream.kind === 'embedded' ? config.home.notebooks : undefined,
     connections: { names: gateway.connections(), file: config.connections.file },
@@ -85,20 +85,20 @@ function endingSignals(): NodeJS.Signals[] {
   return process.stdin.isTTY ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
 }
 
-/** What works otherwise than people may expect, before somebody wonders. */
+/** What works differently from what users may expect. */
 async function sayRemarks(gateway: Gateway, log: Log): Promise<void> {
   await gateway.ready;
   try {
     for (const { says, remedy } of await gateway.remarks()) log.warn(`${says} ${remedy}`);
   } catch (error) {
-    log.error({ fault: faultOf(error) }, 'extensions could not be looked for');
+    log.error({ fault: faultOf(error) }, 'could not check for extensions');
   }
 }
 
-/** Whoever set `SPIN_UPSTREAM` hears of a mistake now, not from the first person who opens the page. */
+/** The operator who set `SPIN_UPSTREAM` learns of a mistake now, not from the first user who opens the page. */
 async function warnOfAbsentJupyter({ upstream }: Config, log: Log): Promise<void> {
   if (upstream.kind === 'embedded' || (await probe(fixedUpstream(upstream)))) return;
   log.warn(
-    'No Jupyter answers at SPIN_UPSTREAM, or it refuses SPIN_UPSTREAM_TOKEN. Requests are tried anyway.',
+    'No Jupyter answers at SPIN_UPSTREAM, or it refuses SPIN_UPSTREAM_TOKEN. The gateway forwards requests anyway.',
   );
 }

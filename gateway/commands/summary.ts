@@ -1,11 +1,11 @@
 import { ownCommand } from '../own-command.js';
 import { printable } from '../printable.js';
 
-/** What whoever starts a gateway wants to know when it is there. */
+/** What the user who starts a gateway wants to know when it runs. */
 export interface Summary {
   /** Logs in once. */
   readonly link: string;
-  /** The folder that its own Jupyter serves; undefined: Jupyter is somebody else's. */
+  /** The folder that its own Jupyter serves; undefined: the gateway did not start Jupyter. */
   readonly notebooks: string | undefined;
   readonly connections: { readonly names: readonly string[]; readonly file: string };
   readonly warnings: readonly string[];
@@ -14,7 +14,7 @@ export interface Summary {
 const INDENT = 13;
 const MOST_NAMED = 6;
 
-/** A short table, last on a terminal. A link stays in one piece, for whoever clicks or copies it. */
+/** A short table, last on a terminal. A link stays in one piece, for users who click or copy it. */
 export function printSummary(
   { link, notebooks, connections, warnings }: Summary,
   { coloured, columns }: { readonly coloured: boolean; readonly columns: number },

@@ -28,33 +28,32 @@ export function readAcme(
 ): AcmeSetting | undefined {
   const { SPIN_ACME: authority, SPIN_ACME_TERMS: terms, SPIN_ACME_CA: caFile, SPIN_ACME_EMAIL: email } = env;
   if (authority === undefined) {
-    for (const name of Object.keys(env).filter((name) => name.startsWith('SPIN_ACME_'))) {
+    for (const name of Object.keys(env).filter((name) => name.startsWith('SPIN_ACME_')))
       problems.add(name, 'It is set without SPIN_ACME.', 'Set SPIN_ACME too, or unset this.');
-    }
     return undefined;
   }
-  if (env.SPIN_TLS === 'off') {
+  if (env.SPIN_TLS === 'off')
     problems.add('SPIN_ACME', 'SPIN_TLS=off uses no certificate.', 'Unset one of the two.');
-  }
-  if (env.SPIN_TLS_CERT !== undefined || env.SPIN_TLS_KEY !== undefined) {
-    problems.add('SPIN_ACME', 'SPIN_TLS_CERT brings a certificate already.', 'Set one of the two.');
-  }
+  if (env.SPIN_TLS_CERT !== undefined || env.SPIN_TLS_KEY !== undefined)
+    problems.add('SPIN_ACME', 'SPIN_TLS_CERT already names a certificate.', 'Set one of the two.');
   if (terms !== 'agreed') {
     problems.add(
       'SPIN_ACME_TERMS',
-      'The terms of service of the certificate authority are not agreed to.',
+      'You have not agreed to the terms of service of the certificate authority.',
       'Read them, then set SPIN_ACME_TERMS=agreed.',
     );
   }
   const directory = problems.try('SPIN_ACME', () => directoryUrl(authority));
   const names = problems.try('SPIN_PUBLIC_URL', () => publicNames(publicUrl, allowedHosts));
   const binding = readBinding(env, problems);
-  if (caFile !== undefined) {
+  if (caFile !== undefined)
     problems.try('SPIN_ACME_CA', () => pemFile(caFile, /-----BEGIN CERTIFICATE-----/));
-  }
-  if (email !== undefined && !/^[^\s@,?]+@[^\s@,?]+$/.test(email)) {
-    problems.add('SPIN_ACME_EMAIL', `"${email}" is not an address.`, 'One address, e.g. me@example.com.');
-  }
+  if (email !== undefined && !/^[^\s@,?]+@[^\s@,?]+$/.test(email))
+    problems.add(
+      'SPIN_ACME_EMAIL',
+      `"${email}" is not an email address.`,
+      'One email address, e.g. me@example.com.',
+    );
   return directory && names && { directory, names, email, caFile, binding };
 }
 
@@ -78,8 +77,8 @@ function publicNames(publicUrl: URL | undefined, allowedHosts: readonly string[]
   if (main === undefined || !isPublic(main)) {
     throw new Mistake(
       main === undefined
-        ? 'SPIN_ACME needs to know the name that the certificate is for.'
-        : `"${main}" is no name that SPIN_ACME could have a certificate for.`,
+        ? 'SPIN_ACME needs the name that the certificate is for.'
+        : `"${main}" is not a name that SPIN_ACME can get a certificate for.`,
       'The address of this runtime as browsers know it, e.g. https://jupyter.example.com.',
     );
   }

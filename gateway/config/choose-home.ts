@@ -30,7 +30,7 @@ export function chooseHome(env: NodeJS.ProcessEnv, looksOnly = false): ChosenHom
     if (unwritable !== undefined)
       throw new Mistake(
         `${unwritable} can't be written by user ${process.geteuid?.()}.`,
-        'A folder that the gateway may write, or make; or one in which it may write var/.',
+        'A folder that the gateway can write to or create, or one in which it can write to var/.',
       );
     return { path: chosen, note: undefined };
   }
@@ -39,7 +39,7 @@ export function chooseHome(env: NodeJS.ProcessEnv, looksOnly = false): ChosenHom
   if (whatCannotBeWritten(path) !== undefined)
     throw new Mistake(
       `Neither ${DEFAULT} nor ${path} can be written.`,
-      'The path of a folder that the gateway may write.',
+      'The path of a folder that the gateway can write to.',
     );
   return { path, note: `SPIN_HOME is ${path}, because ${DEFAULT} can't be written` };
 }

@@ -28,8 +28,8 @@ export function checkLayout(home: Home): { readonly stamped: boolean } {
   if (text === undefined) return { stamped: false };
   if (!/^[1-9]\d{0,8}\n?$/.test(text))
     throw new Mistake(
-      `${file} holds no number of a layout.`,
-      `Put back the file from a backup of ${home.var}, or write 1 to it if no other version used the folder.`,
+      `${file} does not contain a layout number.`,
+      `Restore the file from a backup of ${home.var}, or write 1 to it if no other version used the folder.`,
     );
   const layout = Number(text);
   if (layout > LAYOUT)
@@ -52,6 +52,6 @@ function read(file: string): string | undefined {
     const { code } = error as NodeJS.ErrnoException;
     // Without var/, or without the stamp in it.
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new Mistake(`${file} can't be read (${code}).`, 'A file that the gateway may read.');
+    throw new Mistake(`${file} can't be read (${code}).`, 'A file that the gateway can read.');
   }
 }

@@ -32,7 +32,7 @@ const ONLY_SERVING = /^SPIN_(?:HOST|PORT|TOKEN|METRICS_TOKEN|(?:TLS|ACME)\w*)$/;
 
 export interface Loaded {
   readonly config: Config;
-  /** What whoever started the gateway should know, a log line each. */
+  /** What the user who started the gateway should know, a log line each. */
   readonly notes: readonly string[];
 }
 

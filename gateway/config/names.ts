@@ -18,7 +18,7 @@ export function refuseUnknownNames(env: NodeJS.ProcessEnv, problems: Problems): 
     problems.add(
       name,
       'There is no such setting.',
-      `${near} Names that begin with SPIN_ are the gateway's own.`,
+      `${near} Names that begin with SPIN_ are reserved for the gateway.`,
     );
   }
 }

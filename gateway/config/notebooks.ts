@@ -4,10 +4,10 @@ import { existingPart, type Home } from '../home.js';
 import type { Env } from './env.js';
 import { Mistake } from './problems.js';
 
-const RIGHT = 'The absolute path of a folder that is there, e.g. /srv/notebooks.';
+const RIGHT = 'The absolute path of an existing folder, e.g. /srv/notebooks.';
 
 /**
- * The folder of notebooks that somebody has already, in the place of the runtime's own. It isn't made: a misspelt one
+ * A folder of notebooks that exists already, used instead of the runtime's own. It isn't created: a misspelt one
  * would be an empty one.
  *
  * @returns undefined when none is set
@@ -18,7 +18,7 @@ export function readNotebooks(env: Env, home: Home): string | undefined {
   if (path === undefined) return undefined;
   if (upstream !== undefined)
     throw new Mistake(
-      'It is for the Jupyter that the gateway starts, and SPIN_UPSTREAM names one that runs.',
+      'It is for the Jupyter that the gateway starts, but SPIN_UPSTREAM names a running one.',
       'Set one of the two.',
     );
   if (!isAbsolute(path)) throw new Mistake(`"${path}" is not an absolute path.`, RIGHT);
@@ -27,7 +27,7 @@ export function readNotebooks(env: Env, home: Home): string | undefined {
   const real = realpathSync(path);
   if (showsState(real, home))
     throw new Mistake(
-      `${path} holds the gateway's own state, ${home.var}, which Jupyter would serve.`,
+      `${path} contains the gateway's state, ${home.var}, which Jupyter would serve.`,
       'Another folder, or one inside it.',
     );
   try {
@@ -35,13 +35,13 @@ export function readNotebooks(env: Env, home: Home): string | undefined {
   } catch {
     throw new Mistake(
       `${path} can't be read and written by user ${process.geteuid?.()}.`,
-      'A folder that the user who starts the gateway may read and write.',
+      'A folder that the user who starts the gateway can read and write.',
     );
   }
   return real;
 }
 
-/** What lies in a hidden folder (`~/.local/share`) Jupyter serves to nobody. */
+/** Jupyter does not serve what is in a hidden folder (`~/.local/share`). */
 function showsState(folder: string, home: Home): boolean {
   const there = existingPart(home.var);
   const state = realpathSync(there) + home.var.slice(there.length);

@@ -59,7 +59,7 @@ function duration(text: string): number {
   const ms = (number(hours) * 3600 + number(minutes) * 60 + number(seconds) + number(bare)) * 1000;
   if (ms > 0 && ms <= MOST_DAYS * DAY_MS) return ms;
   throw new Mistake(
-    `"${text}" is not a time, or is none that can be waited for.`,
+    `"${text}" is not a duration, or is too long or zero.`,
     `Seconds, or hours, minutes and seconds such as 10m or 1h30m; at most ${MOST_DAYS} days.`,
   );
 }

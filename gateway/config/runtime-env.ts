@@ -40,10 +40,10 @@ export function createRuntimeEnv(env: NodeJS.ProcessEnv, allowed: readonly strin
       const reference = `{{runtime_env:${name}}}`;
       if (OWN.test(name)) return `${reference}: the gateway's own settings are not available to cells.`;
       if (listed && !listed(name))
-        return `${reference}: SPIN_RUNTIME_ENV does not list that name. Ask whoever runs this gateway to add it.`;
+        return `${reference}: SPIN_RUNTIME_ENV does not list that name. Ask the operator of this gateway to add it.`;
       if (!listed && SYSTEM(name))
-        return `${reference}: the system's own variables are available only where SPIN_RUNTIME_ENV lists them.`;
-      return `${reference}: no variable of that name is set where the gateway runs. Set it there and restart the gateway.`;
+        return `${reference}: system variables are available only if SPIN_RUNTIME_ENV lists them.`;
+      return `${reference}: the environment of the gateway has no variable of that name. Set it there and restart the gateway.`;
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Env } from './env.js';
 import type { Problems } from './problems.js';
 import { pemFile } from './values.js';
 
-/** @param loopback whether nobody but this machine can connect */
+/** @param loopback whether only this machine can connect */
 export function readTls(env: Env, loopback: boolean, problems: Problems): TlsSetting | undefined {
   const { SPIN_TLS: mode = 'auto', SPIN_TLS_CERT: cert, SPIN_TLS_KEY: key } = env;
   if (mode !== 'auto' && mode !== 'required' && mode !== 'off') {

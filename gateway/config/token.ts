@@ -11,9 +11,11 @@ const GENERATED_BYTES = 24;
 
 /** @throws {Mistake} that never quotes the token */
 function checkToken(token: string, loopback: boolean): Secret {
-  if (/[\s\u0000-\u001f\u007f]/.test(token)) {
-    throw new Mistake('It holds white space or control characters.', 'Printable characters without spaces.');
-  }
+  if (/[\s\u0000-\u001f\u007f]/.test(token))
+    throw new Mistake(
+      'It contains white space or control characters.',
+      'Printable characters without spaces.',
+    );
   if (!loopback && token.length < SHORTEST) {
     throw new Mistake(
       `It has ${token.length} characters, and this runtime can be reached from other machines.`,
@@ -32,14 +34,14 @@ export function readToken({ SPIN_TOKEN: token }: Env, loopback: boolean): Secret
   );
 }
 
-/** Whoever has it must not have the other. */
+/** A client that has it must not have the other. */
 export function readMetricsToken(env: Env, loopback: boolean): Secret | undefined {
   const { SPIN_METRICS_TOKEN: token } = env;
   if (token === undefined) return undefined;
   if (token === env.SPIN_TOKEN)
     throw new Mistake(
       'It is the same as SPIN_TOKEN.',
-      'A secret of its own, which reads metrics and nothing else.',
+      'A separate secret, which gives access to metrics only.',
     );
   return checkToken(token, loopback);
 }
@@ -47,18 +49,18 @@ export function readMetricsToken(env: Env, loopback: boolean): Secret | undefine
 /**
  * The token that was generated for this loopback-only runtime, made at its first start.
  *
- * @param looksOnly writes nothing: where there is none yet, it is nobody's
+ * @param looksOnly writes nothing: if there is none yet, the returned one is not saved
  */
 export async function generatedToken(file: string, looksOnly: boolean): Promise<Secret> {
   const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new Mistake(
-      `The kept token ${file} can't be read (${error.code}).`,
+      `The saved token ${file} cannot be read (${error.code}).`,
       'Make the file readable, remove it, or set SPIN_TOKEN.',
     );
   });
   if (kept !== undefined && kept.trim() !== '') {
-    // Somebody may have copied it around: it is the gateway's alone.
+    // The user may have copied it: only the gateway may read it.
     if (!looksOnly) await chmod(file, 0o600);
     return checkToken(kept.trim(), true);
   }
@@ -66,8 +68,8 @@ export async function generatedToken(file: string, looksOnly: boolean): Promise<
   if (looksOnly) return new Secret(token);
   await writeState(file, `${token}\n`).catch((error: NodeJS.ErrnoException) => {
     throw new Mistake(
-      `None is set, and one of its own can't be kept at ${file} (${error.code}).`,
-      'Set SPIN_TOKEN, or make room there (ENOSPC) or let the gateway write there.',
+      `SPIN_TOKEN is not set, and a generated token cannot be saved to ${file} (${error.code}).`,
+      'Set SPIN_TOKEN, or free disk space (ENOSPC), or let the gateway write there.',
     );
   });
   return new Secret(token);

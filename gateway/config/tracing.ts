@@ -6,13 +6,13 @@ const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_END
 const PROTOCOLS = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'] as const;
 
 const SAMPLERS = ['always_on', 'always_off', 'traceidratio'] as const;
-/** What the specification calls the default: whoever is in front decides, and of one's own traces all are kept. */
+/** What the specification calls the default: the proxy in front decides, and all of the gateway's own traces are kept. */
 const DEFAULT_SAMPLER = 'parentbased_always_on';
 const PARENT_BASED = /^parentbased_/;
 
 /**
- * Whether spans are sent, and how many: OpenTelemetry's own variables say so, because whoever runs a collector has them already
- * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Unlike there, nothing is sent
+ * Whether spans are sent, and how many: OpenTelemetry's own variables say so, because users
+ * who run a collector have set them already (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Unlike there, nothing is sent
  * to a default address.
  */
 export function readTracing(env: Env, problems: Problems): TracingSetting | undefined {
@@ -26,7 +26,7 @@ export function readTracing(env: Env, problems: Problems): TracingSetting | unde
   }
   for (const name of PROTOCOLS) {
     if (env[name] !== undefined && env[name] !== 'http/protobuf')
-      problems.add(name, `"${env[name]}" is not spoken here.`, 'http/protobuf, or unset it.');
+      problems.add(name, `"${env[name]}" is not supported.`, 'http/protobuf, or unset it.');
   }
   return readSampler(env, problems);
 }
@@ -38,12 +38,12 @@ function readSampler(
   const own = SAMPLERS.find((known) => known === name.replace(PARENT_BASED, ''));
   if (own === undefined) {
     const known = SAMPLERS.flatMap((each) => [each, `parentbased_${each}`]).join(', ');
-    problems.add('OTEL_TRACES_SAMPLER', `"${name}" is not known here.`, `One of ${known}.`);
+    problems.add('OTEL_TRACES_SAMPLER', `"${name}" is not supported.`, `One of ${known}.`);
     return undefined;
   }
   const ratio = Number(share);
   if (own === 'traceidratio' && !(ratio >= 0 && ratio <= 1)) {
-    problems.add('OTEL_TRACES_SAMPLER_ARG', `"${share}" is no share.`, 'A number from 0 to 1, e.g. 0.1.');
+    problems.add('OTEL_TRACES_SAMPLER_ARG', `"${share}" is not a ratio.`, 'A number from 0 to 1, e.g. 0.1.');
     return undefined;
   }
   const ratios = { always_on: 1, always_off: 0, traceidratio: ratio };

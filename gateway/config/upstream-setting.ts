@@ -21,7 +21,7 @@ export function readUpstream(env: Env, home: Home, problems: Problems): Upstream
   if (jupyter !== undefined) {
     problems.add(
       'SPIN_JUPYTER',
-      'It names a Jupyter to start, and SPIN_UPSTREAM one that runs.',
+      'It names a Jupyter to start, but SPIN_UPSTREAM names a running one.',
       'Set one of the two.',
     );
   }
@@ -52,8 +52,8 @@ function jupyterFolder(path: string): string {
   const program = join(path, 'bin', 'jupyter');
   if (!isAbsolute(path) || !statSync(program, { throwIfNoEntry: false })?.isFile()) {
     throw new Mistake(
-      `"${path}" holds no bin/jupyter.`,
-      'The absolute path of a Python environment with JupyterLab in it.',
+      `"${path}" contains no bin/jupyter.`,
+      'The absolute path of a Python environment that contains JupyterLab.',
     );
   }
   return path;

@@ -24,9 +24,8 @@ export function list(text: string | undefined): string[] {
 
 export function port(text: string): number {
   const number = Number(text);
-  if (!/^\d+$/.test(text) || number > 65_535) {
-    throw new Mistake(`"${text}" is not a port.`, 'A number from 1 to 65535, e.g. 8888; 0 takes a free one.');
-  }
+  if (!/^\d+$/.test(text) || number > 65_535)
+    throw new Mistake(`"${text}" is not a port.`, 'A number from 1 to 65535, e.g. 8888; 0 picks a free one.');
   return number;
 }
 
@@ -35,7 +34,7 @@ export function drainTime(text: string): number {
   const seconds = Number(text);
   if (!/^\d+(?:\.\d+)?$/.test(text) || seconds > LONGEST_DRAIN_S) {
     throw new Mistake(
-      `"${text}" is not a time to drain.`,
+      `"${text}" is not a drain time.`,
       `Seconds, at most ${LONGEST_DRAIN_S}, e.g. 4; 0 ends running cells at once.`,
     );
   }
@@ -47,8 +46,8 @@ export function messageSize(text: string): number {
   const size = Number(text);
   if (!/^\d+$/.test(text) || size < 1 || size > LARGEST_MESSAGE_MB) {
     throw new Mistake(
-      `"${text}" is not a size of messages.`,
-      `MiB, a whole number from 1 to ${LARGEST_MESSAGE_MB}: what the Jupyter behind takes (websocket_max_message_size).`,
+      `"${text}" is not a message size.`,
+      `MiB, a whole number from 1 to ${LARGEST_MESSAGE_MB}: what Jupyter accepts (websocket_max_message_size).`,
     );
   }
   return size * 1024 * 1024;
@@ -102,8 +101,8 @@ export function allowedHost(text: string): string {
 export function origin(text: string): string {
   if (text.includes('*')) {
     throw new Mistake(
-      `"${text}" holds a wildcard.`,
-      'Write out each origin, such as https://app.example.com: none is taken by a pattern.',
+      `"${text}" contains a wildcard.`,
+      'Write out each origin, such as https://app.example.com. Patterns are not supported.',
     );
   }
   // Pages of desktop programs, extensions and sandboxed frames; browsers send their names as they are.
@@ -148,7 +147,7 @@ export function upstreamUrl(text: string): URL {
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
     throw new Mistake(
-      'It holds credentials, a query or a fragment.',
+      'It contains credentials, a query or a fragment.',
       'The bare address here, and the token in SPIN_UPSTREAM_TOKEN.',
     );
   }
@@ -165,12 +164,11 @@ export function cidr(text: string): string {
     version === 0 ||
     rest.length > 0 ||
     (bits !== undefined && (!/^\d{1,3}$/.test(bits) || Number(bits) > most))
-  ) {
+  )
     throw new Mistake(`"${text}" is not an address or CIDR.`, right);
-  }
   if (bits !== undefined && Number(bits) === 0) {
     throw new Mistake(
-      `"${text}" would believe everybody.`,
+      `"${text}" would trust every client.`,
       'Name the addresses that your proxies connect from.',
     );
   }
@@ -190,7 +188,7 @@ export function unreadGlob(text: string): string {
 
 /** Text of a file with PEM blocks. @throws {Mistake} when it can't be read or holds none */
 export function pemFile(path: string, label: RegExp): string {
-  const right = 'The path of a PEM file that the gateway may read.';
+  const right = 'The path of a PEM file that the gateway can read.';
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -198,7 +196,7 @@ export function pemFile(path: string, label: RegExp): string {
     const code = codeOf(error) ?? 'unreadable';
     throw new Mistake(`${path} can't be read (${code}).`, right);
   }
-  if (!label.test(text)) throw new Mistake(`${path} holds no PEM block of the right kind.`, right);
+  if (!label.test(text)) throw new Mistake(`${path} contains no PEM block of the right kind.`, right);
   return text;
 }
 

@@ -13,11 +13,11 @@ import { textsOf, wholeReference, withValues } from './field-reference.js';
 import { CatalogueError, type CatalogueProblem } from './problem.js';
 import { createStores, type Stores } from './stores.js';
 
-/** How often (ms) the file is looked at. */
+/** How often the file is looked at. */
 const LOOK_EVERY_MS = 5_000;
 
 const UNFORESEEN: CatalogueProblem = {
-  sentence: 'it could not be read, for a reason that nobody foresaw.',
+  sentence: 'it could not be read, for an unexpected reason.',
 };
 
 /** The connections that cells may use, as the file has them right now. */
@@ -28,7 +28,7 @@ export interface Catalogue extends Connections {
    * @param reference e.g. `runtime_env:NAME`
    */
   reserves(reference: string): boolean;
-  /** The value of a reference, for whoever may use it. */
+  /** The value of a reference, for callers that may use it. */
   stores(): Stores;
   /** What is wrong in the file as it is now, where that version is not in use; empty when it is. */
   problems(): readonly CatalogueProblem[];
@@ -42,7 +42,7 @@ export interface Catalogue extends Connections {
 
 export interface CatalogueOptions {
   readonly file: string;
-  /** True when somebody named the file, so that it has to be there. */
+  /** True when the user named the file, so that it must exist. */
   readonly required: boolean;
   readonly kinds: ReadonlyMap<string, ConnectionKind>;
   /** The gateway's environment without its own settings. */
@@ -99,10 +99,10 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     return looking;
   };
   const unforeseen = (error: unknown) =>
-    log.error({ file, fault: faultOf(error) }, 'the connection catalogue could not be looked at');
+    log.error({ file, fault: faultOf(error) }, 'could not check the connection catalogue');
   const timer = setInterval(() => lookNext().catch(unforeseen), lookEveryMs).unref();
 
-  /** For whoever looks for what a changed file may have: why it isn't here. */
+  /** For a user who looks for something that a changed file may contain: why it isn't here. */
   const unused = (): string => {
     const [first] = problems;
     if (first !== undefined) {
@@ -145,7 +145,7 @@ async function contentOf({ file, required }: CatalogueOptions): Promise<string> 
   } catch (error) {
     const code = codeOf(error) ?? 'unreadable';
     if (code === 'ENOENT' && !required) return '';
-    const remedy = required ? ' Set SPIN_CONNECTIONS to one that the gateway may read, or unset it.' : '';
+    const remedy = required ? ' Set SPIN_CONNECTIONS to a file that the gateway can read, or unset it.' : '';
     throw new CatalogueError(file, [{ sentence: `the file can't be read (${code}).${remedy}` }]);
   }
 }
@@ -157,7 +157,7 @@ function read(content: string, { file, kinds, environment }: CatalogueOptions): 
   return { content, document, stores: createStores(environment, document.secretsFolder) };
 }
 
-/** As somebody who mends the file goes through it. */
+/** In the order in which a user corrects the file. */
 function inOrder(problems: readonly CatalogueProblem[]): CatalogueProblem[] {
   return [...problems].sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
 }
@@ -176,9 +176,8 @@ function choose(
 ): Draft {
   const ofType = connections.filter((draft) => draft.type === type);
   const known = ofType.map((draft) => draft.name).join(', ');
-  if (ofType.length === 0) {
+  if (ofType.length === 0)
     throw new CellError(`There is no connection of type ${type}. Add one to SPIN_CONNECTIONS.${why()}`);
-  }
   if (name !== undefined) {
     const found = ofType.find((draft) => draft.name === name);
     if (found === undefined)
@@ -187,9 +186,10 @@ function choose(
   }
   const [only] = ofType;
   const chosen = ofType.find(({ isDefault }) => isDefault) ?? (ofType.length === 1 ? only : undefined);
-  if (chosen === undefined) {
-    throw new CellError(`Several ${type} connections and no default: name one of ${known} after %%${type}.`);
-  }
+  if (chosen === undefined)
+    throw new CellError(
+      `There are several ${type} connections and no default. Name one of ${known} after %%${type}.`,
+    );
   return chosen;
 }
 

@@ -102,7 +102,7 @@ function checkDefaults(connections: readonly Draft[]): CatalogueProblem[] {
     const other = seen.get(draft.type);
     seen.set(draft.type, draft.name);
     if (other === undefined) return [];
-    const sentence = `${draft.name} and ${other} are both the default of type ${draft.type}: leave one.`;
+    const sentence = `${draft.name} and ${other} are both the default of type ${draft.type}. Keep one default.`;
     return [{ line: draft.lineOf('default'), sentence }];
   });
 }

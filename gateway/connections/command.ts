@@ -9,7 +9,7 @@ export function listConnections(desk: Pick<ConnectionDesk, 'list'>): string[] {
 export function sayNone(file: string, isThere: boolean): string {
   return isThere
     ? `There is no connection in the catalogue ${file}.`
-    : `There is no connection: the catalogue ${file} is not there. SPIN_CONNECTIONS names another one.`;
+    : `There is no connection: the catalogue ${file} does not exist. Set SPIN_CONNECTIONS to use another file.`;
 }
 
 /**

@@ -78,7 +78,7 @@ export function readDocument(file: string, content: string): CatalogueDocument {
     const type = typeof written === 'string' ? written : '';
     if (type === '')
       complain(`${name} needs a type, e.g. type: prometheus.`, 'type' in value ? 'type' : undefined);
-    if (typeof isDefault !== 'boolean') complain(`${name}.default is true or false.`, 'default');
+    if (typeof isDefault !== 'boolean') complain(`${name}.default must be true or false.`, 'default');
     connections.push({
       name,
       type,
@@ -88,13 +88,11 @@ export function readDocument(file: string, content: string): CatalogueDocument {
         field !== undefined && field in value ? lineAt(['connections', name, field]) : begins,
     });
   }
-  if (top.connections !== undefined && top.connections !== null && !isObject(top.connections)) {
+  if (top.connections !== undefined && top.connections !== null && !isObject(top.connections))
     problems.push({ line: lineAt(['connections']), sentence: SHAPE });
-  }
   const secretsFolder = isObject(top.secrets) ? top.secrets.folder : undefined;
-  if (top.secrets !== undefined && (typeof secretsFolder !== 'string' || !secretsFolder.startsWith('/'))) {
-    problems.push({ line: lineAt(['secrets']), sentence: 'secrets takes folder: and an absolute path.' });
-  }
+  if (top.secrets !== undefined && (typeof secretsFolder !== 'string' || !secretsFolder.startsWith('/')))
+    problems.push({ line: lineAt(['secrets']), sentence: 'secrets needs folder: and an absolute path.' });
   return {
     connections,
     secretsFolder: typeof secretsFolder === 'string' ? secretsFolder : undefined,
@@ -102,11 +100,12 @@ export function readDocument(file: string, content: string): CatalogueDocument {
   };
 }
 
-const SHAPE = 'The file holds “connections:” with a name and its settings each, and “secrets:” at most.';
+const SHAPE =
+  'The file may contain “connections:”, with a name and settings for each connection, and “secrets:”. Nothing else.';
 
 /** Without quotes YAML takes braces for a map in a map. */
 export const QUOTES =
-  'A reference stands in quotes: "{{runtime_env:NAME}}" or "{{secret:NAME}}". Without them YAML takes {{ for something else.';
+  'Put a reference in quotes: "{{runtime_env:NAME}}" or "{{secret:NAME}}". Without quotes YAML reads {{ as something else.';
 
 const ALIAS = 'A value that begins with * is an alias in YAML: put it in quotes.';
 const TAG = 'A value that begins with ! is a tag in YAML: put it in quotes.';

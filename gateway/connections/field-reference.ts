@@ -26,7 +26,7 @@ export function misspelt(text: string): string | undefined {
   if (wanted === undefined) return undefined;
   const isSecret = /secret/i.test(store || (inner ?? ''));
   const [first, second] = isSecret ? ['secret', 'runtime_env'] : ['runtime_env', 'secret'];
-  return `this is no reference. Write "{{${first}:${wanted}}}", without blanks, or "{{${second}:${wanted}}}".`;
+  return `this is not a reference. Write "{{${first}:${wanted}}}", without spaces, or "{{${second}:${wanted}}}".`;
 }
 
 /** True for what YAML makes of `{{…}}` without quotes: a map whose only key is a map. */

@@ -27,7 +27,7 @@ export function readSecretFile(folder: string, name: string): Secret | undefined
   return content && new Secret(content.toString('utf8').replace(/\r?\n$/, ''));
 }
 
-/** Reads no more than a secret may have, and waits for nobody: a pipe would stop the gateway. */
+/** Reads no more than a secret may have, and never waits: a pipe would stop the gateway. */
 function contentOf(path: string, refusal: (what: string) => CellError): Buffer | undefined {
   let file: number | undefined;
   try {

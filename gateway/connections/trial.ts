@@ -60,7 +60,7 @@ export function createTrial({
         return { works: false, says: mask.sentence(error.message) };
       const why = signal.aborted
         ? `It did not answer within ${limitMs / 1000} s.`
-        : 'It failed in an unforeseen way.';
+        : 'It failed in an unexpected way.';
       return { works: false, says: why };
     } finally {
       end();

@@ -12,7 +12,7 @@ import { ownCommand } from '../own-command.js';
 import { type Finding, failed, ok, warning } from './finding.js';
 
 const DAY_MS = 24 * 60 * 60_000;
-/** Renewal by hand or by a program that has failed: somebody should look now. */
+/** Manual renewal, or a program that failed to renew: the user should look now. */
 const SOON_DAYS = 14;
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -26,21 +26,17 @@ export async function checkCertificate(config: Config, now = Date.now()): Promis
   if (leaf === undefined) {
     if (files !== undefined)
       return [
-        failed(
-          'TLS',
-          `${files.cert} holds no certificate that can be read.`,
-          'Set SPIN_TLS_CERT to a PEM file.',
-        ),
+        failed('TLS', `${files.cert} contains no readable certificate.`, 'Set SPIN_TLS_CERT to a PEM file.'),
       ];
     if (config.acme !== undefined) return [await checkAuthority(config.acme, config)];
-    return [ok('TLS', 'The first start has a certificate from a local certificate authority.')];
+    return [ok('TLS', 'The first start creates a certificate from a local certificate authority.')];
   }
   if (isLocal)
     return [
       warning(
         'TLS',
         `A local certificate authority signed for ${leaf.subjectAltName}: browsers warn until they trust it.`,
-        `Trust it (${ownCommand()} cert ca), or bring a certificate with SPIN_TLS_CERT and SPIN_TLS_KEY.`,
+        `Trust it (${ownCommand()} cert ca), or set SPIN_TLS_CERT and SPIN_TLS_KEY.`,
       ),
     ];
   const time = checkTime(leaf, now);
@@ -63,7 +59,7 @@ async function checkPair(files: { readonly cert: string; readonly key: string })
     return [];
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error;
-    return [failed('TLS', error.message, 'As it says; the gateway would not start.')];
+    return [failed('TLS', error.message, 'Do what the message says. The gateway would not start.')];
   }
 }
 
@@ -83,12 +79,12 @@ function chainIn(text: string): X509Certificate[] {
 
 function checkTime(leaf: X509Certificate, now: number): Finding {
   const days = Math.floor((Date.parse(leaf.validTo) - now) / DAY_MS);
-  if (days < 0) return failed('TLS', `The certificate has expired on ${leaf.validTo}.`, 'Renew it.');
+  if (days < 0) return failed('TLS', `The certificate expired on ${leaf.validTo}.`, 'Renew it.');
   if (Date.parse(leaf.validFrom) > now)
     return failed('TLS', `The certificate is not valid before ${leaf.validFrom}.`, 'Check the clock.');
   const says = `The certificate is valid for ${days} more days.`;
   return days < SOON_DAYS
-    ? warning('TLS', says, 'Renew it now; a changed file is taken without a restart.')
+    ? warning('TLS', says, 'Renew it now. The gateway loads a changed file without a restart.')
     : ok('TLS', says);
 }
 
@@ -106,7 +102,7 @@ function checkNames(leaf: X509Certificate, { publicUrl, allowedHosts }: Config):
     failed(
       'TLS names',
       `The certificate is not for ${missing.join(', ')}, but for ${leaf.subjectAltName ?? 'no name at all'}.`,
-      'Have it made for every name of SPIN_PUBLIC_URL and SPIN_ALLOWED_HOSTS.',
+      'Get a certificate for every name in SPIN_PUBLIC_URL and SPIN_ALLOWED_HOSTS.',
     ),
   ];
 }
@@ -130,9 +126,9 @@ function checkChain(chain: readonly X509Certificate[]): Finding {
   const issuer = last?.issuer.replaceAll('\n', ', ') ?? '';
   return warning(
     'TLS chain',
-    isRoot ? `${issuer} is an authority of your own.` : `${issuer} is not among the authorities known here.`,
+    isRoot ? `${issuer} is a private authority.` : `${issuer} is not a known public authority.`,
     isRoot
       ? 'Browsers have to trust it.'
-      : 'Append the intermediate certificates to SPIN_TLS_CERT; an authority of your own has to be trusted by browsers.',
+      : 'Append the intermediate certificates to SPIN_TLS_CERT. Browsers have to trust a private authority.',
   );
 }

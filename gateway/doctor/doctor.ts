@@ -41,7 +41,7 @@ async function* checkConnections(openDesk: Patient['openDesk']): AsyncGenerator<
     throw error;
   });
   if (desk instanceof CatalogueError) {
-    yield failed('connections', desk.message, 'Mend the file that SPIN_CONNECTIONS names.');
+    yield failed('connections', desk.message, 'Correct the file that SPIN_CONNECTIONS names.');
     return;
   }
   for (const { name } of desk.list()) {
@@ -51,7 +51,7 @@ async function* checkConnections(openDesk: Patient['openDesk']): AsyncGenerator<
     else
       yield failed(
         subject,
-        trial?.says ?? 'It is gone.',
+        trial?.says ?? 'It no longer exists.',
         'See its entry in SPIN_CONNECTIONS, and the credential that it names.',
       );
   }

@@ -36,33 +36,32 @@ async function checkAddress({ listen }: Config, url: URL): Promise<Finding> {
     if ((await answerOf(new URL('/healthz', url))) !== 200)
       return failed(
         'address',
-        `${where} can't be had (${code}).`,
+        `${where} cannot be used (${code}).`,
         'Choose another with SPIN_HOST and SPIN_PORT.',
       );
     const ready = (await answerOf(new URL('/readyz', url))) === 200;
     if (ready) return ok('address', `A gateway answers at ${url}, and Jupyter behind it.`);
-    return failed('address', `A gateway answers at ${url}, and no Jupyter behind it.`, 'See its log.');
+    return failed('address', `A gateway answers at ${url}, but no Jupyter behind it.`, 'See its log.');
   }
 }
 
 async function checkSocket(path: string): Promise<Finding> {
   const status = (page: string) => answerOf(new URL(page, 'http://localhost'), path);
-  const remedy =
-    'Set SPIN_HOST to unix: and a path in a folder that is there and that the gateway may write.';
+  const remedy = 'Set SPIN_HOST to unix: and a path in an existing folder that the gateway can write to.';
   if ((await status('/healthz')) === 200) {
     if ((await status('/readyz')) === 200)
       return ok('address', `A gateway answers at unix:${path}, and Jupyter behind it.`);
-    return failed('address', `A gateway answers at unix:${path}, and no Jupyter behind it.`, 'See its log.');
+    return failed('address', `A gateway answers at unix:${path}, but no Jupyter behind it.`, 'See its log.');
   }
   const there = await lstat(path).catch(() => undefined);
-  if (there?.isSocket() === false) return failed('address', `${path} is there, and is no socket.`, remedy);
+  if (there?.isSocket() === false) return failed('address', `${path} exists and is not a socket.`, remedy);
   try {
     await access(dirname(path), constants.W_OK | constants.X_OK);
     return ok('address', `unix:${path}`);
   } catch (error) {
     return failed(
       'address',
-      `No socket can be made in ${dirname(path)} (${codeOf(error) ?? 'unknown'}).`,
+      `No socket can be created in ${dirname(path)} (${codeOf(error) ?? 'unknown'}).`,
       remedy,
     );
   }
@@ -71,12 +70,12 @@ async function checkSocket(path: string): Promise<Finding> {
 /** @returns undefined when nothing answers */
 function answerOf(url: URL, socketPath?: string): Promise<number | undefined> {
   const peer = { origin: url.origin, basePath: '', socketPath, token: undefined, ca: undefined };
-  // Nothing is sent that the wrong program shouldn't have; the certificate has a look of its own.
+  // Nothing is sent that the wrong program shouldn't have; the certificate is checked separately.
   return statusOf(peer, { path: url.pathname, limitMs: PATIENCE_MS, takesAnyCertificate: true });
 }
 
 async function checkNames({ listen, publicUrl, allowedHosts }: Config): Promise<Finding> {
-  const remedy = 'Set SPIN_PUBLIC_URL to the address that people type, e.g. https://jupyter.example.com.';
+  const remedy = 'Set SPIN_PUBLIC_URL to the address that users type, e.g. https://jupyter.example.com.';
   if (publicUrl !== undefined) {
     const { hostname } = publicUrl;
     const isKnown = await lookup(hostname.replace(/^\[|\]$/g, '')).then(
@@ -86,15 +85,15 @@ async function checkNames({ listen, publicUrl, allowedHosts }: Config): Promise<
     if (isKnown) return ok('names', `Browsers find it at ${publicUrl}.`);
     return warning(
       'names',
-      `${hostname} of SPIN_PUBLIC_URL is not known here (DNS).`,
-      'Check the name, or its record.',
+      `${hostname} of SPIN_PUBLIC_URL cannot be resolved here (DNS).`,
+      'Check the name or its DNS record.',
     );
   }
   const local = listen.kind === 'unix' || isLoopbackName(listen.host);
   if (local || allowedHosts.length > 0) return ok('names', ['localhost', ...allowedHosts].join(', '));
   return warning(
     'names',
-    "It answers to IP addresses and this machine's own name only; any other gets 421.",
+    "It answers only to IP addresses and this machine's name. Any other host name gets 421.",
     remedy,
   );
 }
@@ -108,7 +107,7 @@ function checkOrigins({ allowedOrigins }: Config): Finding[] {
     return [
       warning(
         'origins',
-        `Whoever is between ${plain.join(', ')} and a browser can change that page, and so use this runtime.`,
+        `Anyone on the network between ${plain.join(', ')} and a browser can change that page, and so use this runtime.`,
         'List https origins in SPIN_ALLOWED_ORIGINS.',
       ),
     ];
@@ -126,7 +125,7 @@ function checkProxies({ tls, publicUrl, trustedProxies, listen }: Config): Findi
     return [
       failed(
         'proxies',
-        'SPIN_PUBLIC_URL is https and SPIN_TLS off: what a proxy in front says of that is not believed.',
+        'SPIN_PUBLIC_URL is https and SPIN_TLS is off, but the gateway does not trust a proxy in front that says so.',
         'Set SPIN_TRUSTED_PROXIES to the address from which the proxy connects.',
       ),
     ];

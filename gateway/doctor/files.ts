@@ -9,8 +9,8 @@ import { inShell } from './shell-word.js';
 const MOST_NAMED = 5;
 
 /**
- * The gateway's own state is its own to read and write, and nobody else's to read (invariant S16); its settings are
- * nobody else's to change.
+ * The gateway's own state is for the gateway alone to read and write (invariant S16); no other
+ * user may change its settings.
  */
 export async function checkPermissions({ home, connections }: Config): Promise<Finding[]> {
   const jupyters = jupyterFolders(home);
@@ -33,7 +33,7 @@ export async function checkPermissions({ home, connections }: Config): Promise<F
       : [
           failed(
             'state',
-            `User ${process.geteuid?.()}, who runs this, can't use ${named(lost)}.`,
+            `User ${process.geteuid?.()}, who runs this command, cannot use ${named(lost)}.`,
             `As root: chown -R ${process.geteuid?.()} ${lost.slice(0, MOST_NAMED).map(inShell).join(' ')}; or run the gateway as the user who made them.`,
           ),
         ]),

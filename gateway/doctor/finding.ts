@@ -7,7 +7,7 @@ export type Finding = {
 } & (
   | { readonly state: 'ok' }
   | {
-      /** `failed`: something doesn't work. `warning`: it works, and somebody should know. */
+      /** `failed`: something doesn't work. `warning`: it works, but the user should know. */
       readonly state: 'warning' | 'failed';
       /** What to do about it: the setting or command by its name. */
       readonly remedy: string;

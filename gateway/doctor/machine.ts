@@ -41,10 +41,10 @@ export async function checkJupyter({ upstream, home, environment: inherited }: C
       return ok('Jupyter', environment);
     } catch (error) {
       if (!(error instanceof JupyterSetupError)) throw error;
-      return failed('Jupyter', error.message, 'As it says; then run this again.');
+      return failed('Jupyter', error.message, 'Do what the message says, then run this again.');
     }
   };
-  const kept = 'Jupyter gets a user of its own';
+  const kept = 'Jupyter gets its own user';
   return [
     await jupyter(),
     isolation.kind === 'own-user'
@@ -53,12 +53,12 @@ export async function checkJupyter({ upstream, home, environment: inherited }: C
   ];
 }
 
-/** Where state is kept, which may be a volume of its own, and where Jupyter is installed. */
+/** Where state is kept, which may be a separate volume, and where Jupyter is installed. */
 export async function checkDisk({ home, upstream }: Config): Promise<Finding> {
   const { says, free, files } = await roomAt(home.var);
   if (free < LEAST_BYTES) return failed('disk', says, ROOM);
   if (files === 0)
-    return failed('disk', `No more files can be made at ${home.var}: its inodes are used up.`, ROOM);
+    return failed('disk', `No more files can be created at ${home.var}: no inodes are left.`, ROOM);
   if (upstream.kind !== 'embedded' || (await stat(upstream.environment).catch(() => undefined)) !== undefined)
     return ok('disk', says);
   const there = await roomAt(upstream.environment);
@@ -87,5 +87,5 @@ export async function checkClock(now = Date.now()): Promise<Finding> {
   const { mtimeMs } = await stat(PROGRAM);
   const says = new Date(now).toISOString();
   if (now >= mtimeMs) return ok('clock', says);
-  return failed('clock', `${says} is earlier than this program was made.`, 'Set the clock (NTP).');
+  return failed('clock', `${says} is before this program was built.`, 'Set the clock (NTP).');
 }

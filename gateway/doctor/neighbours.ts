@@ -21,7 +21,7 @@ async function checkShared(folder: string): Promise<Finding> {
     return failed(
       'shared',
       `User ${process.geteuid?.()} can't write to ${folder} of SPIN_SHARED.`,
-      'Give the folder to the user as whom all replicas run.',
+      'Give the folder to the user that all replicas run as.',
     );
   }
 }
@@ -30,10 +30,10 @@ async function checkShared(folder: string): Promise<Finding> {
 async function checkCollector(): Promise<Finding> {
   const { reachCollector } = await import('../otlp.js');
   const problem = await reachCollector();
-  if (problem === undefined) return ok('traces', 'The collector takes them.');
+  if (problem === undefined) return ok('traces', 'The collector accepts them.');
   return warning(
     'traces',
-    `The collector does not take them: ${problem}.`,
+    `The collector does not accept them: ${problem}.`,
     'Check OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS and the collector.',
   );
 }

@@ -21,7 +21,11 @@ export async function checkUpstream({ upstream: setting }: Config): Promise<Find
     if (version === undefined && (await isHub(upstream))) return [failed('Jupyter', HUB.says, HUB.remedy)];
     if (version === undefined)
       return [
-        failed('Jupyter', `${where} answers, but not as a Jupyter.`, 'Check the base path in SPIN_UPSTREAM.'),
+        failed(
+          'Jupyter',
+          `${where} answers, but is not a Jupyter server.`,
+          'Check the base path in SPIN_UPSTREAM.',
+        ),
       ];
     if ((await askJupyter(upstream, '/api/status')) === undefined)
       return [
@@ -54,14 +58,15 @@ async function checkWebsocket(upstream: Upstream): Promise<Finding> {
   try {
     const socket = await dial(upstream, path, [], {}, { signal, handshakeTimeout: HANDSHAKE_MS });
     socket.terminate();
-    return ok('websockets', 'They get through to Jupyter.');
+    return ok('websockets', 'They reach Jupyter.');
   } catch (error) {
     const status = error instanceof GatewayError ? error.status : 0;
-    if (status === 404) return ok('websockets', 'Not tried: this Jupyter has none that starts nothing.');
+    if (status === 404)
+      return ok('websockets', 'Not tested: every websocket of this Jupyter would start something.');
     return warning(
       'websockets',
       `One was refused on its way to Jupyter${status > 0 ? ` (${status})` : ''}.`,
-      'Is there a proxy between the gateway and Jupyter? It has to pass Upgrade on.',
+      'If there is a proxy between the gateway and Jupyter, let it forward the Upgrade header.',
     );
   }
 }

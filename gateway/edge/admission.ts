@@ -42,6 +42,6 @@ export interface Admission {
   readonly target: Target;
   readonly client: Client;
   readonly principal: Principal;
-  /** Absent for a token that comes by itself: at Jupyter, too, each such request is somebody new. */
+  /** Absent for a token that comes by itself: at Jupyter, too, each such request is a new user. */
   readonly login?: JupyterLogin;
 }

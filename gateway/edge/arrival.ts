@@ -18,7 +18,7 @@ export interface Arrival {
   readonly hsts: string | undefined;
 }
 
-/** The first stage of every request and upgrade, before anybody asks who it is. */
+/** The first stage of every request and upgrade, before the client is identified. */
 export interface Arrivals {
   /** The client's address, for log lines, also of a request that {@link Arrivals.receive} refuses. */
   addressOf(req: IncomingMessage): string;
@@ -34,7 +34,7 @@ const HEALTH = /^(?:https?:\/\/[^/?#\\]+)?(\/healthz|\/readyz)(?:\?|$)/i;
 
 /**
  * Which of the two health checks this is. They come before all else, and to any name: load balancers ask by an address,
- * a name of their own, or by HTTP/1.0 without one, and a rebound name learns nothing from them.
+ * another name, or by HTTP/1.0 without one, and a rebound name learns nothing from them.
  *
  * @throws {GatewayError} BAD_REQUEST for a Host that is missing in HTTP/1.1, repeated or malformed (RFC 9112 section 3.2)
  */

@@ -9,8 +9,8 @@ export class CertificateError extends Error {
   override readonly name = 'CertificateError';
 }
 
-/** How often (ms) the files are looked at. */
-const lookEvery = 10_000;
+/** How often the files are looked at. */
+const LOOK_EVERY_MS = 10_000;
 
 /**
  * Opens the PEM files of a certificate from elsewhere and follows their changes. The contents are compared,
@@ -22,7 +22,7 @@ const lookEvery = 10_000;
 export async function openCertificateFiles(
   files: { readonly cert: string; readonly key: string },
   log: Log,
-  interval = lookEvery,
+  interval = LOOK_EVERY_MS,
 ): Promise<Certificates> {
   let current = await readCertificateFiles(files);
   let seen = current;
@@ -31,15 +31,11 @@ export async function openCertificateFiles(
   const look = async (): Promise<void> => {
     try {
       const pair = await readPair(files);
-      if (pair.cert === seen.cert && pair.key === seen.key) {
-        return;
-      }
+      if (pair.cert === seen.cert && pair.key === seen.key) return;
       seen = pair;
       check(pair);
       current = pair;
-      for (const listener of listeners) {
-        listener(pair);
-      }
+      for (const listener of listeners) listener(pair);
       log.info({ validTo: new X509Certificate(pair.cert).validTo }, 'the TLS certificate was reloaded');
     } catch (error) {
       log.warn({ err: String(error) }, 'the new TLS certificate is not used; the old one stays');
@@ -51,7 +47,7 @@ export async function openCertificateFiles(
     return looking;
   };
   const unforeseen = (error: unknown) =>
-    log.error({ err: String(error) }, 'the TLS certificate could not be looked at');
+    log.error({ err: String(error) }, 'could not check the TLS certificate');
   const timer = setInterval(() => lookNext().catch(unforeseen), interval).unref();
 
   return {
@@ -98,9 +94,10 @@ function check(pair: KeyPair): void {
     );
   }
   const now = Date.now();
-  if (Date.parse(certificate.validTo) <= now) {
-    throw new CertificateError(`SPIN_TLS_CERT has expired on ${certificate.validTo}. Give a renewed one.`);
-  }
+  if (Date.parse(certificate.validTo) <= now)
+    throw new CertificateError(
+      `SPIN_TLS_CERT expired on ${certificate.validTo}. Provide a renewed certificate.`,
+    );
   if (Date.parse(certificate.validFrom) > now) {
     throw new CertificateError(
       `SPIN_TLS_CERT is not valid before ${certificate.validFrom}. Check the clock.`,
@@ -117,7 +114,7 @@ function parseCertificate(pem: string): X509Certificate {
   try {
     return new X509Certificate(pem);
   } catch {
-    throw new CertificateError('SPIN_TLS_CERT holds no PEM certificate ("-----BEGIN CERTIFICATE-----").');
+    throw new CertificateError('SPIN_TLS_CERT contains no PEM certificate ("-----BEGIN CERTIFICATE-----").');
   }
 }
 
@@ -125,7 +122,7 @@ function parseKey(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    throw new CertificateError('SPIN_TLS_KEY holds no PEM private key without a passphrase.');
+    throw new CertificateError('SPIN_TLS_KEY contains no PEM private key without a passphrase.');
   }
 }
 

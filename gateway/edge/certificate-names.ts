@@ -8,7 +8,7 @@ export interface CertificateNames {
   readonly configured: readonly string[];
   /**
    * This machine's own, which change by themselves (a container's name, an address by DHCP): the CA permits
-   * those of its first day, and a leaf goes without what is not permitted, so that nobody has to trust a new
+   * those of its first day, and a leaf goes without what is not permitted, so that users don't have to trust a new
    * CA for it.
    */
   readonly found: readonly string[];
@@ -22,12 +22,8 @@ export function certificateNames(
   const bound = listen.kind === 'tcp' ? listen.host : 'localhost';
   const everywhere = bound === '0.0.0.0' || bound === '::';
   const configured = ['localhost', '127.0.0.1', '::1', ...allowedHosts];
-  if (publicUrl !== undefined) {
-    configured.push(publicUrl.hostname);
-  }
-  if (!everywhere) {
-    configured.push(bound);
-  }
+  if (publicUrl !== undefined) configured.push(publicUrl.hostname);
+  if (!everywhere) configured.push(bound);
   return {
     configured: tidy(configured),
     found: tidy([hostname(), ...(everywhere ? interfaceAddresses() : [])]),

@@ -15,9 +15,7 @@ export async function openCertificates(
   config: Pick<Config, 'tls' | 'home' | 'listen' | 'publicUrl' | 'allowedHosts'>,
   log: Log,
 ): Promise<Certificates | undefined> {
-  if (config.tls.mode === 'off') {
-    return undefined;
-  }
+  if (config.tls.mode === 'off') return undefined;
   return config.tls.files === undefined
     ? await openLocalCertificates(config.home.tls, certificateNames(config), log)
     : await openCertificateFiles(config.tls.files, log);

@@ -5,9 +5,9 @@ import { hostHeader, parseAuthority } from './hosts.js';
 import { type KeyPair, secureContext } from './tls.js';
 
 /** RFC 8555 section 8.3. */
-const httpPrefix = '/.well-known/acme-challenge/';
+const HTTP_PREFIX = '/.well-known/acme-challenge/';
 /** RFC 8737 section 6.2. */
-export const acmeProtocol = 'acme-tls/1';
+export const ACME_PROTOCOL = 'acme-tls/1';
 
 /**
  * The proofs that a certificate authority may ask for at this moment, to see that a name is this runtime's.
@@ -40,9 +40,9 @@ export class Challenges {
     return this.#tls.size > 0;
   }
 
-  /** @returns what the authority is to be shown; undefined for everybody else (RFC 8737 section 3) */
+  /** @returns what the authority is to be shown; undefined for other clients (RFC 8737 section 3) */
   contextFor(hello: ClientHello | undefined): SecureContext | undefined {
-    const asks = hello?.protocols.length === 1 && hello.protocols[0] === acmeProtocol;
+    const asks = hello?.protocols.length === 1 && hello.protocols[0] === ACME_PROTOCOL;
     return asks ? this.#tls.get(hello.serverName ?? '') : undefined;
   }
 
@@ -53,13 +53,9 @@ export class Challenges {
    * @throws {GatewayError} BAD_REQUEST for a request without a proper Host
    */
   proofFor(req: IncomingMessage): string | undefined {
-    if (this.#http.size === 0 || req.method !== 'GET' || !req.url?.startsWith(httpPrefix)) {
-      return undefined;
-    }
-    const challenge = this.#http.get(req.url.slice(httpPrefix.length));
-    if (challenge === undefined || parseAuthority(hostHeader(req)).name !== challenge.name) {
-      return undefined;
-    }
+    if (this.#http.size === 0 || req.method !== 'GET' || !req.url?.startsWith(HTTP_PREFIX)) return undefined;
+    const challenge = this.#http.get(req.url.slice(HTTP_PREFIX.length));
+    if (challenge === undefined || parseAuthority(hostHeader(req)).name !== challenge.name) return undefined;
     return challenge.proof;
   }
 }

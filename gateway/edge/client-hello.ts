@@ -8,14 +8,14 @@ export interface ClientHello {
   readonly protocols: readonly string[];
 }
 
-const recordHeader = 5;
+const RECORD_HEADER_BYTES = 5;
 /** RFC 8446 section 4.2. */
-const serverNameExtension = 0;
-const alpnExtension = 16;
+const SERVER_NAME_EXTENSION = 0;
+const ALPN_EXTENSION = 16;
 
 /**
  * Waits for a connection's first TLS record and reads the greeting in it. The bytes are back in the socket
- * afterwards; it is paused. Node chooses a certificate before it looks at the client's protocols, so whoever
+ * afterwards; it is paused. Node chooses a certificate before it looks at the client's protocols, so code that
  * needs them for the choice has to look first.
  *
  * @param done called once; `left` when the peer went away; undefined for what is no greeting in one record
@@ -28,17 +28,14 @@ export function readClientHello(
   const finish = (hello: ClientHello | 'left' | undefined): void => {
     socket.off('data', onData).off('end', onLeave).off('close', onLeave);
     socket.pause();
-    if (bytes.length > 0) {
-      socket.unshift(bytes);
-    }
+    if (bytes.length > 0) socket.unshift(bytes);
     done(hello);
   };
   const onLeave = (): void => finish('left');
   const onData = (chunk: Buffer): void => {
     bytes = Buffer.concat([bytes, chunk]);
-    if (bytes.length >= recordHeader && bytes.length >= recordHeader + bytes.readUInt16BE(3)) {
+    if (bytes.length >= RECORD_HEADER_BYTES && bytes.length >= RECORD_HEADER_BYTES + bytes.readUInt16BE(3))
       finish(parseClientHello(bytes));
-    }
   };
   // It was paused when its first byte had been looked at.
   socket.on('data', onData).on('end', onLeave).on('close', onLeave).resume();
@@ -54,9 +51,7 @@ export function parseClientHello(bytes: Buffer): ClientHello | undefined {
     const record = new Reader(bytes);
     record.skip(3);
     const handshake = new Reader(record.vector(2));
-    if (handshake.number(1) !== 1) {
-      return undefined;
-    }
+    if (handshake.number(1) !== 1) return undefined;
     const hello = new Reader(handshake.vector(3));
     // legacy_version and random; then session identifier, cipher suites, compression methods.
     hello.skip(34);
@@ -69,17 +64,12 @@ export function parseClientHello(bytes: Buffer): ClientHello | undefined {
     while (extensions.more) {
       const type = extensions.number(2);
       const body = new Reader(extensions.vector(2));
-      if (type === serverNameExtension) {
-        serverName = readServerName(new Reader(body.vector(2)));
-      } else if (type === alpnExtension) {
-        protocols = readProtocols(new Reader(body.vector(2)));
-      }
+      if (type === SERVER_NAME_EXTENSION) serverName = readServerName(new Reader(body.vector(2)));
+      else if (type === ALPN_EXTENSION) protocols = readProtocols(new Reader(body.vector(2)));
     }
     return { serverName, protocols };
   } catch (error) {
-    if (error instanceof RangeError) {
-      return undefined;
-    }
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 }
@@ -88,18 +78,14 @@ function readServerName(list: Reader): string | undefined {
   while (list.more) {
     const type = list.number(1);
     const name = list.vector(2);
-    if (type === 0) {
-      return name.toString('latin1').toLowerCase();
-    }
+    if (type === 0) return name.toString('latin1').toLowerCase();
   }
   return undefined;
 }
 
 function readProtocols(list: Reader): string[] {
   const protocols: string[] = [];
-  while (list.more) {
-    protocols.push(list.vector(1).toString('latin1'));
-  }
+  while (list.more) protocols.push(list.vector(1).toString('latin1'));
   return protocols;
 }
 
@@ -132,9 +118,7 @@ class Reader {
 
   #take(length: number): Buffer {
     const end = this.#at + length;
-    if (end > this.#bytes.length) {
-      throw new RangeError('the bytes end early');
-    }
+    if (end > this.#bytes.length) throw new RangeError('the bytes end early');
     const taken = this.#bytes.subarray(this.#at, end);
     this.#at = end;
     return taken;

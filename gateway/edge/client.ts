@@ -18,9 +18,7 @@ const encryptedBefore = new WeakSet<Socket>();
 export function announce(socket: Socket, source: ProxySource): void {
   Object.defineProperty(socket, 'remoteAddress', { value: source.address });
   Object.defineProperty(socket, 'remotePort', { value: source.port });
-  if (source.encrypted) {
-    encryptedBefore.add(socket);
-  }
+  if (source.encrypted) encryptedBefore.add(socket);
 }
 
 /** True when this gateway itself ended the connection's TLS. */
@@ -35,7 +33,7 @@ export type Trust = (address: string | undefined) => boolean;
  * Reads SPIN_TRUSTED_PROXIES: addresses or networks; an IPv4-mapped IPv6 peer counts as its IPv4 address.
  *
  * On a unix socket no peer has an address, and all are trusted: only those can open it whom the file's
- * permissions let (the proxy in front). On a port a peer without one has reset its connection and is nobody.
+ * permissions let (the proxy in front). On a port a peer without one has reset its connection and is not trusted.
  */
 export function createTrust({ listen, trustedProxies }: Pick<Config, 'listen' | 'trustedProxies'>): Trust {
   const listed = trustedProxies.length === 0 ? () => false : proxyAddr.compile([...trustedProxies]);
@@ -45,9 +43,7 @@ export function createTrust({ listen, trustedProxies }: Pick<Config, 'listen' | 
 /** @returns what the peer's X-Forwarded-Proto says of the client's own leg; undefined when nothing, or not trusted */
 export function forwardedProto(req: IncomingMessage, trust: Trust): string | undefined {
   const header = req.headers['x-forwarded-proto'];
-  if (typeof header !== 'string' || !trust(req.socket.remoteAddress)) {
-    return undefined;
-  }
+  if (typeof header !== 'string' || !trust(req.socket.remoteAddress)) return undefined;
   return header.split(',', 1)[0]?.trim().toLowerCase();
 }
 
@@ -84,9 +80,7 @@ export function createAddressOf(trust: Trust): (req: IncomingMessage) => string 
     const peer = req.socket.remoteAddress;
     if (req.headers['x-forwarded-for'] !== undefined && trust(peer)) {
       const forwarded = bareAddress(proxyAddr(req, trust));
-      if (forwarded !== undefined) {
-        return forwarded;
-      }
+      if (forwarded !== undefined) return forwarded;
     }
     return bareAddress(peer) ?? (trust(peer) ? 'unix' : 'gone');
   };

@@ -9,7 +9,7 @@ export interface SessionCookie {
 }
 
 /**
- * The session cookie that belongs to whoever asks (invariant S3). Its name holds the port that the browser wrote,
+ * The session cookie that belongs to the client (invariant S3). Its name holds the port that the browser wrote,
  * since cookies ignore ports: two runtimes that are reached by one name have different ones. The port of a public URL
  * stands in where a proxy took it out of Host.
  *

@@ -13,16 +13,15 @@ export interface Authority {
 }
 
 /** `uri-host [ ":" port ]` (RFC 9112 section 3.2): no user information, no path, no zone identifier. */
-const hostAndPort = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?))(?::([0-9]{1,5}))?$/i;
+const HOST_AND_PORT = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?))(?::([0-9]{1,5}))?$/i;
 
 /** @throws {GatewayError} BAD_REQUEST when it is not a host with an optional port */
 export function parseAuthority(text: string): Authority {
-  const match = hostAndPort.exec(text);
+  const match = HOST_AND_PORT.exec(text);
   const [, bracketed, plain, digits] = match ?? [];
   const port = digits === undefined ? undefined : Number(digits);
-  if (match === null || (bracketed !== undefined && !isIPv6(bracketed)) || (port ?? 1) > 65_535) {
+  if (match === null || (bracketed !== undefined && !isIPv6(bracketed)) || (port ?? 1) > 65_535)
     throw new GatewayError('BAD_REQUEST', 'The Host header is malformed.');
-  }
   return { name: (bracketed ?? plain ?? '').toLowerCase().replace(/\.$/, ''), port };
 }
 
@@ -36,14 +35,11 @@ export function hostHeader(req: IncomingMessage): string {
   let count = 0;
   for (let i = 0; i < req.rawHeaders.length; i += 2) {
     const name = req.rawHeaders[i];
-    if (name?.length === 4 && name.toLowerCase() === 'host') {
-      count += 1;
-    }
+    if (name?.length === 4 && name.toLowerCase() === 'host') count += 1;
   }
   const host = req.headers.host;
-  if (count !== 1 || host === undefined) {
+  if (count !== 1 || host === undefined)
     throw new GatewayError('BAD_REQUEST', 'A request needs exactly one Host header.');
-  }
   return host;
 }
 
@@ -72,14 +68,11 @@ export function createHostCheck(
   config: Pick<Config, 'publicUrl' | 'allowedHosts'>,
 ): (req: IncomingMessage) => Authority {
   const names = new Set([hostname(), ...config.allowedHosts].map(normalName));
-  if (config.publicUrl !== undefined) {
-    names.add(normalName(config.publicUrl.hostname));
-  }
+  if (config.publicUrl !== undefined) names.add(normalName(config.publicUrl.hostname));
   return (req) => {
     const authority = parseAuthority(hostHeader(req));
-    if (isAddress(authority.name) || isLoopbackName(authority.name) || names.has(authority.name)) {
+    if (isAddress(authority.name) || isLoopbackName(authority.name) || names.has(authority.name))
       return authority;
-    }
     throw new GatewayError('HOST_NOT_ALLOWED');
   };
 }

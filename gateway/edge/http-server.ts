@@ -18,9 +18,9 @@ export interface Handlers {
 }
 
 /** Memory for a socket's reads and writes: 64 KiB, node's default from version 22 on. */
-const highWaterMark = 64 * 1024;
-/** How often (ms) at most the log says that connections are refused, or ended for what they pipeline. */
-const dropLogEvery = 10_000;
+const HIGH_WATER_MARK_BYTES = 64 * 1024;
+/** How often at most the log says that connections are refused, or ended for what they pipeline. */
+const DROP_LOG_EVERY_MS = 10_000;
 
 /** Node's HTTP server, that refuses what node would let through or answer by itself. */
 export function createHttpServer(handlers: Handlers, log: Log, tell: Tell, limits: Limits): Server {
@@ -37,37 +37,33 @@ export function createHttpServer(handlers: Handlers, log: Log, tell: Tell, limit
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    highWaterMark,
+    highWaterMark: HIGH_WATER_MARK_BYTES,
   });
   http.maxHeadersCount = limits.headerCount;
   http.maxConnections = limits.connections;
-  const say = atMost(dropLogEvery, (what: string) => log.warn({ connections: limits.connections }, what));
+  const say = atMost(DROP_LOG_EVERY_MS, (what: string) =>
+    log.warn({ connections: limits.connections }, what),
+  );
   http.on('drop', () => say('too many connections'));
   const turns = createTurns(() => say('too many pipelined requests: a connection is ended'));
   http.on('clientError', malformed.refuse);
   http.on('request', (req, res) => {
-    // What was read together with the request that ended the connection: nobody waits for an answer.
+    // What was read together with the request that ended the connection: no client waits for an answer.
     if (req.socket.destroyed) return;
     malformed.track(req, res);
     res.once('finish', () => cutLeftover(req, limits.leftover));
     const wrong = framingFault(req, false, limits.headerCount);
-    if (wrong === undefined) {
+    if (wrong === undefined)
       turns.take(req.socket, res, () => guard(req.socket, () => handlers.request(req, res)));
-    } else {
-      malformed.refuse(wrong, req.socket);
-    }
+    else malformed.refuse(wrong, req.socket);
   });
   http.on('upgrade', (req, socket, head) => {
     const wrong = framingFault(req, true, limits.headerCount);
-    if (wrong !== undefined) {
-      malformed.refuse(wrong, socket);
-    } else if (!isOtherProtocol(req)) {
+    if (wrong !== undefined) malformed.refuse(wrong, socket);
+    else if (!isOtherProtocol(req))
       turns.take(socket, undefined, () => guard(socket, () => handlers.upgrade(req, socket, head)));
-    } else if (malformed.isAnswering(socket)) {
-      socket.destroy();
-    } else {
-      guard(socket, () => http.emit('request', req, lastResponse(req)));
-    }
+    else if (malformed.isAnswering(socket)) socket.destroy();
+    else guard(socket, () => http.emit('request', req, lastResponse(req)));
   });
   // A handler that fails in spite of everything costs its own connection, not the process (invariant S14).
   const guard = (socket: Duplex, handle: () => void): void => {
@@ -78,7 +74,7 @@ export function createHttpServer(handlers: Handlers, log: Log, tell: Tell, limit
       socket.destroy();
     }
   };
-  // Node would answer 417 by itself, whoever asks, by whatever Host.
+  // Node would answer 417 by itself, to any client and any Host.
   http.on('checkExpectation', (req) => malformed.refuse(new Error('Expect'), req.socket));
   // CONNECT is for forward proxies.
   http.on('connect', (_req, socket) => malformed.refuse(new Error('CONNECT'), socket));
@@ -95,7 +91,7 @@ function atMost(ms: number, tell: (what: string) => void): (what: string) => voi
   };
 }
 
-/** Whoever is refused may have announced a body; one that never comes would hold its connection for ever. */
+/** A refused client may have announced a body; one that never comes would hold its connection for ever. */
 function cutLeftover(req: IncomingMessage, limit: number): void {
   if (req.complete) return;
   const cut = () => {
@@ -110,9 +106,8 @@ function cutLeftover(req: IncomingMessage, limit: number): void {
  */
 export function takeConnectionListener(http: Server): (socket: Socket) => void {
   const [serve] = http.listeners('connection');
-  if (serve === undefined) {
-    throw new Error('This version of node keeps its HTTP connection listener elsewhere.');
-  }
+  if (serve === undefined)
+    throw new Error('This version of Node.js has no HTTP connection listener where the gateway expects it.');
   http.removeAllListeners('connection');
   return (socket) => Reflect.apply(serve, http, [socket]);
 }

@@ -20,10 +20,10 @@ import { openSharedRevocations } from './shared-revocations.js';
 import { createThrottle, type Throttle } from './throttle.js';
 import { type KnownToken, knownToken, matchToken } from './tokens.js';
 
-/** The name of whoever has SPIN_TOKEN. */
+/** The name of the user who has SPIN_TOKEN. */
 const OWNER = 'owner';
 
-/** Why a login failed that nobody looked at. */
+/** Why a login failed that was not checked. */
 const THROTTLED = 'too many failures';
 
 /** Who sent a request, and what becomes of it on the way. */
@@ -40,7 +40,7 @@ export interface Identified {
 export interface Identity {
   /**
    * A right token (query, else header, else subprotocol: one of them is looked at) decides. Where none came, or a wrong
-   * one, a good session counts: proxies in front add tokens of their own, and a bookmark may hold an old one. A session
+   * one, a good session counts: proxies in front add their own tokens, and a bookmark may hold an old one. A session
    * is never throttled. A wrong token without one gets 403.
    *
    * @param queryToken what came as `?token=`
@@ -67,7 +67,7 @@ export interface Identity {
   isLoggedIn(req: IncomingMessage, client: Client): Promise<boolean>;
   /** Ends the cookie's session. @returns the `Set-Cookie` value that clears it */
   logOut(req: IncomingMessage, client: Client): Promise<string>;
-  /** False while nobody who comes with a cookie can be let in: the shared folder is away. */
+  /** False while no request with a cookie can be let in: the shared folder is away. */
   isReady(): boolean;
   close(): Promise<void>;
 }

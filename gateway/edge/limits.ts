@@ -4,7 +4,7 @@ export interface Limits {
   readonly preamble: number;
   /** Milliseconds until a request's headers are complete. */
   readonly headers: number;
-  /** Milliseconds that the rest of a request's body may take once the request is answered: nobody reads it any more. */
+  /** Milliseconds that the rest of a request's body may take once the request is answered and is not read any more. */
   readonly leftover: number;
   /** Milliseconds that an idle connection is kept; above the usual 60 s of proxies, so that they close first. */
   readonly keepAlive: number;

@@ -5,14 +5,14 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import type { Listen } from '../config.js';
 import type { Tell } from '../events/events.js';
 import type { Log } from '../log.js';
-import { acmeProtocol, type Challenges } from './challenges.js';
+import { ACME_PROTOCOL, type Challenges } from './challenges.js';
 import { announce, type Trust } from './client.js';
 import { readClientHello } from './client-hello.js';
 import { createHttpServer, type Handlers, takeConnectionListener } from './http-server.js';
 import { defaultLimits, type Limits } from './limits.js';
 import { type Preamble, readPreamble } from './preamble.js';
 import type { Certificates } from './shown-certificate.js';
-import { alpnProtocols, secureContext } from './tls.js';
+import { ALPN_PROTOCOLS, secureContext } from './tls.js';
 import { removeStaleSocket } from './unix-socket.js';
 
 export interface Listener {
@@ -22,8 +22,8 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
-/** How often (ms) a closing listener looks for connections that have become idle. */
-const drainEvery = 50;
+/** How often a closing listener looks for connections that have become idle. */
+const DRAIN_EVERY_MS = 50;
 
 /**
  * Opens the one port, which speaks TLS and plain HTTP: the first byte decides. With TLS off it speaks plain
@@ -58,22 +58,18 @@ export async function listen(
       clearTimeout(deadline);
     });
     readPreamble(socket, where.trust(socket.remoteAddress), (preamble) => {
-      if (preamble === undefined) {
-        socket.destroy();
-      } else if (preamble.tls && context !== undefined) {
+      if (preamble === undefined) socket.destroy();
+      else if (preamble.tls && context !== undefined) {
         const ordinary = context;
         const proceed = (): void => {
-          const secure = encrypt(socket, ordinary, alpnProtocols, log);
+          const secure = encrypt(socket, ordinary, ALPN_PROTOCOLS, log);
           secure.once('secure', () => {
             clearTimeout(deadline);
             serve(introduce(secure, preamble));
           });
         };
-        if (certificates?.challenges?.awaitsTls) {
-          proveOr(socket, certificates.challenges, log, proceed);
-        } else {
-          proceed();
-        }
+        if (certificates?.challenges?.awaitsTls) proveOr(socket, certificates.challenges, log, proceed);
+        else proceed();
       } else {
         clearTimeout(deadline);
         serve(introduce(socket, preamble));
@@ -87,7 +83,7 @@ export async function listen(
   return { address, close: (graceMs) => close(http, sockets, graceMs) };
 }
 
-/** Shows a certificate authority the proof that it came for (RFC 8737); everybody else proceeds. */
+/** Shows a certificate authority the proof that it came for (RFC 8737); every other client proceeds. */
 function proveOr(socket: Socket, challenges: Challenges, log: Log, proceed: () => void): void {
   readClientHello(socket, (hello) => {
     if (hello === 'left') {
@@ -95,10 +91,9 @@ function proveOr(socket: Socket, challenges: Challenges, log: Log, proceed: () =
       return;
     }
     const proof = challenges.contextFor(hello);
-    if (proof === undefined) {
-      proceed();
-    } else {
-      const secure = encrypt(socket, proof, [acmeProtocol], log);
+    if (proof === undefined) proceed();
+    else {
+      const secure = encrypt(socket, proof, [ACME_PROTOCOL], log);
       // The handshake was all (section 3).
       secure.once('secure', () => secure.end());
     }
@@ -127,16 +122,12 @@ function closesWithPeer(socket: Socket): Socket {
 }
 
 function introduce(socket: Socket, { source }: Preamble): Socket {
-  if (source !== undefined) {
-    announce(socket, source);
-  }
+  if (source !== undefined) announce(socket, source);
   return socket;
 }
 
 async function bind(http: Server, where: Listen): Promise<Listen> {
-  if (where.kind === 'unix') {
-    await removeStaleSocket(where.path);
-  }
+  if (where.kind === 'unix') await removeStaleSocket(where.path);
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject);
     http.listen(where.kind === 'unix' ? { path: where.path } : { host: where.host, port: where.port }, () => {
@@ -145,7 +136,7 @@ async function bind(http: Server, where: Listen): Promise<Listen> {
     });
   });
   if (where.kind === 'unix') {
-    // Whoever can open the socket is believed as a proxy: the owner and the group, nobody else.
+    // A program that can open the socket is trusted as a proxy: the owner's and the group's only.
     await chmod(where.path, 0o660);
     return where;
   }
@@ -157,11 +148,9 @@ async function close(http: Server, sockets: ReadonlySet<Socket>, graceMs: number
   const closed = new Promise<void>((resolve) => {
     http.close(() => resolve());
   });
-  const idle = setInterval(() => http.closeIdleConnections(), drainEvery);
+  const idle = setInterval(() => http.closeIdleConnections(), DRAIN_EVERY_MS);
   const cut = setTimeout(() => {
-    for (const socket of sockets) {
-      socket.destroy();
-    }
+    for (const socket of sockets) socket.destroy();
   }, graceMs);
   await closed;
   clearInterval(idle);

@@ -8,14 +8,14 @@ import type { Certificates } from './shown-certificate.js';
 import type { KeyPair } from './tls.js';
 import { isFor, makeCertificate, permits } from './x509.js';
 
-const day = 86_400_000;
+const DAY_MS = 86_400_000;
 /** Apple and Chromium refuse server certificates that are valid for more than 398 days. */
-const leafDays = 397;
-const authorityDays = 3_650;
-/** Certificates are replaced when less than this is left (days). */
-const renewAt = 30;
-/** How often (ms) the remaining time is looked at. */
-const lookEvery = day / 2;
+const LEAF_DAYS = 397;
+const AUTHORITY_DAYS = 3_650;
+/** Certificates are replaced when less than this is left. */
+const RENEW_AT_DAYS = 30;
+/** How often the remaining time is looked at. */
+const LOOK_EVERY_MS = DAY_MS / 2;
 
 /**
  * Opens the local CA's certificate, made at the first start and kept as PEM: `ca.pem` (to be trusted by
@@ -38,15 +38,13 @@ export async function openLocalCertificates(
       const pair = await provide(folder, names, log, now());
       if (pair.cert !== current.cert) {
         current = pair;
-        for (const listener of listeners) {
-          listener(pair);
-        }
+        for (const listener of listeners) listener(pair);
       }
     } catch (error) {
       failed(error);
     }
   };
-  const timer = setInterval(() => renew().catch(failed), lookEvery).unref();
+  const timer = setInterval(() => renew().catch(failed), LOOK_EVERY_MS).unref();
   return {
     current: () => current,
     onChange: (listener) => listeners.push(listener),
@@ -83,12 +81,11 @@ async function provide(folder: string, names: CertificateNames, log: Log, now: n
     lasts(stored.certificate, now) &&
     stored.certificate.verify(authority.certificate.publicKey) &&
     isFor(stored.certificate.raw, wanted)
-  ) {
+  )
     return { cert: stored.cert, key: stored.key };
-  }
   const pair = issueServer(authority, wanted, now);
   await keepState(path, `${pair.key}${pair.cert}`, log);
-  log.info({ names: wanted }, 'made a TLS certificate by the local CA');
+  log.info({ names: wanted }, 'created a TLS certificate from the local CA');
   return pair;
 }
 
@@ -103,12 +100,13 @@ async function loadAuthority(
   now: number,
 ): Promise<LoadedPair | undefined> {
   const stored = await loadPair(join(folder, 'ca.pem'), join(folder, 'ca-key.pem'));
-  if (stored === undefined || !lasts(stored.certificate, now)) {
-    return undefined;
-  }
+  if (stored === undefined || !lasts(stored.certificate, now)) return undefined;
   const others = refused(stored, names);
   if (others.length > 0) {
-    log.warn({ names: others }, 'the local CA may not sign for new names: it is replaced, trust the new one');
+    log.warn(
+      { names: others },
+      'the local CA cannot sign for the new names and is replaced: trust the new one',
+    );
     return undefined;
   }
   return stored;
@@ -131,8 +129,8 @@ async function createAuthority(
     kind: 'authority',
     subject,
     issuer: subject,
-    notBefore: new Date(now - day),
-    notAfter: new Date(now + authorityDays * day),
+    notBefore: new Date(now - DAY_MS),
+    notAfter: new Date(now + AUTHORITY_DAYS * DAY_MS),
     publicKey: keys.publicKey,
     issuerPublicKey: keys.publicKey,
     issuerKey: keys.privateKey,
@@ -143,21 +141,21 @@ async function createAuthority(
   await keepState(join(folder, 'ca.pem'), cert, log);
   log.info(
     { ca: join(folder, 'ca.pem') },
-    'made a local certificate authority; trust it to lose the warning',
+    'created a local certificate authority; trust it to get rid of the browser warning',
   );
   return { cert, key, certificate: new X509Certificate(cert) };
 }
 
 function issueServer(authority: LoadedPair, names: readonly string[], now: number): KeyPair {
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const notBefore = now - day;
+  const notBefore = now - DAY_MS;
   const cert = makeCertificate({
     kind: 'server',
     subject: 'SPIN Runtime',
     issuer: authority.certificate.subject.replace(/^CN=/, ''),
     notBefore: new Date(notBefore),
     notAfter: new Date(
-      Math.min(notBefore + leafDays * day - 1_000, Date.parse(authority.certificate.validTo)),
+      Math.min(notBefore + LEAF_DAYS * DAY_MS - 1_000, Date.parse(authority.certificate.validTo)),
     ),
     publicKey: keys.publicKey,
     issuerPublicKey: authority.certificate.publicKey,
@@ -185,5 +183,5 @@ function block(pem: string, label: string): string {
 }
 
 function lasts(certificate: X509Certificate, now: number): boolean {
-  return Date.parse(certificate.validTo) - now > renewAt * day;
+  return Date.parse(certificate.validTo) - now > RENEW_AT_DAYS * DAY_MS;
 }

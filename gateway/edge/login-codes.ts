@@ -3,7 +3,7 @@ import type { Secret } from '../../processors/core/secret.js';
 import { LOGIN_PATH } from './own-paths.js';
 import type { Revocations } from './revocations.js';
 
-/** Why a code logs nobody in. */
+/** Why a code does not log in. */
 export type CodeProblem = 'expired' | 'spent' | 'invalid';
 
 /** How long a code is good for, in seconds. */
@@ -28,8 +28,8 @@ export interface LoginCodes {
 }
 
 /**
- * Codes are short, so that a link fits into a line of a terminal, and need no state until they are spent: whoever knows
- * SPIN_TOKEN can make one, `spin-runtime login-url` in another process or another replica.
+ * Codes are short, so that a link fits into a line of a terminal, and need no state until they are used: a program that
+ * knows SPIN_TOKEN can make one, `spin-runtime login-url` in another process or another replica.
  *
  * @param clock milliseconds since 1970
  */

@@ -6,8 +6,8 @@ import type { Tell } from '../events/events.js';
 import { pageHeaders } from '../page.js';
 import { refusalJson, refusalPage } from '../refuse.js';
 
-/** How long (ms) a refused client may take to read the answer; closing at once could take it away again. */
-const lingering = 1_000;
+/** How long a refused client may take to read the answer; closing at once could take it away again. */
+const LINGERING_MS = 1_000;
 
 /** Answers what node's HTTP parser refuses. */
 export interface Malformed {
@@ -31,9 +31,7 @@ export function createMalformed(tell: Tell): Malformed {
     },
     isAnswering: (socket) => (unanswered.get(socket)?.size ?? 0) > 0,
     refuse(error, socket) {
-      if (refused.has(socket)) {
-        return;
-      }
+      if (refused.has(socket)) return;
       refused.add(socket);
       const [first, ...others] = unanswered.get(socket) ?? [];
       const clean = others.length === 0 && first?.headersSent !== true;
@@ -48,7 +46,7 @@ export function createMalformed(tell: Tell): Malformed {
       const { code: reason } = error;
       tell({ kind: 'refusal', request, code, status, message, address: addressOf(socket), reason });
       socket.end(answer(refusal, request, 'rawPacket' in error && wantsPage(error.rawPacket)));
-      const timer = setTimeout(() => socket.destroy(), lingering);
+      const timer = setTimeout(() => socket.destroy(), LINGERING_MS);
       socket.once('close', () => clearTimeout(timer));
     },
   };

@@ -7,7 +7,7 @@ import { fitsXsrfCookie } from './xsrf.js';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 const FOREIGN_PAGE =
-  "A page of another origin needs to send the token: the login cookie counts only on this runtime's own pages.";
+  "A page of another origin must send the token. The login cookie works only on this runtime's own pages.";
 
 /** What `Sec-Fetch-Site` says of this runtime's own pages, and of what a person typed or opened from a bookmark. */
 const OWN_SITE = new Set(['same-origin', 'none']);
@@ -18,7 +18,7 @@ const OWN_SITE = new Set(['same-origin', 'none']);
  * identity; for a cookie {@link checkCookieOrigin} follows.
  *
  * Comparison is exact: no prefix, no suffix, no wildcard; `null` (sandboxed frames, `data:` pages, `file:`)
- * is nobody's origin unless it is listed. Several Origin headers arrive joined and match nothing.
+ * is not an allowed origin unless it is listed. Several Origin headers arrive joined and match nothing.
  *
  * @throws {GatewayError} ORIGIN_NOT_ALLOWED
  */
@@ -29,14 +29,14 @@ export function checkOrigin(req: IncomingMessage, client: Client, allowedOrigins
 }
 
 /**
- * What a cookie asks beyond {@link checkOrigin}, since a browser adds it whoever's page it is:
+ * What a cookie asks beyond {@link checkOrigin}, since a browser adds it for every page:
  * - it counts only on this runtime's own pages; a listed origin sends the token,
  * - what changes something or opens a websocket needs an Origin. Every browser sends one with those, so
  *   `Sec-Fetch-Site` doesn't stand in for it. The header `X-XSRFToken` that repeats the cookie `_xsrf` does: a page of
  *   another origin can't send it without a preflight, nor on a websocket at all, so that it comes from a program that
  *   logged in as Jupyter's clients do (VS Code),
  * - what a page loads without one (`<script>`, `<img>`: another port's page is of the same site, and gets the
- *   cookie sent) must be this runtime's own page; a link may be anybody's. Jupyter judges `/files/` by Referer,
+ *   cookie sent) must be this runtime's own page; a link may be on any page. Jupyter judges `/files/` by Referer,
  *   but not where a token comes with it. Source: Fetch Metadata, https://www.w3.org/TR/fetch-metadata/
  *
  * @throws {GatewayError} ORIGIN_NOT_ALLOWED or ORIGIN_REQUIRED
@@ -59,7 +59,7 @@ function reasonFor(origin: string, client: Client): string | undefined {
   if (!URL.canParse(origin) || !URL.canParse(client.origin)) return undefined;
   const [page, asked] = [new URL(origin), new URL(client.origin)];
   if (page.hostname !== asked.hostname || page.origin === 'null') return undefined;
-  return `The page is of ${page.origin}, but the request came here as one to ${asked.origin}. If a proxy stands in front, set SPIN_PUBLIC_URL=${page.origin}, or let the proxy pass on Host and the scheme as the browser sent them. Any other page of that origin needs SPIN_ALLOWED_ORIGINS.`;
+  return `The page is from ${page.origin}, but the request arrived as one to ${asked.origin}. If there is a proxy in front, set SPIN_PUBLIC_URL=${page.origin}, or let the proxy forward Host and the scheme as the browser sent them. Any other page of that origin needs SPIN_ALLOWED_ORIGINS.`;
 }
 
 /** True when the browser says that another origin's page loads this, other than by leading its reader here. */

@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** True for an upgrade that nobody here can take: to anything but a websocket, such as curl's `h2c`. */
+/** True for an upgrade that nothing here can take: to anything but a websocket, such as curl's `h2c`. */
 export function isOtherProtocol({ headers }: IncomingMessage): boolean {
   return !/websocket/i.test(headers.upgrade ?? '');
 }
@@ -19,7 +19,7 @@ export function lastResponse(req: IncomingMessage): ServerResponse {
   // Node's own way to tell went with the parser: what waits for it would stand still.
   socket.on('drain', () => res.emit('drain'));
   res.once('finish', () => end(socket));
-  // Nobody else reads it any more, and only who reads learns that the client has left.
+  // Nothing else reads it any more, and only a reader learns that the client has left.
   socket.once('end', () => end(socket)).resume();
   return res;
 }

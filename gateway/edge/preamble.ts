@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type ProxySource, parseProxyHeader } from './proxy-protocol.js';
 
 /** A TLS record of type handshake (RFC 8446 section 5.1); no HTTP request begins with it. */
-const tlsHandshake = 0x16;
+const TLS_HANDSHAKE = 0x16;
 
 /** What a connection turned out to be. Its bytes, without a PROXY header, are back in the socket. */
 export interface Preamble {
@@ -30,9 +30,7 @@ export function readPreamble(
   const finish = (preamble: Preamble | undefined): void => {
     socket.off('data', onData).off('end', onLeave).off('close', onLeave);
     socket.pause();
-    if (bytes.length > 0) {
-      socket.unshift(bytes);
-    }
+    if (bytes.length > 0) socket.unshift(bytes);
     done(preamble);
   };
   const onLeave = (): void => finish(undefined);
@@ -40,9 +38,7 @@ export function readPreamble(
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
     if (awaitsProxy) {
       const header = parseProxyHeader(bytes);
-      if (header.kind === 'incomplete') {
-        return;
-      }
+      if (header.kind === 'incomplete') return;
       if (header.kind === 'malformed') {
         finish(undefined);
         return;
@@ -53,9 +49,7 @@ export function readPreamble(
         bytes = bytes.subarray(header.length);
       }
     }
-    if (bytes.length > 0) {
-      finish({ tls: bytes[0] === tlsHandshake, source });
-    }
+    if (bytes.length > 0) finish({ tls: bytes[0] === TLS_HANDSHAKE, source });
   };
   socket.on('data', onData).on('end', onLeave).on('close', onLeave);
 }

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Rights } from '../policy/rights.js';
 
-/** Whoever a request acts for, for as long as that is so. */
+/** Who a request acts for, for as long as that is so. */
 export interface Principal {
   /** Of the cookie's session; the name, where a token came by itself. */
   readonly id: string;

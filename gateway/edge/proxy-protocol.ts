@@ -17,17 +17,17 @@ export type ProxyHeader =
   /** `length` bytes of header; no source for a proxy's own health check or an unknown family. */
   | { readonly kind: 'present'; readonly length: number; readonly source: ProxySource | undefined };
 
-const v1Prefix = Buffer.from('PROXY ');
+const V1_PREFIX = Buffer.from('PROXY ');
 /** Section 2.1: the longest line, CRLF included. */
-const v1MaxLength = 107;
-const v2Signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
-const v2FixedLength = 16;
-const typeSsl = 0x20;
-const clientSslFlag = 0x01;
+const V1_MAX_BYTES = 107;
+const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
+const V2_FIXED_BYTES = 16;
+const TYPE_SSL = 0x20;
+const CLIENT_SSL_FLAG = 0x01;
 
-const absent = { kind: 'absent' } as const;
-const incomplete = { kind: 'incomplete' } as const;
-const malformed = { kind: 'malformed' } as const;
+const ABSENT = { kind: 'absent' } as const;
+const INCOMPLETE = { kind: 'incomplete' } as const;
+const MALFORMED = { kind: 'malformed' } as const;
 
 /**
  * Reads the PROXY header at the start of a connection. Only a trusted proxy's may be believed: that is the
@@ -36,13 +36,9 @@ const malformed = { kind: 'malformed' } as const;
  * @param bytes everything received so far
  */
 export function parseProxyHeader(bytes: Buffer): ProxyHeader {
-  if (startsAlike(bytes, v2Signature)) {
-    return bytes.length < v2FixedLength ? incomplete : parseV2(bytes);
-  }
-  if (startsAlike(bytes, v1Prefix)) {
-    return bytes.length < v1Prefix.length ? incomplete : parseV1(bytes);
-  }
-  return absent;
+  if (startsAlike(bytes, V2_SIGNATURE)) return bytes.length < V2_FIXED_BYTES ? INCOMPLETE : parseV2(bytes);
+  if (startsAlike(bytes, V1_PREFIX)) return bytes.length < V1_PREFIX.length ? INCOMPLETE : parseV1(bytes);
+  return ABSENT;
 }
 
 function startsAlike(bytes: Buffer, prefix: Buffer): boolean {
@@ -51,23 +47,17 @@ function startsAlike(bytes: Buffer, prefix: Buffer): boolean {
 }
 
 function parseV1(bytes: Buffer): ProxyHeader {
-  const end = bytes.subarray(0, v1MaxLength).indexOf('\r\n');
-  if (end === -1) {
-    return bytes.length < v1MaxLength ? incomplete : malformed;
-  }
+  const end = bytes.subarray(0, V1_MAX_BYTES).indexOf('\r\n');
+  if (end === -1) return bytes.length < V1_MAX_BYTES ? INCOMPLETE : MALFORMED;
   const [, family, source = '', destination = '', sourcePort = '', destinationPort = '', ...rest] = bytes
     .toString('latin1', 0, end)
     .split(' ');
   const length = end + 2;
-  if (family === 'UNKNOWN') {
-    return { kind: 'present', length, source: undefined };
-  }
+  if (family === 'UNKNOWN') return { kind: 'present', length, source: undefined };
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : () => false;
   const wellFormed =
     isAddress(source) && isAddress(destination) && isPort(sourcePort) && isPort(destinationPort);
-  if (!wellFormed || rest.length > 0) {
-    return malformed;
-  }
+  if (!wellFormed || rest.length > 0) return MALFORMED;
   return {
     kind: 'present',
     length,
@@ -83,27 +73,17 @@ function parseV2(bytes: Buffer): ProxyHeader {
   const version = bytes.readUInt8(12) >> 4;
   const command = bytes.readUInt8(12) & 0x0f;
   const family = bytes.readUInt8(13);
-  const length = v2FixedLength + bytes.readUInt16BE(14);
-  if (version !== 2 || command > 1) {
-    return malformed;
-  }
-  if (bytes.length < length) {
-    return incomplete;
-  }
-  const body = bytes.subarray(v2FixedLength, length);
+  const length = V2_FIXED_BYTES + bytes.readUInt16BE(14);
+  if (version !== 2 || command > 1) return MALFORMED;
+  if (bytes.length < length) return INCOMPLETE;
+  const body = bytes.subarray(V2_FIXED_BYTES, length);
   const addressLength = family === 0x11 ? 4 : family === 0x21 ? 16 : undefined;
   // LOCAL (a health check), and families other than TCP over IPv4 and IPv6: the real peer stays (section 2.2).
-  if (command === 0 || addressLength === undefined) {
-    return { kind: 'present', length, source: undefined };
-  }
+  if (command === 0 || addressLength === undefined) return { kind: 'present', length, source: undefined };
   const afterAddresses = 2 * addressLength + 4;
-  if (body.length < afterAddresses) {
-    return malformed;
-  }
+  if (body.length < afterAddresses) return MALFORMED;
   const encrypted = readsTls(body.subarray(afterAddresses));
-  if (encrypted === undefined) {
-    return malformed;
-  }
+  if (encrypted === undefined) return MALFORMED;
   const address = addressText(body.subarray(0, addressLength));
   return {
     kind: 'present',
@@ -113,9 +93,7 @@ function parseV2(bytes: Buffer): ProxyHeader {
 }
 
 function addressText(bytes: Buffer): string {
-  if (bytes.length === 4) {
-    return bytes.join('.');
-  }
+  if (bytes.length === 4) return bytes.join('.');
   const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i).toString(16));
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
@@ -124,17 +102,11 @@ function addressText(bytes: Buffer): string {
 function readsTls(fields: Buffer): boolean | undefined {
   let encrypted = false;
   for (let at = 0; at < fields.length; ) {
-    if (at + 3 > fields.length) {
-      return undefined;
-    }
+    if (at + 3 > fields.length) return undefined;
     const type = fields.readUInt8(at);
     const end = at + 3 + fields.readUInt16BE(at + 1);
-    if (end > fields.length) {
-      return undefined;
-    }
-    if (type === typeSsl && end > at + 3) {
-      encrypted = (fields.readUInt8(at + 3) & clientSslFlag) !== 0;
-    }
+    if (end > fields.length) return undefined;
+    if (type === TYPE_SSL && end > at + 3) encrypted = (fields.readUInt8(at + 3) & CLIENT_SSL_FLAG) !== 0;
     at = end;
   }
   return encrypted;

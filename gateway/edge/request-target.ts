@@ -4,22 +4,22 @@ import type { Target } from './admission.js';
 import { parseAuthority } from './hosts.js';
 
 /** Printable ASCII only (RFC 3986 section 2), and no `#`: a fragment is the browser's. */
-const forbiddenInTarget = /[^\x21-\x7e]|#/;
-const badEscape = /%(?![0-9a-f]{2})/i;
+const FORBIDDEN_IN_TARGET = /[^\x21-\x7e]|#/;
+const BAD_ESCAPE = /%(?![0-9a-f]{2})/i;
 /**
  * Escapes that no name needs: NUL, which no file's name can hold, and letters, digits, `-` and `_`, which no client
  * escapes (RFC 3986 section 2.3) but some servers decode, so that `%65xecute` would dodge a rule on `execute`.
  * Jupyter's router (Tornado's `PathMatches`) parts a path at its slashes first and decodes each part then, once: `%2F`,
  * `%5C` and control characters inside a segment are a name's, and pass as they were sent.
  */
-const hidingEscape = /%(?:00|2d|5f|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
-/** On the path with its slashes, backslashes and dots decoded: whoever decodes before parting it sees these. */
-const dotSegment = /[/\\]\.{1,2}(?=[/\\]|$)/;
+const HIDING_ESCAPE = /%(?:00|2d|5f|3[0-9]|[46][1-9a-f]|[57][0-9a])/i;
+/** On the path with its slashes, backslashes and dots decoded: a server that decodes before splitting it sees these. */
+const DOT_SEGMENT = /[/\\]\.{1,2}(?=[/\\]|$)/;
 /**
  * Jupyter's own routes have no empty segments, but a proxy in front of it may merge slashes, so that
  * `/api//kernels` would dodge a rule on `/api/kernels`.
  */
-const emptySegment = /^\/\/|^\/(?:api|terminals)\/.*\/\/|^\/(?:api|terminals)\/\//i;
+const EMPTY_SEGMENT = /^\/\/|^\/(?:api|terminals)\/.*\/\/|^\/(?:api|terminals)\/\//i;
 
 /** A request target, and the token that came in it: apart, so that no part that gets the target gets the token. */
 export interface ParsedTarget {
@@ -29,7 +29,7 @@ export interface ParsedTarget {
 }
 
 /**
- * Takes a request target apart, once for everybody, and refuses one that could leave the base path or dodge a rule
+ * Splits a request target, once for all later stages, and refuses one that could leave the base path or dodge a rule
  * (invariant S8). Spaces, slashes, `%40`, `:` and UTF-8 in escapes, as names of files hold them, pass; the
  * escaping stays as it was sent.
  *
@@ -40,15 +40,13 @@ export interface ParsedTarget {
  */
 export function parseTarget(raw: string, host: string): ParsedTarget {
   const whole = raw.startsWith('/') ? raw : originForm(raw, host);
-  if (forbiddenInTarget.test(whole)) {
-    throw new GatewayError('BAD_PATH');
-  }
+  if (FORBIDDEN_IN_TARGET.test(whole)) throw new GatewayError('BAD_PATH');
   const mark = whole.indexOf('?');
-  // A name's own character, which some servers read as a slash and browsers never send: nobody does once it is escaped.
+  // Part of a name. Some servers read it as a slash (browsers never send it), but none does once it is escaped.
   const path = (mark === -1 ? whole : whole.slice(0, mark)).replaceAll('\\', '%5C');
-  if (path.includes('%') && (badEscape.test(path) || hidingEscape.test(path)))
+  if (path.includes('%') && (BAD_ESCAPE.test(path) || HIDING_ESCAPE.test(path)))
     throw new GatewayError('BAD_PATH');
-  if (dotSegment.test(shapeOf(path)) || emptySegment.test(path)) throw new GatewayError('BAD_PATH');
+  if (DOT_SEGMENT.test(shapeOf(path)) || EMPTY_SEGMENT.test(path)) throw new GatewayError('BAD_PATH');
   const { query, token } = splitTokenParameters(mark === -1 ? '' : whole.slice(mark + 1));
   return { target: { path, query }, token };
 }
@@ -60,14 +58,11 @@ function shapeOf(path: string): string {
 
 function originForm(raw: string, host: string): string {
   const absolute = /^https?:\/\/([^/?#\\]+)(.*)$/is.exec(raw);
-  if (absolute === null) {
-    throw new GatewayError('BAD_PATH');
-  }
+  if (absolute === null) throw new GatewayError('BAD_PATH');
   const [, authority = '', rest = ''] = absolute;
   const named = parseAuthority(authority);
   const asked = parseAuthority(host);
-  if (named.name !== asked.name || named.port !== asked.port) {
-    throw new GatewayError('BAD_REQUEST', 'The request line names another host than the Host header.');
-  }
+  if (named.name !== asked.name || named.port !== asked.port)
+    throw new GatewayError('BAD_REQUEST', 'The request line names a different host than the Host header.');
   return rest.startsWith('/') ? rest : `/${rest}`;
 }

@@ -8,7 +8,7 @@ import { writeState } from '../state.js';
 const RETRY_MS = 5_000;
 
 const UNWRITTEN =
-  'a logout or a used login link cannot be written to disk: it holds until this gateway ends, and is written when there is room';
+  'cannot save a logout or a used login link: it counts until this gateway ends, and is saved once there is space';
 
 /** Identifiers that are valid by signature and yet no longer good: ended sessions, spent login codes. */
 export interface Revocations {
@@ -37,7 +37,7 @@ export interface Revocations {
 }
 
 /**
- * Opens the state file, one JSON object of id → until. It holds nobody's secret: an id signs nothing.
+ * Opens the state file, one JSON object of id → until. It contains no secret: an id signs nothing.
  *
  * @param path absolute; made by the first revocation
  * @param clock milliseconds since 1970
@@ -57,7 +57,7 @@ export async function openRevocations(
   const save = async (): Promise<void> => {
     try {
       await write();
-      if (retry !== undefined) log.info({ file: path }, 'logouts and used login links are on disk again');
+      if (retry !== undefined) log.info({ file: path }, 'logouts and used login links are saved again');
       clearTimeout(retry);
       retry = undefined;
     } catch (error) {

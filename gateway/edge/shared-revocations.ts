@@ -15,13 +15,13 @@ const GOOD_FOR_MS = 5_000;
 const CLOCKS_DIFFER = 60 * 60;
 
 const UNWRITTEN =
-  'a logout cannot be written to the shared folder: other replicas hear of it when that can be done; it holds here';
+  'a logout cannot be written to the shared folder: it counts here, and other replicas learn of it once it can be written';
 
 /** An empty file for each, named id.until: a name can be made by one process only, and never holds half an entry. */
 const NAME = /^([0-9a-f-]{36})\.(\d{1,12})$/;
 
 /**
- * Revocations in a folder that all replicas share. Whoever makes an entry's file first has revoked it (`O_EXCL`, which
+ * Revocations in a folder that all replicas share. The replica that creates an entry's file first has revoked it (`O_EXCL`, which
  * NFS 3 and later keep); the others learn it when they next read the folder.
  *
  * @param shared absolute path of a folder that exists; a folder `revoked` is made in it
@@ -78,13 +78,14 @@ export async function openSharedRevocations(
     readAt = start;
   };
   const down = (cause?: unknown) => {
-    if (!isDown) log.error({ err: String(cause ?? 'no answer') }, 'the shared folder is away: sessions wait');
+    if (!isDown)
+      log.error({ err: String(cause ?? 'no answer') }, 'the shared folder is unavailable: sessions wait');
     isDown = true;
   };
   const again = async () => {
     try {
       await read();
-      if (isDown) log.info({}, 'the shared folder is back');
+      if (isDown) log.info({}, 'the shared folder is available again');
       isDown = false;
       // What can't be written has been said, and costs no reading.
       await writeLate().catch(() => {});

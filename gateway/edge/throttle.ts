@@ -10,18 +10,18 @@ const PAUSE = 5 * 60;
 const FREE_FAILURES = 3;
 const LONGEST_DELAY_MS = 4_000;
 
-/** Slows down whoever guesses tokens. */
+/** Slows down clients that guess tokens. */
 export interface Throttle {
   /**
    * Judges one try of an address; a right one clears its record, a wrong one is answered late. Different wrong guesses
    * count: a forgotten tab that asks with yesterday's token for hours guesses nothing, and pays nothing.
    *
    * @param guess what was presented
-   * @param judge synchronous: between the look at the record and the verdict nobody else gets a turn, so a
+   * @param judge synchronous: between the look at the record and the verdict no other request gets a turn, so a
    * burst of parallel guesses is counted like a sequence
    * @returns what `judge` returned
-   * @throws {GatewayError} THROTTLED, with `retryAfter`, while too many have failed; never for a right guess that nobody
-   *   finds by guessing ({@link Verdict.unguessable}): else any process of this machine could lock its owner out
+   * @throws {GatewayError} THROTTLED, with `retryAfter`, while too many have failed; never for a right token that can not
+   *   be found by guessing ({@link Verdict.unguessable}): else any process of this machine could lock its owner out
    */
   attempt<T extends Verdict>(
     address: string,
@@ -89,9 +89,8 @@ export function createThrottle(wait: (ms: number) => Promise<unknown> = sleep): 
       }
       const { consumedPoints } = await failed;
       if (consumedPoints === FAILURES) await limiter.block(key, PAUSE);
-      if (consumedPoints > FREE_FAILURES) {
+      if (consumedPoints > FREE_FAILURES)
         await wait(Math.min(250 * 2 ** (consumedPoints - FREE_FAILURES), LONGEST_DELAY_MS));
-      }
       return undefined;
     },
   };

@@ -13,7 +13,7 @@ export function expiryOf({ cert }: KeyPair): number {
 }
 
 /** ECDHE with AEAD only, as Mozilla's "intermediate" set without its finite-field Diffie-Hellman. */
-const ciphers = [
+const CIPHERS = [
   'TLS_AES_128_GCM_SHA256',
   'TLS_AES_256_GCM_SHA384',
   'TLS_CHACHA20_POLY1305_SHA256',
@@ -26,7 +26,7 @@ const ciphers = [
 ].join(':');
 
 /** Websockets and Jupyter's streaming need no more than HTTP/1.1. */
-export const alpnProtocols = ['http/1.1'];
+export const ALPN_PROTOCOLS = ['http/1.1'];
 
 /**
  * What every TLS connection of this runtime is made with.
@@ -38,7 +38,7 @@ export function secureContext(pair: KeyPair): SecureContext {
     key: pair.key,
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
-    ciphers,
+    ciphers: CIPHERS,
     honorCipherOrder: true,
     // A client that renegotiates costs the server a handshake each time; TLS 1.3 has no such thing any more.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,

@@ -6,14 +6,20 @@ import { forwardedProto, isTls, type Trust } from './client.js';
 import { isAddress, isLoopbackName, parseAuthority } from './hosts.js';
 
 /** One year, as hstspreload.org asks for; without subdomains, which are not this runtime's to decide about. */
-const strictTransport = 'max-age=31536000';
+const STRICT_TRANSPORT = 'max-age=31536000';
 
 /**
  * Headers that only a proxy in front adds, and one that browsers send only to https and loopback names
  * (Fetch Metadata, section 2): with any of them the browser's own leg may be https already, and a redirect
  * there would come back here for ever.
  */
-const signsOfProxy = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via', 'sec-fetch-site'] as const;
+const SIGNS_OF_PROXY = [
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'forwarded',
+  'via',
+  'sec-fetch-site',
+] as const;
 
 /** Which plain HTTP is served, and what the rest gets. */
 export interface Transport {
@@ -29,27 +35,20 @@ export interface Transport {
 }
 
 /** @param config `tls.mode` `auto`: plain HTTP is for loopback names and trusted proxies that say https;
- *   `required`: for nobody; `off`: for everybody (start-up has made sure that only this machine connects) */
+ *   `required`: for no client; `off`: for every client (start-up has made sure that only this machine connects) */
 export function createTransport(config: Pick<Config, 'tls' | 'acme' | 'publicUrl'>, trust: Trust): Transport {
   const { mode, files } = config.tls;
   const publicName = publicNameOf(config.publicUrl);
   return {
     redirectFor(req, client, target, upgrade) {
       const { name } = parseAuthority(client.authority);
-      if (mode === 'off' || isTls(req)) {
-        return undefined;
-      }
-      if (mode === 'auto' && (client.secure || isLoopbackName(name))) {
-        return undefined;
-      }
-      if (upgrade || (req.method !== 'GET' && req.method !== 'HEAD')) {
-        throw new GatewayError('TLS_REQUIRED');
-      }
-      const behindTls = signsOfProxy.some((header) => req.headers[header] !== undefined);
+      if (mode === 'off' || isTls(req)) return undefined;
+      if (mode === 'auto' && (client.secure || isLoopbackName(name))) return undefined;
+      if (upgrade || (req.method !== 'GET' && req.method !== 'HEAD')) throw new GatewayError('TLS_REQUIRED');
+      const behindTls = SIGNS_OF_PROXY.some((header) => req.headers[header] !== undefined);
       const peerIsProxy = trust(req.socket.remoteAddress);
-      if ((behindTls || peerIsProxy) && forwardedProto(req, trust) !== 'http') {
+      if ((behindTls || peerIsProxy) && forwardedProto(req, trust) !== 'http')
         throw new GatewayError('TLS_REQUIRED', proxyAdvice(mode));
-      }
       // The public URL knows the https port where the plain port can't (behind a proxy, 80 and 443 differ).
       const authority =
         name === publicName && config.publicUrl !== undefined ? config.publicUrl.host : client.authority;
@@ -57,22 +56,20 @@ export function createTransport(config: Pick<Config, 'tls' | 'acme' | 'publicUrl
     },
     hstsFor(client) {
       const named = publicName !== undefined && parseAuthority(client.authority).name === publicName;
-      return client.secure && named && (files ?? config.acme) !== undefined ? strictTransport : undefined;
+      return client.secure && named && (files ?? config.acme) !== undefined ? STRICT_TRANSPORT : undefined;
     },
   };
 }
 
 function proxyAdvice(mode: 'auto' | 'required'): string {
   return mode === 'required'
-    ? 'SPIN_TLS=required: the proxy in front must connect to this runtime by TLS.'
-    : 'A proxy brought this request by plain HTTP. Name its address in SPIN_TRUSTED_PROXIES and let it send X-Forwarded-Proto.';
+    ? 'SPIN_TLS=required: the proxy in front must connect to this runtime over TLS.'
+    : 'A proxy sent this request over plain HTTP. Add its address to SPIN_TRUSTED_PROXIES and let it send X-Forwarded-Proto.';
 }
 
 /** The host that the operator declared public: https, neither an address nor a loopback name. */
 function publicNameOf(publicUrl: URL | undefined): string | undefined {
-  if (publicUrl?.protocol !== 'https:') {
-    return undefined;
-  }
+  if (publicUrl?.protocol !== 'https:') return undefined;
   const { name } = parseAuthority(publicUrl.host);
   return isAddress(name) || isLoopbackName(name) ? undefined : name;
 }

@@ -35,7 +35,7 @@ export interface Turns {
 
 /**
  * @param onCut told when a connection is ended because too many requests wait in all of them: the one in which most wait,
- *   so that nobody who fills this with requests of their own can end another's
+ *   so that a client that fills this with its requests can't end another's
  */
 export function createTurns(onCut: (socket: Duplex) => void): Turns {
   const lines = new WeakMap<Duplex, Line>();
@@ -77,7 +77,7 @@ export function createTurns(onCut: (socket: Duplex) => void): Turns {
     waiting -= 1;
     if (line.waiting.length === 0) crowded.delete(socket);
     begin(socket, line, next);
-    // An upgrade's socket is read by whoever took it over.
+    // An upgrade's socket is read by the code that took it over.
     if (line.waiting.length === 0 && next.res !== undefined) socket.resume();
   };
   const cutLongest = (): void => {

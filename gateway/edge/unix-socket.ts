@@ -7,9 +7,7 @@ import { connect } from 'node:net';
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
-  if (found?.isSocket() === true && !(await answers(path))) {
-    await unlink(path);
-  }
+  if (found?.isSocket() === true && !(await answers(path))) await unlink(path);
 }
 
 function answers(path: string): Promise<boolean> {

@@ -14,9 +14,9 @@ const { SEQUENCE, SET, OID, OCTETSTRING, BITSTRING, BOOLEAN, INTEGER, UTF8, UTCT
   asn1.Type;
 
 /** RFC 5758 section 3.2: ECDSA with SHA-256; its parameters are absent. */
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
-const commonName = '2.5.4.3';
-const serverAuth = '1.3.6.1.5.5.7.3.1';
+const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+const COMMON_NAME = '2.5.4.3';
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const extensionIds = {
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
@@ -29,8 +29,8 @@ const extensionIds = {
 type ExtensionName = keyof typeof extensionIds;
 
 /** GeneralName tags (RFC 5280 section 4.2.1.6). */
-const dnsName = 2;
-const ipAddress = 7;
+const DNS_NAME = 2;
+const IP_ADDRESS = 7;
 
 export interface CertificateRequest {
   /** Common names, at most 64 characters. */
@@ -52,7 +52,7 @@ export interface CertificateRequest {
 
 /** @returns PEM */
 export function makeCertificate(request: CertificateRequest): string {
-  const algorithm = seq(oid(ecdsaWithSha256));
+  const algorithm = seq(oid(ECDSA_WITH_SHA256));
   const body = seq(
     context(0, [integer('\x02')]),
     integer(serialNumber()),
@@ -73,8 +73,8 @@ export function makeCertificate(request: CertificateRequest): string {
 export function permits(authority: Buffer, name: string): boolean {
   return permitted(authority).some((subtree) =>
     isIP(name) === 0
-      ? subtree.type === dnsName && `.${name}`.endsWith(`.${subtree.value}`)
-      : subtree.type === ipAddress && subtree.value === generalName(name, true).value,
+      ? subtree.type === DNS_NAME && `.${name}`.endsWith(`.${subtree.value}`)
+      : subtree.type === IP_ADDRESS && subtree.value === generalName(name, true).value,
   );
 }
 
@@ -105,7 +105,7 @@ function extensions({ kind, names, publicKey, issuerPublicKey }: CertificateRequ
     make('basicConstraints', true, seq()),
     // digitalSignature
     make('keyUsage', true, primitive(BITSTRING, '\x07\x80')),
-    make('extKeyUsage', false, seq(oid(serverAuth))),
+    make('extKeyUsage', false, seq(oid(SERVER_AUTH))),
     make('subjectAltName', false, seq(...names.map((name) => generalName(name, false)))),
     ...keys,
   ];
@@ -118,17 +118,13 @@ function make(name: ExtensionName, critical: boolean, value: Asn1): Asn1 {
 
 /** @param asSubtree in name constraints an address carries its mask (RFC 5280 section 4.2.1.10) */
 function generalName(name: string, asSubtree: boolean): Asn1 {
-  if (isIP(name) === 0) {
-    return context(dnsName, name);
-  }
+  if (isIP(name) === 0) return context(DNS_NAME, name);
   const bytes = addressBytes(name);
-  return context(ipAddress, asSubtree ? bytes + '\xff'.repeat(bytes.length) : bytes);
+  return context(IP_ADDRESS, asSubtree ? bytes + '\xff'.repeat(bytes.length) : bytes);
 }
 
 function addressBytes(address: string): string {
-  if (isIPv4(address)) {
-    return String.fromCharCode(...address.split('.').map(Number));
-  }
+  if (isIPv4(address)) return String.fromCharCode(...address.split('.').map(Number));
   // The URL parser gives the canonical text, without an embedded IPv4 address.
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
   const groups = (text: string | undefined): string[] => (text ? text.split(':') : []);
@@ -182,7 +178,7 @@ function serialNumber(): string {
 }
 
 function distinguishedName(name: string): Asn1 {
-  return seq(asn1.create(UNIVERSAL, SET, true, [seq(oid(commonName), primitive(UTF8, name))]));
+  return seq(asn1.create(UNIVERSAL, SET, true, [seq(oid(COMMON_NAME), primitive(UTF8, name))]));
 }
 
 /** UTCTime until 2049, then GeneralizedTime (RFC 5280 section 4.1.2.5). */

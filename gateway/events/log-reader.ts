@@ -3,7 +3,7 @@ import { Tally } from '../tally.js';
 import type { CellEnded, ConnectionTested, Event, Login, Refusal, Tell } from './events.js';
 
 /**
- * Writes events as lines of the log. Anybody can cause most of them without end, so that lines of one kind and one client
+ * Writes events as lines of the log. Any client can cause most of them without end, so that lines of one kind and one client
  * are held back and counted (`more`, {@link Tally}).
  */
 export function logReader(log: Log): Tell {
@@ -65,7 +65,7 @@ export function logReader(log: Log): Tell {
         return rarely(`dropped answer ${event.address}`, 'warn', withoutKind(event), message);
       }
       case 'client left':
-        return log.info(withoutKind(event), 'a client left, and what waits for it goes on');
+        return log.info(withoutKind(event), 'a client left; what waits for it continues');
       case 'kernel socket closed': {
         const kind = `closed ${event.code} ${event.address}`;
         return rarely(kind, 'warn', withoutKind(event), 'a kernel websocket was closed');
@@ -76,7 +76,7 @@ export function logReader(log: Log): Tell {
 
 function levelOf(code: Refusal['code']): 'debug' | 'warn' | 'error' {
   if (code === 'INTERNAL') return 'error';
-  // Nobody is refused who waits for Jupyter: their page asks every two seconds.
+  // Waiting for Jupyter is not a refusal: the page asks every two seconds.
   return code === 'UPSTREAM_STARTING' ? 'debug' : 'warn';
 }
 

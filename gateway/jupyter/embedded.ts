@@ -108,7 +108,7 @@ class Supervisor implements EmbeddedJupyter {
     this.#life = this.#live();
     this.ready = Promise.race([firstTime, this.#life]);
     this.checked = Promise.race([isRight, this.#life]);
-    // Whoever awaits them gets the failure; nobody has to.
+    // Callers that await them get the failure; no caller has to.
     this.ready.catch(() => {});
     this.checked.catch(() => {});
   }
@@ -139,7 +139,7 @@ class Supervisor implements EmbeddedJupyter {
   #absence(state: Exclude<JupyterState, 'ready'>): ['UPSTREAM_STARTING' | 'UPSTREAM_DOWN', string?] {
     switch (state) {
       case 'installing':
-        // Without a line of progress there is nothing to install, or nobody knows yet.
+        // Without a line of progress there is nothing to install, or it is not known yet.
         if (this.#installing === '') return ['UPSTREAM_STARTING'];
         return ['UPSTREAM_STARTING', `${INSTALLING} ${this.#installing}`];
       case 'starting':
@@ -147,10 +147,10 @@ class Supervisor implements EmbeddedJupyter {
       case 'restarting':
         return [
           'UPSTREAM_STARTING',
-          'Jupyter has ended and is being restarted. Kernels start anew; saved notebooks are kept.',
+          'Jupyter exited and is being restarted. Kernels start from scratch; saved notebooks are not lost.',
         ];
       case 'stopped':
-        return ['UPSTREAM_DOWN', 'Jupyter has been stopped, because the gateway is ending.'];
+        return ['UPSTREAM_DOWN', 'Jupyter has been stopped because the gateway is shutting down.'];
     }
   }
 
@@ -165,7 +165,7 @@ class Supervisor implements EmbeddedJupyter {
       await prepareFolders(home, user);
       if (user !== undefined) await checkIsolation(home, environment, user);
       const report: Progress = (line) => {
-        // From here on it takes minutes, and whoever waits can watch.
+        // From here on it takes minutes, and a user who waits can watch.
         this.#wasChecked();
         if (this.#installing === '') progress(INSTALLING);
         this.#installing = line;
@@ -202,7 +202,7 @@ class Supervisor implements EmbeddedJupyter {
       if (this.#stopping.signal.aborted) return;
       this.#state = served ? 'restarting' : 'starting';
       if (performance.now() - begun >= this.#timing.healthyAfterMs) delay = this.#timing.firstDelayMs;
-      log.warn({ delay_ms: delay }, 'Jupyter has ended and will be started again');
+      log.warn({ delay_ms: delay }, 'Jupyter exited; restarting');
       await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => {});
       this.#restarts++;
       delay = Math.min(delay * 2, this.#timing.longestDelayMs);
@@ -248,11 +248,10 @@ class Supervisor implements EmbeddedJupyter {
         if (await server.answers(this.#timing.checkEveryMs)) answered = performance.now();
         const silent = performance.now() - answered;
         if (silent < this.#timing.hungAfterMs) return;
-        log.error({ silent_ms: Math.round(silent) }, 'Jupyter does not answer any more and is restarted');
+        log.error({ silent_ms: Math.round(silent) }, 'Jupyter stopped answering; restarting');
         resolve();
       };
-      const failed = (error: unknown) =>
-        log.error({ fault: faultOf(error) }, 'Jupyter could not be looked at');
+      const failed = (error: unknown) => log.error({ fault: faultOf(error) }, 'could not check Jupyter');
       checks = setInterval(() => check().catch(failed), this.#timing.checkEveryMs);
     });
     await Promise.race([server.ended, hung]);

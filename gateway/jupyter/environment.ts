@@ -47,7 +47,7 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
   }
   const python = await findPython(options.inherited, options.user);
   const env = setupEnvironment(options.inherited, undefined);
-  const onWait = () => options.progress('Another process installs it; waiting for it');
+  const onWait = () => options.progress('Another process is installing it; waiting');
   await withLock({ python, env, path: `${folder}.lock`, onWait, signal: options.signal }, async () => {
     if (!(await isComplete(folder, wanted, options.inherited)))
       await install(python, folder, requirements, wanted, options);
@@ -55,7 +55,7 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
 }
 
 /**
- * Checks an environment that somebody else made; changes nothing in it.
+ * Checks an environment that the user made; changes nothing in it.
  * @param folder holds `bin/jupyter`
  * @throws {JupyterSetupError} saying what it lacks
  */
@@ -64,7 +64,7 @@ export async function checkEnvironment(folder: string, inherited: Environment, u
   const broken = (what: string) =>
     new JupyterSetupError(
       `SPIN_JUPYTER=${folder} ${what}. It must name the folder of a Python environment with ` +
-        'jupyterlab and ipykernel (the one that holds bin/jupyter); unset it to let the gateway make one.',
+        'jupyterlab and ipykernel (the one that contains bin/jupyter); unset it to let the gateway create one.',
     );
   for (const path of [join(folder, 'bin', 'jupyter'), python]) {
     await access(path).catch(() => {
@@ -110,10 +110,10 @@ async function install(
   { inherited, progress, signal }: EnvironmentOptions,
 ): Promise<void> {
   const env = setupEnvironment(inherited, undefined);
-  progress('Making a Python environment');
+  progress('Creating a Python environment');
   failUnless(
     await asReadable(python, ['-I', '-m', 'venv', '--clear', folder], { env, signal }),
-    'The environment cannot be made',
+    'The environment cannot be created',
   );
   const version = await pythonVersion(folder, env);
   const packages = join(folder, 'lib', `python${version}`, 'site-packages');
@@ -140,7 +140,7 @@ async function install(
   progress(`Jupyter is installed (${pip.elapsed()})`);
 }
 
-/** Runs a program that ends with this process, and lets everybody read what it writes. */
+/** Runs a program that ends with this process, and lets every user read what it writes. */
 function asReadable(
   program: string,
   args: string[],

@@ -10,10 +10,10 @@ export function jupyterFolders(home: Home): readonly string[] {
 }
 
 /**
- * Makes Jupyter's folders. With a user of its own Jupyter may pass through `SPIN_HOME` and `var/` to its
+ * Makes Jupyter's folders. With its own user Jupyter may pass through `SPIN_HOME` and `var/` to its
  * own three folders, and see nothing else: `var/` gets mode 710 and Jupyter's group.
  *
- * @throws {JupyterSetupError} when one of the folders holds somebody else's files
+ * @throws {JupyterSetupError} when one of the folders contains another user's files
  */
 export async function prepareFolders(home: Home, user: UserId | undefined): Promise<void> {
   await mkdir(home.var, { recursive: true, mode: 0o700 });
@@ -25,7 +25,7 @@ export async function prepareFolders(home: Home, user: UserId | undefined): Prom
     await chmod(home.var, 0o710);
   }
   for (const folder of jupyterFolders(home)) {
-    // Somebody's own folder of notebooks keeps its owner.
+    // A folder of notebooks that the user chose keeps its owner.
     if (!folder.startsWith(join(home.var, '/'))) continue;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     if (user !== undefined) await handOver(folder, user);
@@ -38,8 +38,8 @@ async function handOver(folder: string, user: UserId): Promise<void> {
   if (uid === user.uid) return;
   if ((await readdir(folder)).length > 0) {
     throw new JupyterSetupError(
-      `${folder} belongs to user ${uid}, and Jupyter, which runs as user ${user.uid} when the gateway runs as ` +
-        `root, could not write there. Hand it over: chown -R ${user.uid}:${user.gid} ${folder} (group ${gid} before).`,
+      `${folder} belongs to user ${uid}. Jupyter, which runs as user ${user.uid} when the gateway runs as ` +
+        `root, could not write there. Change its owner: chown -R ${user.uid}:${user.gid} ${folder} (group ${gid} before).`,
     );
   }
   await chown(folder, user.uid, user.gid);

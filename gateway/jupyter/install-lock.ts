@@ -1,7 +1,7 @@
 import { run } from './command.js';
 
 /** Holds the lock until its stdin ends, which it does with the process that holds the other end. */
-const holder = `
+const HOLDER = `
 import fcntl, sys
 file = open(sys.argv[1], "a")
 try:
@@ -36,7 +36,7 @@ export async function withLock<T>(options: LockOptions, work: () => Promise<T>):
   const release = new AbortController();
   const signal = AbortSignal.any([release.signal, ...(options.signal ? [options.signal] : [])]);
   const locked = new Promise<void>((resolve, reject) => {
-    run(options.python, ['-I', '-S', '-c', holder, options.path], {
+    run(options.python, ['-I', '-S', '-c', HOLDER, options.path], {
       ...(options.env && { env: options.env }),
       signal,
       onLine(line) {
@@ -45,7 +45,7 @@ export async function withLock<T>(options: LockOptions, work: () => Promise<T>):
       },
     })
       .then(({ stderr }) => {
-        throw new Error(`no lock at ${options.path}: ${stderr.trim().split('\n').at(-1)}`);
+        throw new Error(`could not lock ${options.path}: ${stderr.trim().split('\n').at(-1)}`);
       })
       .catch(reject);
   });

@@ -90,13 +90,13 @@ function sentenceOf(
       .map(({ path }) => path)
       .join(', ');
   const sentences = [
-    list('read') && `can read ${list('read')}: take that away with chmod go-rwx`,
-    list('write') && `can change ${list('write')}: take that away with chmod go-w and chown root`,
+    list('read') && `can read ${list('read')}: prevent this with chmod go-rwx`,
+    list('write') && `can change ${list('write')}: prevent this with chmod go-w and chown root`,
     list('own') &&
-      `cannot write into ${list('own')}: hand it over with chown -R ${uid}:${gid}, ` +
-        'and let it pass through the folders above with chmod o+x',
+      `cannot write into ${list('own')}: change the owner with chown -R ${uid}:${gid}, ` +
+        'and open the folders above with chmod o+x',
     wrong.some(({ kind, path }) => kind === 'own' && path === notebooks) &&
-      `can also be given ${notebooks} beside its owner: setfacl -R -m u:${uid}:rwX -m d:u:${uid}:rwX ${notebooks}`,
+      `can also get access to ${notebooks} beside its owner: setfacl -R -m u:${uid}:rwX -m d:u:${uid}:rwX ${notebooks}`,
   ].filter((sentence) => typeof sentence === 'string' && sentence !== '');
   return `Notebook code runs as user ${uid}. It ${sentences.join('. It ')}.`;
 }

@@ -35,11 +35,8 @@ export class PipProgress {
     if (collecting) {
       this.#collected += 1;
       this.#current = `${collecting[1]} ${collecting[2]}`;
-    } else if (/^Ignoring \S+: markers/.test(line)) {
-      this.#total -= 1;
-    } else if (line.startsWith('Installing collected packages')) {
-      this.#installing = true;
-    }
+    } else if (/^Ignoring \S+: markers/.test(line)) this.#total -= 1;
+    else if (line.startsWith('Installing collected packages')) this.#installing = true;
   }
 
   stop(): void {

@@ -46,15 +46,13 @@ export async function makeRunFolder(user: UserId | undefined): Promise<RunFolder
   if (Buffer.byteLength(socket) > LONGEST_SOCKET_PATH) {
     await removeRunFolder(path, user);
     throw new JupyterSetupError(
-      `The temporary directory ${tmpdir()} has too long a path for a unix socket. Set TMPDIR to a shorter one, e.g. /tmp.`,
+      `The path of the temporary directory ${tmpdir()} is too long for a unix socket. Set TMPDIR to a shorter one, e.g. /tmp.`,
     );
   }
   await Promise.all(FILES.map(([from, name]) => copyFile(join(from, name), join(path, name))));
   await cp(join(CONFIGURATION, LAB_SETTINGS), join(settings, LAB_SETTINGS), { recursive: true });
   await mkdir(scratch, { mode: 0o700 });
-  if (user !== undefined) {
-    await share(folder, user);
-  }
+  if (user !== undefined) await share(folder, user);
   return folder;
 }
 
@@ -89,7 +87,7 @@ export async function removeRunFolder(path: string, user: UserId | undefined): P
   await rm(path, { recursive: true, force: true });
 }
 
-/** Removes folders of gateways that were ended before they could: their process is gone, nobody answers. */
+/** Removes folders of gateways that were ended before they could: their process is gone and does not answer. */
 export async function removeStaleFolders(user: UserId | undefined): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = /^spin-jupyter-(\d+)-/.exec(name)?.[1];
@@ -97,9 +95,8 @@ export async function removeStaleFolders(user: UserId | undefined): Promise<void
     const path = join(tmpdir(), name);
     const stats = await lstat(path).catch(() => undefined);
     const ours = stats?.isDirectory() && stats.uid === process.geteuid?.();
-    if (ours && !isAlive(Number(pid)) && !(await answers(join(path, SCRATCH, SOCKET)))) {
+    if (ours && !isAlive(Number(pid)) && !(await answers(join(path, SCRATCH, SOCKET))))
       await removeRunFolder(path, user);
-    }
   }
 }
 
@@ -112,7 +109,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Another container with the same temporary directory has process ids of its own: ask its socket too. */
+/** Another container with the same temporary directory has its own process ids: ask its socket too. */
 function answers(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = connect(socket);

@@ -53,16 +53,15 @@ export function startServer({ home, environment, inherited, folder, user, log }:
       cwd: home.notebooks,
       env: cleanEnvironment(home, folder, inherited, user === undefined ? undefined : 'jupyter'),
       stdio: ['pipe', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C at the terminal goes to the gateway only, which ends it in order.
+      // A separate process group: Ctrl-C at the terminal goes to the gateway only, which ends it in order.
       detached: true,
       ...user,
     },
   );
   const serverLog = new ServerLog(log);
   keeper.stdin.on('error', () => {});
-  for (const stream of [keeper.stdout, keeper.stderr]) {
+  for (const stream of [keeper.stdout, keeper.stderr])
     createInterface({ input: stream }).on('line', (line) => serverLog.write(line));
-  }
   let running = true;
   const ended = new Promise<string>((resolve) => {
     const settle = (how: string) => {

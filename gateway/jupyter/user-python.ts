@@ -27,7 +27,7 @@ export async function prepareUserPython(
   for (const line of made.stdout.split('\n').filter((text) => text !== '')) log.warn(line);
   if (made.status !== 0) {
     throw new JupyterSetupError(
-      `The Python that notebooks run in cannot be made at ${home.python}: ${made.stderr.trim().split('\n').at(-1)}`,
+      `The Python that notebooks run in cannot be created at ${home.python}: ${made.stderr.trim().split('\n').at(-1)}`,
     );
   }
 }

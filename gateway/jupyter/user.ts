@@ -30,7 +30,7 @@ const USUAL = 60_888;
 
 /**
  * The embedded Jupyter's user and group where the gateway is started as root; it needs no line in /etc/passwd. Each
- * SPIN_HOME has one of its own, so that two gateways of one machine keep their notebooks from each other: the user that
+ * SPIN_HOME has its own one, so that two gateways of one machine keep their notebooks from each other: the user that
  * Jupyter's folder belongs to already, else a number that comes from the path.
  */
 export function jupyterUserOf(home: Home): UserId {
@@ -52,22 +52,22 @@ export function realPath(root: string): string {
   return realpathSync(there) + root.slice(there.length);
 }
 
-const advice =
+const ADVICE =
   'Notebook code can read the credentials of the gateway (SPIN_TOKEN, connections, SPIN_HOME/var), because both run as ' +
   'the same user';
-const remedy =
-  'For anything shared start the gateway as root, or run Jupyter in a container of its own and set SPIN_UPSTREAM ' +
+const REMEDY =
+  'If others use it too, start the gateway as root, or run Jupyter in its own container and set SPIN_UPSTREAM ' +
   '(docker/compose.front.yml).';
 
-/** Finds out, by trying, whether Jupyter can get a user of its own. */
+/** Finds out, by trying, whether Jupyter can get its own user. */
 export async function findIsolation(home: Home = homeAt(USUAL_HOME)): Promise<Isolation> {
-  if (process.geteuid?.() !== 0) return { kind: 'same-user', warning: `${advice}. ${remedy}` };
+  if (process.geteuid?.() !== 0) return { kind: 'same-user', warning: `${ADVICE}. ${REMEDY}` };
   const user = jupyterUserOf(home);
   const failure = await tryAs(user);
   if (failure === undefined) return { kind: 'own-user', user };
   return {
     kind: 'same-user',
-    warning: `${advice}: this root user may not become another one (${failure}). ${remedy}`,
+    warning: `${ADVICE}: this root user cannot switch to another user (${failure}). ${REMEDY}`,
   };
 }
 

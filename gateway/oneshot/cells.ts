@@ -122,7 +122,7 @@ async function runCell(
   try {
     const reply = await endOf(running, kernel, signal);
     if (reply === undefined) {
-      const evalue = 'The run was ended before this cell was, and an interrupt did not end it.';
+      const evalue = 'The run ended before this cell did, and an interrupt did not stop the cell.';
       show('error', { ename: 'Interrupted', evalue, traceback: [`Interrupted: ${evalue}`] });
     }
     const failed = reply?.status !== 'ok';
@@ -179,7 +179,7 @@ async function endOf(
   }
 }
 
-/** A UI of its own keeps in a cell's metadata what kind of SPIN cell it is; any other says so in its first line. */
+/** A special UI keeps in a cell's metadata what kind of SPIN cell it is; any other says so in its first line. */
 function requestMetadata({ id, metadata: { spin } }: Cell): object {
   return { ...(id !== undefined && { cellId: id }), ...(spin !== undefined && { spin }) };
 }

@@ -3,7 +3,7 @@ import { type Loader, None, parse, type Spec, View } from 'vega';
 import { expressionInterpreter } from 'vega-interpreter';
 import { compile, type TopLevelSpec } from 'vega-lite';
 
-// A program of its own: it draws what a notebook holds, so it has no credential and no files (charts.ts), and Vega here has
+// A separate program: it draws what a notebook contains, so it has no credential and no files (charts.ts), and Vega here has
 // no way to load anything.
 // A chart is a line of JSON each way: its specification, and its SVG, or null for one that can't be drawn.
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mapBare } from '../channel/wire/json-text.js';
 
-/** Stands before a number that JavaScript can't hold, in a string. Nobody can know it, so no text is taken for one. */
+/** Marks, in a string, a number that JavaScript can't represent. No notebook can know it, so no text is taken for one. */
 const MARK = `number:${randomUUID()}:`;
 const MARKED = new RegExp(`"${MARK}([^"]*)"`, 'g');
 const NUMBER = /-?(?:Infinity|NaN|\d[\d.eE+-]*)/g;

@@ -109,7 +109,7 @@ export class Kernel {
     const answer = await client.askJson('POST', '/api/kernels', { body, limit: START_LIMIT });
     const kernel = new Kernel(client, z.object({ id: z.string() }).parse(answer).id);
     await once(kernel.#socket, 'open').catch((cause: Error) => {
-      throw new RunProblem('jupyter', `The kernel could not be connected: ${cause.message}`, { cause });
+      throw new RunProblem('jupyter', `Could not connect to the kernel: ${cause.message}`, { cause });
     });
     return kernel;
   }
@@ -148,7 +148,7 @@ export class Kernel {
       silent: false,
       store_history: true,
       user_expressions: {},
-      // Nobody is there to answer: `input()` fails at once.
+      // There is no user to answer: `input()` fails at once.
       allow_stdin: false,
       stop_on_error: stopOnError,
     };
@@ -206,7 +206,7 @@ export class Kernel {
     try {
       this.#receive(data);
     } catch {
-      this.#lose('The kernel sent something that is no message of the protocol.');
+      this.#lose('The kernel sent something that is not a protocol message.');
     }
   }
 
@@ -217,7 +217,7 @@ export class Kernel {
     const asked = this.#asked.get(parentId(frame));
     if (asked === undefined) return;
     const { msg_type: type, session } = readHeader(frame);
-    // Nobody but a kernel replies.
+    // Only a kernel replies.
     if (frame.channel === 'shell') this.#kernelSession ??= session;
     const isServers = this.#kernelSession !== undefined && session !== this.#kernelSession;
     const { date } = parseExact(frame.text('header')) as { readonly date?: unknown };

@@ -45,7 +45,7 @@ export function parseNotebook(file: string): Notebook {
   if (version !== undefined && version.nbformat !== 4) {
     throw new RunProblem(
       'settings',
-      `The notebook is of nbformat ${version.nbformat}, and 4 is needed. Convert it: jupyter nbconvert --to notebook --inplace FILE`,
+      `The notebook has nbformat ${version.nbformat}, but 4 is needed. Convert it: jupyter nbconvert --to notebook --inplace FILE`,
     );
   }
   const { data: notebook, error } = notebookSchema.safeParse(content);

@@ -13,7 +13,7 @@ export interface Outcome {
   readonly stoppedIn: number | undefined;
 }
 
-/** False when a cell failed, or when nobody can know what it has shown. */
+/** False when a cell failed, or when it is not known what it has shown. */
 export function isGood({ failed, lossy }: Outcome): boolean {
   return failed.length === 0 && lossy.length === 0;
 }

@@ -176,7 +176,7 @@ export class CellOutputs {
       this.#most === MOST_OF_CELL
         ? ['this cell takes', MOST_OF_CELL]
         : ['the notebook takes', MOST_OF_NOTEBOOK];
-    const text = `\n[Cut here: the output of ${whose} more than ${most / MIB} MiB. The cell runs on; what it shows is not kept.]\n`;
+    const text = `\n[Cut here: the output of ${whose} more than ${most / MIB} MiB. The cell keeps running; further output is not saved.]\n`;
     const notice = { output_type: 'stream', name: 'stderr', text };
     this.#cell.outputs?.push(notice);
     return notice;
@@ -197,7 +197,7 @@ function shortened(text: string): string {
   return text.length > MOST_OF_ERROR ? `${text.slice(0, MOST_OF_ERROR)}… [cut here]` : text;
 }
 
-/** What somebody at a terminal reads of an output; colours are kept. */
+/** What a user at a terminal reads of an output; colours are kept. */
 export function textOf(output: Output): string {
   if (output.output_type === 'stream') return asText(output.text);
   if (output.output_type === 'error') return withNewline([output.traceback].flat().map(asText).join('\n'));

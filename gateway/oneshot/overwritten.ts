@@ -1,6 +1,6 @@
 /**
  * What a terminal would still show of a stream, by nbconvert's rules: `\r` starts its line anew, `\b` takes a character
- * back. One that ends the text stays: nobody knows yet what follows. So a stream may be read in parts.
+ * back. One that ends the text stays: what follows is not known yet. So a stream may be read in parts.
  */
 export function overwritten(text: string): string {
   if (!/[\r\b]/.test(text)) return text;

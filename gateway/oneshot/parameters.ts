@@ -16,10 +16,7 @@ export function parseParameter(text: string): Parameter {
   const [, name, value = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
   if (name === undefined) {
     const given = text.split('=', 1)[0];
-    throw new RunProblem(
-      'settings',
-      `-p "${given}…" is no parameter: it has to be name=value, e.g. -p days=7.`,
-    );
+    throw new RunProblem('settings', `-p "${given}…" is not a parameter. Write name=value, e.g. -p days=7.`);
   }
   try {
     JSON.parse(value);
@@ -30,7 +27,7 @@ export function parseParameter(text: string): Parameter {
 }
 
 /**
- * Puts parameters into a notebook as papermill does: in a cell of their own behind the one that is tagged `parameters`,
+ * Puts parameters into a notebook as papermill does: in a separate cell behind the one that is tagged `parameters`,
  * else at the top; one that an earlier run has put there is replaced.
  * Source: https://papermill.readthedocs.io/en/latest/usage-parameterize.html
  *
@@ -46,7 +43,7 @@ export function injectParameters(
   if (language.toLowerCase() !== 'python') {
     throw new RunProblem(
       'settings',
-      `Parameters (-p) need a Python kernel, and this notebook's is for ${language}. Run it without them.`,
+      `Parameters (-p) need a Python kernel, but this notebook's kernel is for ${language}. Run it without parameters.`,
     );
   }
   const assignments = parameters.map(({ name, json }) => `${name} = ${pythonOf(json)}\n`).join('');

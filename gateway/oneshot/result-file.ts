@@ -4,7 +4,7 @@ import { RunProblem } from './problem.js';
 
 /**
  * Writes a result, so that a reader or a crash sees the old one or the new one. What stands at its path is replaced and
- * never followed: where Jupyter has a user of its own, its code may have put a link there to a file of the gateway's
+ * never followed: where Jupyter has its own user, its code may have put a link there to a file of the gateway's
  * user (invariant S18).
  *
  * @param path absolute
@@ -33,7 +33,7 @@ export async function refuseDevice(path: string): Promise<void> {
     throw new RunProblem('settings', `${path} is a device or a pipe. Choose a file with --output.`);
 }
 
-/** Whoever has closed an earlier result to others wants the next one closed too. */
+/** A user who has closed an earlier result to others wants the next one closed too. */
 async function modeFor(path: string): Promise<number> {
   const earlier = await lstat(path).catch(() => undefined);
   if (!earlier?.isFile() || earlier.uid !== process.geteuid?.()) return 0o666;

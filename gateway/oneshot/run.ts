@@ -43,7 +43,7 @@ export interface Run {
   readonly keepGoing: boolean;
   /** Aborted with a {@link Stop} as its reason. */
   readonly signal: AbortSignal;
-  /** Aborted when nobody waits any more: the kernel is left or ended, and no report made. */
+  /** Aborted when no user waits any more: the kernel is left or ended, and no report made. */
   readonly quit: AbortSignal;
   readonly printer: Printer;
   /** Takes a line about the run's progress. */
@@ -166,7 +166,7 @@ async function report(
     return path;
   } catch (error) {
     if (!(error instanceof RunProblem)) throw error;
-    tell(`There is no report. ${error.message}`);
+    tell(`No report was written. ${error.message}`);
     return undefined;
   }
 }

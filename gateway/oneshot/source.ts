@@ -34,7 +34,7 @@ export async function readNotebook(place: NotebookPlace, environment: Environmen
   try {
     const stats = await stat(path);
     // A device or a pipe may give without end, or never.
-    if (!stats.isFile()) throw new RunProblem('settings', `The notebook ${path} is no file.`);
+    if (!stats.isFile()) throw new RunProblem('settings', `The notebook ${path} is not a file.`);
     if (stats.size > LARGEST) throw tooLarge();
     return await readFile(path, 'utf8');
   } catch (error) {
@@ -143,7 +143,7 @@ function reasonOf(error: unknown): string {
 }
 
 function failed({ host }: URL, why: string, cause?: unknown): RunProblem {
-  return new RunProblem('settings', `The notebook can't be had from ${host}: ${why}.`, { cause });
+  return new RunProblem('settings', `The notebook cannot be fetched from ${host}: ${why}.`, { cause });
 }
 
 function tooLarge(): RunProblem {

@@ -46,7 +46,7 @@ function chartIn(data: Bundle): Chart | undefined {
   return type === undefined ? undefined : { type, spec: data[type] };
 }
 
-/** As a picture an SVG can neither run nor load anything, whoever wrote it. */
+/** As a picture an SVG can neither run nor load anything, no matter who wrote it. */
 function pictureOf(svg: string): string {
   return `<img alt="chart" style="max-width:100%" src="data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}">`;
 }

@@ -35,7 +35,7 @@ export function lacks(holder: Holder | undefined, right: Right | 'all'): Refused
   if (holder === undefined) return refused('UNAUTHENTICATED');
   if (holds(holder.rights, right)) return undefined;
   const what = right === 'all' ? 'all rights' : `the right ${right}`;
-  return refused('NOT_PERMITTED', `Your token does not allow that: it takes ${what}.`);
+  return refused('NOT_PERMITTED', `Your token does not allow that. It needs ${what}.`);
 }
 
 /**

@@ -52,7 +52,7 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
   shell: [
     // The only way for code that is rewritten and logged. Its user_expressions are evaluated as they stand.
     { types: ['execute_request'], handling: 'cell' },
-    // ipykernel before 7 unpickles a function and calls it, past rewriting and log (ipyparallel's, with engines of its own).
+    // ipykernel before 7 unpickles a function and calls it, past rewriting and log (ipyparallel's, with its own engines).
     { types: ['apply_request'], handling: 'refuse' },
     // In a SPIN cell the gateway knows what could stand there; all others pass as they are. Nothing of it is run.
     { types: ['complete_request', 'inspect_request'], handling: 'assist' },
@@ -71,7 +71,7 @@ const rules: Readonly<Record<string, readonly Rule[]>> = {
     { handling: 'pass' },
   ],
   stdin: [
-    // A stock kernel takes anybody's answer to anybody's question.
+    // A stock kernel accepts any client's answer to any client's question.
     { types: ['input_reply'], handling: 'answer' },
     // The protocol has no other message here, and a kernel would take any as the answer.
     { handling: 'drop' },

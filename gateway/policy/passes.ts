@@ -56,7 +56,7 @@ function isRight(takes: Resource | JupyterRight): takes is JupyterRight {
   return takes.includes(':');
 }
 
-const KERNELS = 'runs notebooks in kernels of its own, which were given no values';
+const KERNELS = 'runs notebooks in its own kernels, which get no values';
 
 /** One of Jupyter's own routes for requests, which run no code of the request's in a kernel. */
 const plain = (path: string, takes: Row['takes'], what: string): RequestRow => ({
@@ -191,7 +191,7 @@ export const passages: readonly Passage[] = [
   plain('/api', 'api', 'Jupyter’s version'),
   plain('/api/spec.yaml', 'api', 'the API’s description'),
   plain('/api/status', 'api', 'how many kernels there are, and since when Jupyter runs'),
-  plain('/api/me', 'api', 'whom Jupyter takes its user for'),
+  plain('/api/me', 'api', 'who Jupyter thinks the user is'),
   plain('/api/resolvePath', 'api', 'where a file of a kernel is among the contents'),
   plain('/api/config/*', 'config', 'settings of Jupyter’s older pages'),
   plain('/api/contents/**', 'contents', 'files, notebooks, folders, checkpoints'),
@@ -211,7 +211,7 @@ export const passages: readonly Passage[] = [
   plain('/api/events', 'events', 'records an event'),
   plain('/api/nbconvert', 'nbconvert', 'the formats that notebooks are converted to'),
   plain('/nbconvert/**', 'nbconvert', 'a notebook in another format'),
-  plain('/api/security/csp-report', 'csp', 'takes what a browser says of a page’s policy'),
+  plain('/api/security/csp-report', 'csp', 'takes a browser’s reports about a page’s policy'),
   plain('/api/shutdown', 'server', 'ends Jupyter'),
   plain('/metrics', 'server', 'Jupyter’s own metrics'),
   plain('/lsp/status', 'lsp', 'jupyter-lsp: which language servers there are'),

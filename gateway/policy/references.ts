@@ -36,7 +36,7 @@ export function createResolver(
     if (canonical.startsWith('runtime_env:')) throw new CellError(runtimeEnv.explain(name));
     throw new CellError(
       reference.startsWith('secret_var:')
-        ? `{{${reference}}}: the variable has to hold the name of a secret, and there is none of that name.`
+        ? `{{${reference}}}: the variable has to contain the name of a secret, and there is no secret of that name.`
         : `{{${reference}}}: there is no secret of that name. Mount it as a file, or set a variable.`,
     );
   };

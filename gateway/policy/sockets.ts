@@ -25,7 +25,7 @@ export function decideSocket(holder: Holder | undefined, subject: SocketSubject)
   const treatment = row?.treatment ?? 'opaque';
   // A server in between may take it for a kernel's, and then the gateway would not read it.
   if (treatment === 'channel')
-    return refused('PATH_NOT_ALLOWED', 'That is not how a kernel’s websocket is written.');
+    return refused('PATH_NOT_ALLOWED', 'That is not a valid path of a kernel’s websocket.');
   return unread.lets(path, treatment === 'named')
     ? { allowed: true, treatment }
     : leftOut(unread.refusal(path));

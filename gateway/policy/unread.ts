@@ -38,8 +38,8 @@ export function createUnread(unread: readonly string[] | undefined): Unread {
     refusal(path) {
       const add = `${pageOf(path)}/**`;
       return unread === undefined
-        ? `What comes this way would pass unread, around every rule. If it has to, set SPIN_UNREAD to what may: **, ${add}.`
-        : `SPIN_UNREAD does not let this through. Add ${add} to it.`;
+        ? `Messages on this path would pass unread, around every rule. To allow this, set SPIN_UNREAD to **, ${add}.`
+        : `SPIN_UNREAD does not allow this. Add ${add} to it.`;
     },
     refused(path) {
       if (refusedPages.size < MOST_PAGES) refusedPages.set(pageOf(path), path);
@@ -51,7 +51,7 @@ export function createUnread(unread: readonly string[] | undefined): Unread {
       if (socket === undefined) return undefined;
       refusedPages.delete(page);
       return (
-        `This page opened the websocket ${socket}, which SPIN_UNREAD does not let through: it stays empty, or keeps ` +
+        `This page opened the websocket ${socket}, which SPIN_UNREAD does not allow: it stays empty, or keeps ` +
         `trying. Add ${page}/** to SPIN_UNREAD. To see the page without it, load it again.`
       );
     },

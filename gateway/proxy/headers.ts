@@ -26,41 +26,41 @@ const hopByHop: ReadonlySet<string> = new Set([
  * By which proxies and gateways in front say who the person is: Authelia and Caddy (Remote-*), oauth2-proxy, Grafana's
  * convention (X-WEBAUTH-*), Google IAP and API gateways, AWS load balancers, Azure App Service, Pomerium, Authentik,
  * Vouch, Kong, mod_auth_openidc, Teleport, Traefik's and nginx's client certificates, Kubernetes' impersonation. An
- * extension of Jupyter may believe them, and whoever comes another way can say the same.
+ * extension of Jupyter may believe them, and a client that comes another way can say the same.
  */
-const identifying =
+const IDENTIFYING =
   /^(?:remote-.*|x-remote-.*|x-auth-.*|x-authenticated-.*|x-webauth-.*|x-(?:user|username|user-.*|userinfo|email|groups?|roles?)|x-(?:id|identity)-token|x-goog-.*|x-serverless-authorization|x-(?:apigateway|endpoint)-api-userinfo|x-amzn-oidc-.*|x-amzn-mtls-.*|x-ms-client-principal.*|x-ms-token-.*|x-arr-clientcert|x-pomerium-.*|x-authentik-.*|x-vouch-.*|x-consumer-.*|x-credential-.*|x-anonymous-consumer|x-oidc-.*|oidc-.*|x-jwt-.*|x-teleport-.*|teleport-.*|x-ssl-.*|ssl-client-.*|x-tls-client-.*|client-cert(?:-.*)?|impersonate-.*|x-proxy-user|auth-user|x-jupyterhub-.*)$/;
 
 /**
  * What a client may not tell Jupyter: who it is, where it comes from, and which path it really meant. `tailscale serve` says
- * who the person is (https://tailscale.com/s/serve-headers), so does Cloudflare Access; whoever comes another way can say
+ * who the person is (https://tailscale.com/s/serve-headers), so does Cloudflare Access; a client that comes another way can say
  * the same.
  */
-const forgeable =
+const FORGEABLE =
   /^(?:authorization|host|forwarded|x-forwarded(?:-.*)?|x-(?:real|client|cluster-client|original|envoy-external)-.*|x-scheme|true-client-ip|cf-connecting-ip|cf-access-.*|fastly-client-ip|tailscale-.*|via|x-rewrite-url|x-http-method-override)$/;
 
 /** What Jupyter may not tell a client: its make, another id than the gateway's, its own CORS and TLS policy, and to forget the session. */
-const withheld =
+const WITHHELD =
   /^(?:server|x-powered-by|x-request-id|via|access-control-.*|strict-transport-security|alt-svc|clear-site-data)$/;
 
 /** Cookies of this gateway, or of another one on the same host: cookies ignore ports. */
-const gatewayCookie = /^(?:__host-spin-|spin-\d+\s*=)/i;
+const GATEWAY_COOKIE = /^(?:__host-spin-|spin-\d+\s*=)/i;
 
 /** Cookies of Jupyter's own login, and of a JupyterHub's: no client gets them, and none may bring them. */
-const loginCookie = /^(?:username|jupyterhub)-/i;
+const LOGIN_COOKIE = /^(?:username|jupyterhub)-/i;
 
 /**
- * The login at Cloudflare Access: whoever holds it passes there as that person. Source:
+ * The login at Cloudflare Access: a client that has it passes there as that person. Source:
  * https://developers.cloudflare.com/cloudflare-one/identity/authorization-cookie/
  */
-const accessCookie = /^cf_(?:authorization|appsession)=/i;
+const ACCESS_COOKIE = /^cf_(?:authorization|appsession)=/i;
 
 /**
  * A value signed by Tornado, `2|<key>|<time>|<name>|<length>:<value in base64>|<signature>`: the login's own, whatever its
  * cookie is called (`IdentityProvider.cookie_name`), and extensions'.
  * Source: https://www.tornadoweb.org/en/stable/web.html#tornado.web.create_signed_value
  */
-const signedValue = /^"?2(?:\|\d+:[^|]*){3}\|\d+:([^|]*)\|/;
+const SIGNED_VALUE = /^"?2(?:\|\d+:[^|]*){3}\|\d+:([^|]*)\|/;
 
 /**
  * Makes the headers of a request Jupyter's (invariant S6): the client's credentials and everything that claims
@@ -82,7 +82,7 @@ export function towardsUpstream(
   const kept = endToEnd(headers);
   // CGI-like servers read `X_Forwarded_For` as `X-Forwarded-For`; nginx drops such names too.
   for (const name of Object.keys(kept)) {
-    if (forgeable.test(name) || identifying.test(name) || name.includes('_')) delete kept[name];
+    if (FORGEABLE.test(name) || IDENTIFYING.test(name) || name.includes('_')) delete kept[name];
   }
 
   if (headers['transfer-encoding'] !== undefined) kept['transfer-encoding'] = 'chunked';
@@ -139,7 +139,7 @@ export function towardsClient(
   const tells = (value: string | undefined) =>
     token.length >= UNMISTAKABLE && value?.includes(token) === true;
   for (const [name, value] of Object.entries(kept)) {
-    if (withheld.test(name) || [value].flat().some(tells)) delete kept[name];
+    if (WITHHELD.test(name) || [value].flat().some(tells)) delete kept[name];
   }
   for (const name of ['location', 'content-location'] as const) {
     if (kept[name] !== undefined) kept[name] = publicLocation(kept[name], client, upstream);
@@ -168,7 +168,7 @@ function withoutCookies(header: string): string {
     .split(';')
     .map((pair) => pair.trim())
     .filter(
-      (pair) => pair !== '' && ![gatewayCookie, loginCookie, accessCookie].some((own) => own.test(pair)),
+      (pair) => pair !== '' && ![GATEWAY_COOKIE, LOGIN_COOKIE, ACCESS_COOKIE].some((own) => own.test(pair)),
     )
     .join('; ');
 }
@@ -177,7 +177,7 @@ function isPassableCookie(cookie: string): boolean {
   const [pair = ''] = cookie.split(';');
   const value = pair.slice(pair.indexOf('=') + 1).trim();
   const name = pair.trim();
-  return !loginCookie.test(name) && !gatewayCookie.test(name) && !isIdentity(value);
+  return !LOGIN_COOKIE.test(name) && !GATEWAY_COOKIE.test(name) && !isIdentity(value);
 }
 
 /** As Tornado writes a cookie: what could end its header, or the pair, is no login's. */
@@ -199,9 +199,9 @@ export function loginIn(set: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** True for what Jupyter's login keeps in its cookie: who somebody is (`IdentityProvider.user_to_cookie`). */
+/** True for what Jupyter's login keeps in its cookie: who the user is (`IdentityProvider.user_to_cookie`). */
 function isIdentity(value: string): boolean {
-  const signed = signedValue.exec(value)?.[1];
+  const signed = SIGNED_VALUE.exec(value)?.[1];
   return signed !== undefined && /^\s*\{\s*"username"\s*:/.test(Buffer.from(signed, 'base64').toString());
 }
 

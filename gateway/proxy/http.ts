@@ -42,7 +42,7 @@ export interface HttpProxy {
    * `req.url` and `req.headers` become what Jupyter gets. Headers that are already set on `res` (a renewed session,
    * CORS) stay.
    *
-   * @param cleared that whoever watches over kernels let it pass, and the body in place of what was read of it there;
+   * @param cleared says that the watch over kernels let it pass, and the body in place of what was read of it there;
    *   without it no request passes that could reach a kernel by another way than its channel
    */
   handle(req: IncomingMessage, res: ServerResponse, admission: Admission, cleared?: Cleared): void;
@@ -96,7 +96,7 @@ export function createHttpProxy({
     exchange.readBefore = asked.socket?.bytesRead ?? 0;
     limit(asked, exchange.upstream, patience);
     if (exchange.held) offer(asked, req, exchange.held);
-    // Nobody asked for another protocol; without a listener node would drop the connection and say nothing.
+    // The gateway asked for no other protocol; without a listener node would drop the connection and say nothing.
     asked.once('upgrade', (_response, socket) => {
       socket.destroy();
       fail(req, res, new GatewayError('UPSTREAM_REFUSED', 'Jupyter answered in another protocol.'));
@@ -203,7 +203,7 @@ export function createHttpProxy({
 }
 
 const HUNG_UP =
-  'Jupyter hung up in the middle of this upload. It may be larger than Jupyter takes (ServerApp.max_body_size).';
+  'Jupyter closed the connection during this upload. It may be larger than Jupyter accepts (ServerApp.max_body_size).';
 
 /** Whether the connection stood, and broke while a body was on its way. */
 function hungUp({ asked, sendsBody, answered }: Exchange, error: Error): boolean {

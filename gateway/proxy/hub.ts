@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.js';
 import { askJupyter, headOf } from './ask.js';
 import type { Upstream } from './upstream.js';
 
-/** Something about the Jupyter behind the gateway that whoever runs it should know. */
+/** Something about the Jupyter behind the gateway that its operator should know. */
 export interface Remark {
   readonly says: string;
   readonly remedy: string;
@@ -14,9 +14,9 @@ const USER_SERVER = /\/user\/([^/]+)(?:\/[^/]+)?$/;
 
 /** What is said of a JupyterHub in the place of a Jupyter. */
 export const HUB: Remark = {
-  says: 'SPIN_UPSTREAM names a JupyterHub, which is no Jupyter server itself.',
+  says: 'SPIN_UPSTREAM names a JupyterHub, not a Jupyter server.',
   remedy:
-    'Front one user’s server: the hub’s address and /user/NAME/ in SPIN_UPSTREAM, a token of that user in SPIN_UPSTREAM_TOKEN. See docs/deploy/jupyterhub.md.',
+    'Use one user’s server: set SPIN_UPSTREAM to the hub’s address and /user/NAME/, and SPIN_UPSTREAM_TOKEN to a token of that user. See docs/deploy/jupyterhub.md.',
 };
 
 /** By its REST API (https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html), which a user's server hasn't. */

@@ -3,7 +3,7 @@ import type { Principal } from '../edge/principal.js';
 import { loginIn } from './headers.js';
 
 /**
- * Where Jupyter and its extensions ask who somebody is, and the pages of JupyterLab and Notebook 7: the page comes alone, so that
+ * Where Jupyter and its extensions ask who the user is, and the pages of JupyterLab and Notebook 7: the page comes alone, so that
  * the many questions which it asks at once come from one person.
  */
 const ASKS_WHO = /^\/(?:api|lab|doc|tree|notebooks|edit|consoles|terminals)(?:\/|$)/;
@@ -17,7 +17,7 @@ const LONGEST_COOKIE = 4096;
 /**
  * Keeps Jupyter's login cookies for the sessions of people, who never get them (invariant S6).
  *
- * A Jupyter with a token knows by its token that somebody may come in, and by this cookie who that is. Without one each
+ * A Jupyter with a token knows by its token that the user may come in, and by this cookie who that is. Without one each
  * request is a new person with a new name (`IdentityProvider.get_user_token` of jupyter_server): names would change in
  * jupyter-collaboration while their people write.
  */
@@ -40,7 +40,7 @@ export class JupyterLogins {
 }
 
 /**
- * The login of whoever asks, where Jupyter's API and pages are. Elsewhere may be a server behind jupyter-server-proxy, which gets every
+ * The login of the client, where Jupyter's API and pages are. Elsewhere may be a server behind jupyter-server-proxy, which gets every
  * header: there the cookie has no business, and nothing that is set there is a login.
  *
  * @param path below the base path

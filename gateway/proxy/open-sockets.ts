@@ -12,7 +12,7 @@ export interface Work {
 const NONE: Work = { settled: async () => {}, giveUp() {} };
 
 /**
- * How long (ms) whoever is told to give up has for it, or half of the limit where that is less: a kernel that waits for
+ * How long (ms) a client that is told to give up has for it, or half of the limit where that is less: a kernel that waits for
  * an answer asks twice a second, and on a busy machine when it has the processor.
  */
 const GIVE_UP_MS = 5_000;
@@ -23,7 +23,7 @@ export type SocketKind = 'kernel' | 'tunnel' | 'left';
 export interface SocketOptions {
   /** Default: it may be closed at any time. */
   readonly work?: Work;
-  /** Aborted when whoever it is open for may have it no more. */
+  /** Aborted when its principal may have it no more. */
   readonly ended?: AbortSignal | undefined;
 }
 
@@ -40,7 +40,7 @@ export class OpenSockets {
   #ending = false;
 
   add(socket: WebSocket, kind: SocketKind, { work = NONE, ended }: SocketOptions = {}): void {
-    // Whoever asked on a connection that was there already comes too late.
+    // A client that asked on an existing connection comes too late.
     if (this.#ending && kind !== 'left') {
       bye(socket);
       return;
@@ -113,6 +113,6 @@ function bye(socket: WebSocket): void {
 function logOut(socket: WebSocket): void {
   socket.resume();
   socket.close(1008, 'This session was logged out.');
-  // Whoever never answers the close frame gets nothing more for it.
+  // A client that never answers the close frame gets nothing more.
   setTimeout(() => socket.terminate(), 1_000).unref();
 }

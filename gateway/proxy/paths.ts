@@ -13,9 +13,8 @@ import type { Upstream } from './upstream.js';
  */
 export function belowBase(path: string, basePath: string): string {
   if (path === basePath) return '/';
-  if (!path.startsWith(`${basePath}/`)) {
+  if (!path.startsWith(`${basePath}/`))
     throw new GatewayError('NOT_FOUND', `There is nothing at that address. Jupyter is at ${basePath}/.`);
-  }
   return path.slice(basePath.length);
 }
 

@@ -14,7 +14,7 @@ export function checkFraming(req: IncomingMessage): void {
     coding === undefined
       ? lengths.length <= 1 && lengths.every((length) => /^\d+$/.test(length))
       : coding.trim().toLowerCase() === 'chunked' && lengths.length === 0 && req.httpVersion === '1.1';
-  if (!clear) throw new GatewayError('BAD_REQUEST', "The request's length is not clear.");
+  if (!clear) throw new GatewayError('BAD_REQUEST', 'The length of the request is ambiguous.');
 }
 
 /** True when the request announces a body. */

@@ -63,7 +63,7 @@ export function sendResponse(
   else pipeline([response, ...filters, res], () => {});
 }
 
-/** Jupyter sends whoever it doesn't know to `/login?next=…`: a login there could never succeed from here. */
+/** Jupyter sends a user it doesn't know to `/login?next=…`: a login there could never succeed from here. */
 function isLogin({ statusCode = 0, headers: { location } }: IncomingMessage, upstream: Upstream): boolean {
   if (statusCode < 300 || statusCode > 399 || location === undefined) return false;
   if (!URL.canParse(location, upstream.origin)) return false;
@@ -73,7 +73,7 @@ function isLogin({ statusCode = 0, headers: { location } }: IncomingMessage, ups
 
 /**
  * Where people's own files come from, also converted, and what other servers say (jupyter-server-proxy): nothing there
- * is a page that Jupyter writes its token into, and what looks like the token is somebody's text.
+ * is a page that Jupyter writes its token into, and what looks like the token is a user's text.
  */
 const OTHERS = /^\/(?:files|nbconvert|view|proxy|static|api)(?:\/|$)/i;
 

@@ -2,7 +2,7 @@ import type { Log } from '../log.js';
 import { askJupyter } from './ask.js';
 import type { UpstreamSource } from './upstream.js';
 
-/** How often at most Jupyter is asked, and the log told, in milliseconds: anybody's request can be the reason. */
+/** How often at most Jupyter is asked, and the log told, in milliseconds: any client's request can be the reason. */
 const ASK_EVERY_MS = 60_000;
 
 /**
@@ -19,7 +19,7 @@ export function createTokenWatch(upstream: UpstreamSource, log: Log): () => void
       (yes) => {
         if (yes) log.warn('Jupyter refuses the gateway: set SPIN_UPSTREAM_TOKEN to its token');
       },
-      // Not to be reached: whoever asks is told that by itself.
+      // Jupyter can't be reached: the client is told that anyway.
       () => {},
     );
   };

@@ -46,9 +46,8 @@ export async function connectTunnel(
   // Its page says so when it is loaded again.
   if (!decision.allowed && decision.setting === 'SPIN_UNREAD') unread.refused(below);
   if (orThrow(decision).treatment === 'careful') await checkValues(below);
-  if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
-    throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
-  }
+  if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket')
+    throw new GatewayError('BAD_REQUEST', 'This address accepts WebSocket connections only.');
   const path = target.query === '' ? target.path : `${target.path}?${target.query}`;
   const { protocols } = offerOf(req);
   const headers = upgradeTowardsUpstream(req.headers, who, upstream, loginAt(below, admission)?.cookie);

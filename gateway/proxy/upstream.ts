@@ -81,7 +81,7 @@ export async function probe(upstream: Upstream): Promise<boolean> {
 }
 
 /**
- * Makes the function that tells whether Jupyter can be reached. Anybody may ask, so all who ask at the same time share
+ * Makes the function that tells whether Jupyter can be reached. Any client may ask, so all who ask at the same time share
  * one question (invariant S15). Never rejects.
  */
 export function createReadiness(upstream: UpstreamSource): () => Promise<boolean> {

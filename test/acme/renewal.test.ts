@@ -92,7 +92,7 @@ t.test(
     t.same(types, ['tls-alpn-01', 'tls-alpn-01', 'http-01', 'http-01', 'tls-alpn-01']);
     const warnings = lines
       .map((line) => JSON.parse(line))
-      .filter(({ msg }) => msg.startsWith('no certificate'));
+      .filter(({ msg }) => msg.startsWith('could not get a certificate'));
     t.match(warnings, [
       { err: 'because unreachable', msg: /Check SPIN_ACME/ },
       { err: 'because unproven', msg: /port 443 \(TLS\) or port 80/, challenge: 'tls-alpn-01' },

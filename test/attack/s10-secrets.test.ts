@@ -143,7 +143,7 @@ t.test('what is no secret is said by its name', async (t) => {
     '"{{secret:large}}"': /^The secret large is larger than 64 KiB\.$/,
     '"{{secret:binary}}"': /^The secret binary is not text in UTF-8\.$/,
     '"{{secret:nested}}"': /^The secret nested is not a file\.$/,
-    '"{{secret_var:NOT_SET}}"': /the variable has to hold the name of a secret/,
+    '"{{secret_var:NOT_SET}}"': /the variable has to contain the name of a secret/,
     '%%shell\necho {{secret:nope}}': /there is no secret of that name/,
   };
   for (const [code, sentence] of Object.entries(wrong)) t.match(await failure(code), sentence, code);
@@ -155,7 +155,7 @@ t.test('what is no secret is said by its name', async (t) => {
 });
 
 t.test('S8: no name leads out of the folder', async (t) => {
-  t.match(await failure('"{{secret_var:UPWARDS}}"'), /there is none of that name/);
+  t.match(await failure('"{{secret_var:UPWARDS}}"'), /there is no secret of that name/);
   for (const name of ['../outside', '..', 'nested/../db', '/etc/hostname', join(root, 'outside')]) {
     t.match(
       await failure(`SpinSecrets.get_secret(${JSON.stringify(name)})`),

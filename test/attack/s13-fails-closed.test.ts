@@ -16,7 +16,7 @@ const VALUE = 'canary-value';
 const BODY = 'canary-body';
 const CELL = `%%bad\n${BODY} {{runtime_env:KEY}}`;
 const FAILED = 'The gateway failed while it prepared this cell. Nothing of it ran. See the gateway’s log.';
-const NOT_SENT = 'The gateway failed on this request. Its log holds the details.';
+const NOT_SENT = 'The gateway failed on this request. Its log has the details.';
 
 /** A log that a test reads. */
 function memoryLog() {

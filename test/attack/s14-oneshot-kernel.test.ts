@@ -58,5 +58,5 @@ t.test('S14: whatever a kernel says, a run ends in order, and its notebook is wr
   ]);
   t.equal(status, 1, stderr);
   t.match(cells[1]?.outputs, [{ text: 'before\n' }]);
-  t.match(cells[2]?.outputs, [{ output_type: 'error', evalue: /no message of the protocol/ }]);
+  t.match(cells[2]?.outputs, [{ output_type: 'error', evalue: /not a protocol message/ }]);
 });

@@ -23,7 +23,7 @@ t.test('S15: a notebook that comes without end ends with the run’s time, or by
   const timed = await startRun(['run', `${origin}/timed.ipynb`], { ...env, MAX_DURATION: '2' }, t.testdirName)
     .ended;
   t.equal(timed.status, 124, timed.stderr);
-  t.match(timed.stderr, /before its notebook had come/);
+  t.match(timed.stderr, /before its notebook arrived/);
 
   const asked = new Promise<void>((resolve) => {
     began = resolve;
@@ -35,12 +35,12 @@ t.test('S15: a notebook that comes without end ends with the run’s time, or by
   t.equal(stopped.status, 143, stopped.stderr);
 });
 
-t.test('S15: what is no file is not read: a device has no end', async (t) => {
+t.test('S15: what is not a file is not read: a device has no end', async (t) => {
   const env = { SPIN_HOME: t.testdir({}), SPIN_UPSTREAM: 'http://127.0.0.1:9' };
   for (const path of ['/dev/zero', '/dev']) {
     const args = ['run', path, '-o', join(t.testdirName, 'o.ipynb')];
     const { status, stderr } = await startRun(args, env).ended;
     t.equal(status, 78);
-    t.match(stderr, new RegExp(`${path} is no file`));
+    t.match(stderr, new RegExp(`${path} is not a file`));
   }
 });

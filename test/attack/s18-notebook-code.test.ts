@@ -123,7 +123,7 @@ if ((await jupyterUser()) !== undefined) {
     await chmod(home.tokenFile, 0o644);
     await t.rejects(startEmbedded({}, home.root), {
       name: 'JupyterSetupError',
-      message: `can read ${home.tokenFile}: take that away with chmod go-rwx`,
+      message: `can read ${home.tokenFile}: prevent this with chmod go-rwx`,
     });
   });
 
@@ -140,7 +140,7 @@ if ((await jupyterUser()) !== undefined) {
       const { uid } = jupyterUserOf(home);
       await t.rejects(startEmbedded({}, home.root, notebooks), {
         name: 'JupyterSetupError',
-        message: `cannot write into ${notebooks}: hand it over with chown -R ${uid}:${uid}`,
+        message: `cannot write into ${notebooks}: change the owner with chown -R ${uid}:${uid}`,
       });
       await t.rejects(startEmbedded({}, home.root, notebooks), { message: `setfacl -R -m u:${uid}:rwX` });
       await chmod(notebooks, 0o777);

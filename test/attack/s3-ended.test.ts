@@ -13,7 +13,7 @@ import { until } from '../support/until.js';
 
 t.setTimeout(120_000);
 
-const LEFT = 'a client left, and what waits for it goes on';
+const LEFT = 'a client left; what waits for it continues';
 
 const logIn = async ({ origin, token }: TestGateway) => {
   const cookie = cookieFrom(await postForm(`${origin}/spin/login`, { token }));

@@ -119,7 +119,7 @@ export async function testBrokeredCells(t: Test, options: StockJupyterOptions = 
     t.equal(ended.status, 'ok');
     t.ok(shows7(ended));
     t.match(await again.execute(VALUE), { status: 'ok', stdout: '7\n' });
-    t.equal(gateway.lines('a client left, and what waits for it goes on').length, 1);
+    t.equal(gateway.lines('a client left; what waits for it continues').length, 1);
   });
 
   await t.test('a client that returns in the middle is joined to the cell', async (t) => {

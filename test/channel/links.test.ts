@@ -9,7 +9,7 @@ import { until } from '../support/until.js';
 t.setTimeout(180_000);
 
 const DROPPED = 'an answer that nothing asked for was dropped';
-const LEFT = 'a client left, and what waits for it goes on';
+const LEFT = 'a client left; what waits for it continues';
 const ASK = 'x = input("name? ")\nprint("hello", x)';
 
 let gateway: TestGateway;

@@ -38,7 +38,7 @@ print("answered", input("name? "))`;
   const cell = client.begin(code, { allow_stdin: true });
   await client.hears(({ type }) => type === 'input_request');
   client.socket.close();
-  await until(() => gateway.lines('a client left, and what waits for it goes on').length > 0, LIMIT_MS);
+  await until(() => gateway.lines('a client left; what waits for it continues').length > 0, LIMIT_MS);
   await writeFile(begin, '');
   const written = () =>
     other.heard.reduce((sum, { content }) => sum + String(content.text ?? '').replace(/[^x]/g, '').length, 0);

@@ -50,7 +50,11 @@ t.test('a volume of a newer version is refused by name, and left alone', async (
 
 t.test('what is no number is refused rather than guessed', async (t) => {
   for (const text of ['', 'one', '1.5', '-1', '0', '1\n2\n', ' 1', '99999999999999999999']) {
-    t.throws(() => checkLayout(homeWith(t, text)), { message: /holds no number/ }, JSON.stringify(text));
+    t.throws(
+      () => checkLayout(homeWith(t, text)),
+      { message: /does not contain a layout number/ },
+      JSON.stringify(text),
+    );
   }
   const home = homeWith(t);
   mkdirSync(join(home.var, 'layout'));

@@ -219,7 +219,7 @@ const wrong: [what: string, variable: string, env: NodeJS.ProcessEnv, right?: Re
   ],
   ['everybody as a proxy', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '0.0.0.0/0' }],
   ['a CIDR with too many bits', 'SPIN_TRUSTED_PROXIES', { SPIN_TRUSTED_PROXIES: '10.0.0.0/33' }],
-  ['a shared folder that is not there', 'SPIN_SHARED', { SPIN_SHARED: '/nonexistent' }, /never made/],
+  ['a shared folder that is not there', 'SPIN_SHARED', { SPIN_SHARED: '/nonexistent' }, /does not create it/],
   [
     'a shared folder of replicas that share nothing else',
     'SPIN_SHARED',
@@ -398,14 +398,14 @@ t.test(
       ['mine', /"mine" is not an absolute path/],
       [`${root}/gone`, /There is no folder .*gone/],
       [`${root}/file`, /There is no folder .*file/],
-      [root, /holds the gateway's own state/],
-      [`${root}/home`, /holds the gateway's own state/],
-      [`${root}/home/var`, /holds the gateway's own state/],
+      [root, /contains the gateway's state/],
+      [`${root}/home`, /contains the gateway's state/],
+      [`${root}/home/var`, /contains the gateway's state/],
     ] as const)
       await t.rejects(notebooks(path), { name: 'ConfigError', message }, path);
     const fronting = { ...env, SPIN_NOTEBOOKS: `${root}/mine`, SPIN_UPSTREAM: 'http://127.0.0.1:9' };
     await t.rejects(loadConfig(fronting), {
-      message: /SPIN_NOTEBOOKS: .* SPIN_UPSTREAM names one that runs/,
+      message: /SPIN_NOTEBOOKS: .* SPIN_UPSTREAM names a running one/,
     });
     const hidden = { ...env, SPIN_HOME: `${root}/.local/spin`, SPIN_NOTEBOOKS: root };
     t.equal(

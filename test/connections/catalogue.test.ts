@@ -177,14 +177,11 @@ for (const [what, [content, line, sentence]] of Object.entries(wrong)) {
 }
 
 const suggested: Readonly<Record<string, readonly [lines: string, ...sentences: RegExp[]]>> = {
-  'a reference without quotes': ['token: {{secret:X}}', /p\.token: A reference stands in quotes/],
-  'one without quotes and with more behind it': [
-    'url: {{runtime_env:X}}/base',
-    /A reference stands in quotes/,
-  ],
-  'another name of the store': ['token: "{{env:KEY}}"', /no reference\. Write "\{\{runtime_env:KEY\}\}"/],
+  'a reference without quotes': ['token: {{secret:X}}', /p\.token: Put a reference in quotes/],
+  'one without quotes and with more behind it': ['url: {{runtime_env:X}}/base', /Put a reference in quotes/],
+  'another name of the store': ['token: "{{env:KEY}}"', /not a reference\. Write "\{\{runtime_env:KEY\}\}"/],
   'a secret of another tool': [`token: "\${{ secrets.KEY }}"`, /Write "\{\{secret:KEY\}\}"/],
-  'blanks in it': ['token: "{{ secret:KEY }}"', /Write "\{\{secret:KEY\}\}", without blanks/],
+  'blanks in it': ['token: "{{ secret:KEY }}"', /Write "\{\{secret:KEY\}\}", without spaces/],
   'one brace': ['token: "{secret:KEY}"', /Write "\{\{secret:KEY\}\}"/],
   'a variable of a shell': [`token: "\${KEY}"`, /Write "\{\{runtime_env:KEY\}\}"/],
   'another spelling': ['cafile: /a', /no setting “cafile”\. Did you mean ca_file\?/],
@@ -195,7 +192,7 @@ const suggested: Readonly<Record<string, readonly [lines: string, ...sentences: 
     /p\.token is a credential and is written out/,
     /no setting “sit”\. Did you mean site\?/,
     /p\.ca_file is not right/,
-    /p\.default is true or false/,
+    /p\.default must be true or false/,
   ],
 };
 for (const [what, [lines, ...sentences]] of Object.entries(suggested)) {
@@ -218,7 +215,7 @@ t.test('C6: a missing type hides no other mistake, in its connection or another'
   );
   t.match(problems, [
     { line: 2, sentence: /^a needs a type/ },
-    { line: 4, sentence: /^a\.token: A reference stands in quotes/ },
+    { line: 4, sentence: /^a\.token: Put a reference in quotes/ },
     { line: 5, sentence: /^b\.url is not right/ },
     { line: 6, sentence: /^c needs a type/ },
     { line: 7, sentence: /“connections:”/ },
@@ -255,7 +252,7 @@ t.test('a reference that is not set is an error where it is used, and names it',
   ] as const) {
     t.throws(() => catalogue.find('service', name).settings(), { name: 'CellError', message: sentence });
   }
-  t.throws(() => catalogue.find('service', undefined), { message: /no default: name one of a, b, c/ });
+  t.throws(() => catalogue.find('service', undefined), { message: /no default\. Name one of a, b, c/ });
 });
 
 t.test('no file is an empty catalogue, unless somebody named it', async (t) => {

@@ -55,7 +55,7 @@ t.test('a failure that nobody foresaw shows nothing of itself', async (t) => {
   const broken = deskOf(async ({ settings: { token } }) => {
     throw new Error(token.reveal());
   });
-  t.match(await broken.test('it'), { works: false, says: 'It failed in an unforeseen way.' });
+  t.match(await broken.test('it'), { works: false, says: 'It failed in an unexpected way.' });
 });
 
 t.test(
@@ -94,7 +94,7 @@ t.test('the command line prints the same as lines', async (t) => {
 t.test('A6: without a connection the catalogue’s file is named', async (t) => {
   const desk = deskOf(async () => '', []);
   const none = sayNone('/etc/c.yaml', false);
-  t.match(none, 'the catalogue /etc/c.yaml is not there');
+  t.match(none, 'the catalogue /etc/c.yaml does not exist');
   t.match(sayNone('/etc/c.yaml', true), 'no connection in the catalogue /etc/c.yaml');
   for (const name of [undefined, 'prod'])
     t.same(await testConnections(desk, name, none), {

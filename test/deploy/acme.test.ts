@@ -192,7 +192,7 @@ t.test(
 
     await pebble.stop();
     // After the second one nobody would try again for a minute.
-    await until(() => served.count('gave no answer. Check SPIN_ACME') === 2, 60_000);
+    await until(() => served.count('did not answer. Check SPIN_ACME') === 2, 60_000);
     const meanwhile = await served.dial();
     t.equal(meanwhile.getPeerX509Certificate()?.fingerprint256, next.fingerprint256, 'the old one goes on');
     meanwhile.destroy();

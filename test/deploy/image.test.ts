@@ -267,7 +267,7 @@ t.test('the image with its Jupyter', async (t) => {
     await started(id);
     t.match(
       await logOf(id),
-      /Notebook code can read the credentials.*this root user may not become another one/,
+      /Notebook code can read the credentials.*this root user cannot switch to another user/,
     );
   });
 

@@ -53,11 +53,11 @@ t.test('files that can’t be used are refused with the variable’s name, never
     [join(good.folder, 'none'), good.key, /SPIN_TLS_CERT: .*none can't be read \(ENOENT\)/],
     [good.cert, join(good.folder, 'none'), /SPIN_TLS_KEY: .*none can't be read \(ENOENT\)/],
     [good.folder, good.key, /SPIN_TLS_CERT: .*EISDIR/],
-    [rubbish, good.key, /SPIN_TLS_CERT holds no PEM certificate/],
-    [good.cert, rubbish, /SPIN_TLS_KEY holds no PEM private key/],
-    [good.cert, good.cert, /SPIN_TLS_KEY holds no PEM private key/],
+    [rubbish, good.key, /SPIN_TLS_CERT contains no PEM certificate/],
+    [good.cert, rubbish, /SPIN_TLS_KEY contains no PEM private key/],
+    [good.cert, good.cert, /SPIN_TLS_KEY contains no PEM private key/],
     [good.cert, other.key, /SPIN_TLS_KEY is not the key of the first certificate in SPIN_TLS_CERT/],
-    [expired.cert, expired.key, /SPIN_TLS_CERT has expired on/],
+    [expired.cert, expired.key, /SPIN_TLS_CERT expired on/],
   ] as const) {
     const failed = openCertificateFiles({ cert, key }, memoryLog([]));
     await t.rejects(failed, { name: 'CertificateError', message });
@@ -119,12 +119,12 @@ t.test('a bad new pair leaves the old one in use, says why once, and a good one 
   const warnings = () => lines.filter((line) => line.includes('is not used'));
   await writeFile(files.cert, 'rubbish');
   await until(() => warnings().length === 1);
-  t.match(warnings()[0], 'SPIN_TLS_CERT holds no PEM certificate');
+  t.match(warnings()[0], 'SPIN_TLS_CERT contains no PEM certificate');
   t.equal(await shown(), 'CN=old.example');
   const expired = selfSigned(['expired.example'], -1);
   await writeFile(files.cert, expired.cert);
   await writeFile(files.key, expired.key);
-  await until(() => warnings().some((line) => line.includes('has expired')));
+  await until(() => warnings().some((line) => line.includes('expired')));
   t.equal(await shown(), 'CN=old.example');
   await rm(files.cert);
   await until(() => warnings().some((line) => line.includes('ENOENT')));

@@ -26,13 +26,13 @@ t.test('X14: what a full disk does not take holds at once, is said once, and is 
   t.equal(await revocations.add('two', LATER), true, 'a link that is used now logs in');
   t.equal(await revocations.add('two', LATER), false, 'once');
   t.ok(revocations.has('one') && revocations.has('two'));
-  t.equal(lines.filter((line) => line.includes('cannot be written')).length, 1);
+  t.equal(lines.filter((line) => line.includes('cannot save')).length, 1);
 
   await rm(folder);
   await mkdir(dirname(file), { recursive: true });
   mock.timers.tick(5_000);
   mock.timers.reset();
-  await until(() => lines.some((line) => line.includes('on disk again')));
+  await until(() => lines.some((line) => line.includes('saved again')));
   t.same(Object.keys(JSON.parse(await readFile(file, 'utf8'))), ['one', 'two']);
 });
 

@@ -204,7 +204,9 @@ t.test('while Jupyter is installed, the source says so, and how far it is', asyn
         return String(error);
       }
     };
-    await eventually('it waits for the other installation', () => says().includes('waiting for it'));
+    await eventually('it waits for the other installation', () =>
+      says().includes('is installing it; waiting'),
+    );
     t.match(says(), /being installed; this happens once and takes a few minutes/);
     await jupyter.stop();
   });

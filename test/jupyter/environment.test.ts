@@ -75,7 +75,7 @@ t.test(
       lines.some((line) => line.includes(folder)),
       'browsers show these lines: no path of this machine',
     );
-    t.equal(lines.filter((line) => line === 'Making a Python environment').length, 2);
+    t.equal(lines.filter((line) => line === 'Creating a Python environment').length, 2);
   },
 );
 

@@ -94,7 +94,7 @@ t.test('kill -9 of Jupyter ends its kernels and brings up another on a new socke
   t.not(jupyter.source().socketPath, socketPath);
   await nothingIsLeft(t, socketPath, left);
   t.notOk(existsSync(dirname(dirname(socketPath))), 'the old folder is gone');
-  t.match(lines.join(''), /"delay_ms":50,"msg":"Jupyter has ended and will be started again"/);
+  t.match(lines.join(''), /"delay_ms":50,"msg":"Jupyter exited; restarting"/);
 });
 
 t.test('kill -9 of the keeper ends the server and its kernels too', async (t) => {

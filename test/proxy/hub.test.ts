@@ -34,7 +34,7 @@ for (const [prefix, server] of [
       }
     }
     const page = await ask(`${front.url}${prefix}${server}/lab`, { headers: NAVIGATION });
-    t.match(page, { status: 503, body: /moves on by itself/ });
+    t.match(page, { status: 503, body: /continues by itself/ });
     const socket = await askUpgrade(`${front.url}${prefix}${server}/terminals/websocket/1`);
     t.match(socket, { status: 503, body: /is not running/ });
   });
@@ -49,7 +49,7 @@ t.test('J5: a hub in the place of a Jupyter is told as what it is', async (t) =>
   });
   t.ok(await isHub(recorder.upstream));
   const answer = await ask(`${front.url}/lab`, { headers: NAVIGATION });
-  t.match(answer, { status: 502, body: /names a JupyterHub.*Front one user/s });
+  t.match(answer, { status: 502, body: /names a JupyterHub.*Use one user/s });
   const user = { ...recorder.upstream, basePath: '/user/ann' };
   t.notOk(await isHub(user), 'a user’s server is none');
 });

@@ -57,10 +57,10 @@ t.test('X14: a full disk, on which only the state is', async (t) => {
   t.equal(status, 69);
   t.match(text, /^failed {3}disk .*0\.0 GB are free at \S+\/var\.\n {15,}→ Free some/m);
   const none = await full([], { SPIN_TOKEN: '' });
-  t.match(none, { status: 78, text: /^SPIN_TOKEN: .*\(ENOSPC\)\.\n {4}Set SPIN_TOKEN, or make room/m });
+  t.match(none, { status: 78, text: /^SPIN_TOKEN: .*\(ENOSPC\)\.\n {4}Set SPIN_TOKEN, or free disk space/m });
   t.match(
     await full([]),
-    { status: 0, text: /"file":"[^"]+","err":"ENOSPC".*the disk takes nothing more/ },
+    { status: 0, text: /"file":"[^"]+","err":"ENOSPC".*the disk is full or read-only/ },
     'it starts, and says what is missing',
   );
 });
@@ -70,7 +70,7 @@ t.test('a disk that takes no more files', async (t) => {
   await mkdir(join(home, 'var'));
   const fill = 'for i in $(seq 30); do : > "$SPIN_HOME/var/$i"; done 2>/dev/null';
   const { text } = await onSmallDisk(home, 'size=400m,nr_inodes=20', `umask 077; ${fill}`)(['doctor']);
-  t.match(text, /^failed {3}disk .*inodes are used up/m);
+  t.match(text, /^failed {3}disk .*no inodes are left/m);
 });
 
 t.test('state that another user made, and the remedy for it', async (t) => {
@@ -83,7 +83,7 @@ t.test('state that another user made, and the remedy for it', async (t) => {
   t.match(await run([]), { status: 69, text: /EACCES.* doctor/ }, 'the start sends people there');
   const sick = await run(['doctor']);
   const [, remedy = ''] = /→ As root: (chown -R 65534 [^;]*);/.exec(sick.text) ?? [];
-  t.match(sick.text, /^failed {3}state .*User 65534, who runs this, can't use \S+\/var\/tls\.$/m);
+  t.match(sick.text, /^failed {3}state .*User 65534, who runs this command, cannot use \S+\/var\/tls\.$/m);
   await said(['bash', '-c', remedy], {});
   t.match((await run(['doctor'])).text, /^ok {7}state /m);
 });

@@ -156,7 +156,7 @@ t.test('a second signal does not wait for the cell, and still ends the kernel', 
   const executed = join(folder, 'twice.executed.ipynb');
   t.equal(stdout, `${pathToFileURL(executed)}\n`, 'there is no report');
   const { cells } = parseNotebook(await readFile(executed, 'utf8'));
-  t.notMatch(JSON.stringify(cells), 'an interrupt did not end it');
+  t.notMatch(JSON.stringify(cells), 'an interrupt did not stop the cell');
   await eventually('its kernel is ended', async () => isDeepStrictEqual(await kernelsOf(jupyter), []));
 });
 
@@ -166,7 +166,7 @@ t.test('MAX_DURATION ends a cell that heeds no interrupt', async (t) => {
   });
   t.equal(status, 124, stderr);
   t.match(stdout, /^begun\nInterrupted: /);
-  t.match(cells[0]?.outputs?.map(textOf), ['begun\n', /an interrupt did not end it/]);
+  t.match(cells[0]?.outputs?.map(textOf), ['begun\n', /an interrupt did not stop the cell/]);
   t.match(stderr, /cell 1 of 1: interrupted/);
   t.same(await kernelsOf(jupyter), []);
 });

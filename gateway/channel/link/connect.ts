@@ -44,7 +44,7 @@ export async function connectChannel(
 ): Promise<void> {
   const { target, client: who, principal } = admission;
   if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
-    throw new GatewayError('BAD_REQUEST', 'Only websockets are spoken here.');
+    throw new GatewayError('BAD_REQUEST', 'This address accepts WebSocket connections only.');
   }
   const parameters = new URLSearchParams(target.query);
   const session = parameters.get('session_id');
