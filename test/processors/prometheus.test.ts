@@ -22,7 +22,8 @@ t.test('a query waits for a proxy that is busy, and says so', async (t) => {
   );
   t.equal(error, '');
   t.equal(times, 3);
-  t.match(answers.at(-2), { kind: 'rows' });
+  // A slow machine is told the progress too.
+  t.match(answers.filter(({ kind }) => kind !== 'progress').at(-2), { kind: 'rows' });
 });
 
 t.test('what Prometheus itself refuses is asked once', async (t) => {
