@@ -38,6 +38,8 @@ interface Rule {
   /** The message types it is about; none listed: every other type, known or not. */
   readonly types?: readonly string[];
   readonly handling: Exclude<Handling, 'close'>;
+  /** Where it refuses: the sentence that the user reads, if it isn't the one that all refusals share. */
+  readonly reason?: string;
 }
 
 /**
@@ -102,9 +104,11 @@ const channels: ReadonlyMap<string, ChannelTable> = new Map(
   Object.entries(rules).map(([channel, listed]) => {
     const types = new Map<string, MessageDecision>();
     let others: MessageDecision | undefined;
-    for (const { types: names, handling } of listed) {
-      for (const name of names ?? []) if (!types.has(name)) types.set(name, decisions[handling]);
-      if (names === undefined) others ??= decisions[handling];
+    for (const { types: names, handling, reason } of listed) {
+      const known = decisions[handling];
+      const decision = known.allowed || reason === undefined ? known : { ...known, reason };
+      for (const name of names ?? []) if (!types.has(name)) types.set(name, decision);
+      if (names === undefined) others ??= decision;
     }
     return [channel, { types, others: others ?? closes(channel) }];
   }),

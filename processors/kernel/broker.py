@@ -19,7 +19,7 @@ from .values import typed
 _PROMPT = "spin-broker:"
 # Of this moment, so that it stays true in a notebook that is saved now and read in a year.
 _PROGRESS = "At %s UTC: %s. The result replaces this line. If you reload the page before that, %s."
-# What the gateway reads of one question (gateway/channel/broker/broker.ts), with room for the message around it.
+# What the gateway reads of one question (gateway/channel/broker/call.ts), with room for the message around it.
 _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
 _CONNECTED_WITHIN = 20

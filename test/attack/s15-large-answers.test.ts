@@ -89,13 +89,25 @@ async function keepsNobody(t: Test, cell: () => Promise<Answered>): Promise<Answ
 }
 
 const cells: readonly (readonly [type: string, cell: string, error: RegExp | ''])[] = [
-  ['rest', '%%rest it --paginate\nGET /objects', /larger than 32 MiB in one piece|more than 4,000,000 values/],
+  [
+    'rest',
+    '%%rest it --paginate\nGET /objects',
+    /larger than 32 MiB in one piece|more than 4,000,000 values/,
+  ],
   ['rest', '%%rest it --paginate\nGET /packed', /larger than 32 MiB in one piece|more than 4,000,000 values/],
   ['rest', '%%rest it --paginate\nGET /honest', ''],
   ['rest', '%%rest it --paginate\nGET /deep', /nests deeper/],
   ['rest', '%%rest it --paginate\nGET /link', ''],
-  ['rest', '%%rest it --graphql\nPOST /objects\n\n{ a }', /larger than 32 MiB in one piece|more than 4,000,000 values/],
-  ['github', '%%github --paginate\nGET /objects', /larger than 32 MiB in one piece|more than 4,000,000 values/],
+  [
+    'rest',
+    '%%rest it --graphql\nPOST /objects\n\n{ a }',
+    /larger than 32 MiB in one piece|more than 4,000,000 values/,
+  ],
+  [
+    'github',
+    '%%github --paginate\nGET /objects',
+    /larger than 32 MiB in one piece|more than 4,000,000 values/,
+  ],
   ['github', '%%github\nGET /strange', ''],
   ['github', '%%github\nGET /honest', ''],
   ['github', '%%github\nGET /deep', /nests deeper/],
