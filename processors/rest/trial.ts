@@ -32,5 +32,5 @@ export function trialOf({
   }
   if (status >= 500) throw new CellError(`${host} answered ${line}.`);
   if (!proves) return `it answers (${line}); no credential is set`;
-  return `it answers (${line}), but may not accept the credential: set test_path to a path that requires it`;
+  return `it answers (${line}). It is not known whether it accepts the credential: set test_path to a path that requires it`;
 }

@@ -58,7 +58,10 @@ t.test('A6: the test of a REST connection says what it has proven', async (t) =>
   };
   const token = new Secret(TOKEN);
   for (status of [200, 404]) {
-    t.match(await test({ token }), new RegExp(`HTTP ${status} .*may not accept the credential.*test_path`));
+    t.match(
+      await test({ token }),
+      new RegExp(`HTTP ${status} .*not known whether it accepts the credential.*test_path`),
+    );
     t.match(await test({}), new RegExp(`^it answers \\(HTTP ${status} .*no credential is set`));
   }
   status = 200;
