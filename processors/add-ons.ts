@@ -32,9 +32,9 @@ const shape = z.object({
 /**
  * Loads a user's own processors: each `*.mjs` file of a folder, whose default export is a {@link Processor}, or a
  * function that makes one of the {@link Toolkit}.
- * They run in the gateway, with its credentials; so nobody but the gateway's owner may be able to change them.
+ * They run in the gateway, with its credentials; so only the gateway's owner may be able to change them.
  *
- * @param jupyterUid the user that the embedded Jupyter runs as, where it has one of its own
+ * @param jupyterUid the user that the embedded Jupyter runs as, where it has its own user
  * @returns in order of their file names; nothing when the folder isn't there
  * @throws {AddOnError} with the file and what to do
  */
@@ -102,7 +102,7 @@ async function refuseChangeable(file: string, jupyterUid: number | undefined): P
   await look(target, false);
   for (const path of new Set([target, place])) {
     for (let folder = dirname(path), inside = true; ; folder = dirname(folder), inside = false) {
-      // In a sticky folder nobody can replace what is there, but anybody can add a file.
+      // In a sticky folder other users can't replace a file, but they can add one.
       await look(folder, !inside);
       if (dirname(folder) === folder) break;
     }

@@ -27,7 +27,7 @@ export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, C
 }
 
 export interface ProcessorsOptions extends Omit<Context, 'resources'> {
-  /** Closed by whoever made it; default one that nothing else uses. */
+  /** Closed by the caller that made it; by default one that nothing else uses. */
   readonly resources?: Resources;
   /** From {@link loadAddOns}; they come after the built-in ones. */
   readonly addOns?: readonly Processor[];

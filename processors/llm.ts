@@ -101,7 +101,7 @@ async function* chat(job: Job<Settings>, prompt: string, model: string): AsyncGe
     if (error instanceof CellError || signal.aborted) throw error;
     throw new NoAnswer(new URL(connection.url).host, error);
   } finally {
-    // Whoever stops reading ends the generation.
+    // When the reader stops, the generation ends.
     answer.body.destroy();
   }
   yield { kind: 'end', value: '', note: noteOf({ model, ...told }) };

@@ -43,7 +43,7 @@ const PLACE = 'a query: the service logs its queries';
 const LARGEST_ERROR = 64 * 1024;
 const LARGEST_VERSION = 64 * 1024;
 
-/** What Prometheus itself says is final, a timeout of a query (503) above all; what stands before it may be busy. */
+/** Prometheus's own answer is final, above all a query's timeout (503). A proxy before it may be busy only for now. */
 const patience: Patience = (answer, request, tries) => {
   const pause = usualPatience(answer, request, tries);
   const isItsOwn = pause !== undefined && beginningOf(answer, LARGEST_ERROR).includes('"errorType"');

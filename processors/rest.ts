@@ -11,7 +11,7 @@ const NEEDS_CONNECTION = ['paginate', 'next', 'cursor', 'page', 'graphql', 'vari
 /**
  * One HTTP request, written as in the .http files of editors: a request line, headers, an empty line, a body.
  * A path is below a connection's URL, and the gateway sends it with the connection's credentials; a full URL leaves
- * from the kernel. Either encodes each reference for where it stands.
+ * from the kernel. Either encodes each reference for its place.
  */
 export const rest: Processor = {
   name: 'rest',

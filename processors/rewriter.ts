@@ -36,7 +36,7 @@ export interface Rewrite {
   readonly refused?: string;
   /** The kernel's own cell magic of this name goes first, if it has one: the cell then goes there as it was typed. */
   readonly magic?: string;
-  /** Nobody knows that the cell is SPIN's: without the helper's word it goes to the kernel as it was typed. */
+  /** The gateway can't be sure that the cell is SPIN's. Without the helper's word it goes to the kernel as typed. */
   readonly isGuess?: boolean;
   /** What went wrong inside when that sentence doesn't say: its kind may be logged, its text may hold values. */
   readonly fault?: unknown;
@@ -55,7 +55,7 @@ const IPYTHON_MAGICS = new Set(
 );
 /** A processor works on one cell's text; what takes longer than this hangs, in milliseconds. */
 const COMPILE_LIMIT_MS = 30_000;
-/** A cell without a first line of its own. */
+/** A cell without a first line. */
 const AS_TYPED = { connection: undefined, options: {} };
 const FAULT = 'The gateway failed while it prepared this cell. Nothing of it ran. See the gateway’s log.';
 
@@ -97,7 +97,7 @@ export class Rewriter {
   }
 
   async #rewrite(code: string, metadata: unknown, magic: string | undefined): Promise<Rewrite> {
-    // What the log names while nobody knows whose cell it is.
+    // The log's name for the cell until its processor is known.
     let name = 'spin';
     let word: string | undefined;
     const own = (): Pick<Rewrite, 'magic'> =>
@@ -129,7 +129,7 @@ export class Rewriter {
     }
   }
 
-  /** @param word what stands in the place of a connection, where the cell may be one of a magic of the user's own */
+  /** @param word the word in a connection's place, where the cell may belong to one of the user's own magics */
   #failed(error: unknown, name: string, word: string | undefined): Rewrite {
     const sentence = sentenceOf(error);
     if (sentence === undefined) return { ...this.refuse(FAULT, name), fault: error };
@@ -137,7 +137,7 @@ export class Rewriter {
     return this.refuse(isOwn ? `${sentence} ${ownMagic(name)}` : sentence, name);
   }
 
-  /** Whoever names a connection of the catalogue means the gateway, whatever magics the kernel has. */
+  /** A cell that names a connection of the catalogue is the gateway's, whatever magics the kernel has. */
   #isOurs(name: string, connection: string | undefined): boolean {
     return connection !== undefined && this.#context.connections.names(name).includes(connection);
   }
@@ -244,7 +244,7 @@ function namesCell(metadata: unknown): Record<string, unknown> | undefined {
   return isObject(spin) && 'cell' in spin ? spin : undefined;
 }
 
-/** The sentence of a mistake in the cell; undefined for any other error, whose text nobody may see. */
+/** The sentence of a mistake in the cell; undefined for any other error, whose text no user may see. */
 function sentenceOf(error: unknown): string | undefined {
   try {
     // By name: an add-on can't import the class.

@@ -152,7 +152,7 @@ export class Completer {
       .map((text) => ({ text, kind: 'reference' }));
     const offered = { from, to, items };
     if (typed.includes(':')) return offered;
-    // What begins with an underscore is IPython's own, until somebody types one.
+    // A name that begins with an underscore is IPython's own, until the user types one.
     const accepts = (text: string, kind: string) =>
       isVariable(text, kind) && (typed.startsWith('_') || !text.startsWith('_'));
     return { ...offered, kernel: { code: typed, accepts } };
@@ -164,7 +164,7 @@ export class Completer {
     const start = code.indexOf('\n', code.indexOf('%%')) + 1;
     const body = code.slice(start);
     const work = (async () => processor.complete?.(body, cursor - start, this.#job(processor, code)))();
-    // An add-on's failure isn't worth a word while somebody types.
+    // While the user types, an add-on's failure is not reported.
     const found = await within(
       LIMIT_MS,
       work.catch(() => undefined),

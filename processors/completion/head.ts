@@ -56,12 +56,12 @@ export function placeOnHead(
   return { ...at, from, word, expects: connection || word.startsWith('-') ? 'option' : 'connection' };
 }
 
-/** @returns where the word that the cursor stands in or at ends */
+/** @returns the end of the word that the cursor is in or next to */
 export function wordEnd(code: string, cursor: number): number {
   return cursor + (/^[^\s=]*/.exec(code.slice(cursor))?.[0].length ?? 0);
 }
 
-/** @returns where the last word begins: behind white space that stands in no quotes */
+/** @returns where the last word begins: after white space outside of quotes */
 function lastWord(line: string): number {
   let start = 0;
   let quote = '';

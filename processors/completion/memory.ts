@@ -5,7 +5,7 @@ import { within } from '../core/within.js';
 /** How long names are good to be offered, in milliseconds; a service that failed is asked again sooner. */
 const FRESH_MS = 180_000;
 const FAILED_MS = 15_000;
-/** How long an answer waits for them, and how long a load may go on without anybody waiting. */
+/** How long an answer waits for them, and how long a load may take in all. In milliseconds. */
 const WAIT_MS = 700;
 const LOAD_MS = 10_000;
 /** Entries that are kept; each holds what one load gave, which is bounded by its processor. */
@@ -42,7 +42,7 @@ export class Memory {
       staleAt: Date.now() + FRESH_MS,
       value: load(AbortSignal.timeout(LOAD_MS))
         .catch(() => {
-          // Nobody asked for an error while typing; running the cell tells what is wrong.
+          // No error is shown while the user types: running the cell tells what is wrong.
           entry.staleAt = Date.now() + FAILED_MS;
           return undefined;
         })

@@ -1,7 +1,7 @@
 import { referenceAt } from '../core/references.js';
 import { isOfPython } from './python-names.js';
 
-/** An unfinished `{{…` that the cursor stands in. */
+/** An unfinished `{{…` around the cursor. */
 export interface OpenReference {
   /** Where what follows the braces begins. */
   readonly from: number;

@@ -5,7 +5,7 @@ import { CellError } from './cell-error.js';
 /** What is worked on apart: bytes as they came, in any number of pieces. */
 export type Pieces = readonly Uint8Array[];
 
-/** Work that goes to a thread of its own: exported by a module, by name. Its arguments and results are copied. */
+/** Work for a separate thread: exported by a module, by name. Its arguments and results are copied. */
 export interface Work {
   readonly module: URL;
   /** Of a function `(pieces, argument) => Iterable`. */
@@ -29,7 +29,7 @@ let threads = 0;
 const waiting: (() => void)[] = [];
 
 /**
- * Does what takes long with a large answer where nobody waits for it: the thread of the gateway serves everybody.
+ * Does long work with a large answer in a separate thread: the gateway's own thread serves all clients.
  *
  * @returns what the work yields, one by one, as they are asked for
  * @throws {CellError} of the work, or that it takes too much memory
@@ -82,7 +82,7 @@ export type Said =
   | { readonly done: true }
   /** A sentence for the cell's author. */
   | { readonly refused: string }
-  /** The name of an error that is nobody's but the work's. */
+  /** The name of an error inside the work. */
   | { readonly failed: string };
 
 async function turn(signal: AbortSignal): Promise<void> {

@@ -66,7 +66,7 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
 }
 
 /**
- * Reads `metadata.spin = {"cell": processor, "connection": …, "options": {…}}` of a UI of its own.
+ * Reads `metadata.spin = {"cell": processor, "connection": …, "options": {…}}` that a user interface has set.
  * @throws {CellError} when it has another shape
  */
 export function readMetadata(spin: Readonly<Record<string, unknown>>, code: string): Draft {

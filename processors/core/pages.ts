@@ -77,7 +77,7 @@ export interface Content {
   readonly part?: boolean;
 }
 
-/** What there is beside a table: MIME bundles to show first, the variable's value, a sentence below the table, a line of its own. */
+/** What comes beside a table: MIME bundles to show first, the variable's value, a note below it, a line to print. */
 export interface End {
   readonly kind: 'end';
   readonly displays?: readonly Readonly<Record<string, Json>>[];

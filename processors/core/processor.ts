@@ -38,7 +38,7 @@ export interface Delivery {
 /** Resolves the names that a cell may use. */
 export interface Context {
   /**
-   * @param reference what stands between the braces, e.g. `runtime_env:API_KEY`
+   * @param reference what is between the braces, e.g. `runtime_env:API_KEY`
    * @throws {CellError} when the name isn't set, or this cell may not use it; says which and what to do
    */
   resolve(reference: string): Secret;

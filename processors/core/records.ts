@@ -13,17 +13,17 @@ type Kind = 'whole' | 'number' | 'large' | 'long' | 'bool' | 'text' | 'json' | '
 const PAGE_ROWS = 2_000;
 const PAGE_VALUES = 40_000;
 
-/** Columns of a table. Where objects have names of their own as keys there would be one for each of them. */
+/** Columns of a table. Where the keys of objects are names, there would be one column for each name. */
 const MOST_COLUMNS = 500;
 
-/** The column that holds the members that got none of their own, as JSON. */
+/** The column with all members that have no column, as JSON. */
 const OTHERS = '(others)';
 
 /** Objects in objects become columns down to here. */
 const DEEPEST = 20;
 
 /**
- * A list of objects as a table: members of objects in it become columns of their own (`user.login`), lists stay JSON.
+ * A list of objects as a table: members of objects in it become columns (`user.login`), lists stay JSON.
  * @param isLast columns that come behind all others
  */
 export function tableOfRecords(

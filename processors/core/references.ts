@@ -3,9 +3,9 @@ import { type Cell, CellError } from './processor.js';
 /**
  * The grammar of references, the same in every cell: `{{variable}}` with `.attribute` or `[index]` parts is a
  * kernel variable; `{{runtime_env:NAME}}`, `{{secret:NAME}}` and `{{secret_var:VAR}}` are values that the
- * gateway delivers. No spaces; `\{{` is literal. What would be a reference without its spaces is refused where one can stand:
- * sent as text, it would be a wrong result that nobody sees. Everything else (`{{.GoTemplate}}`, `{{ x | upper }}`,
- * `${{ github.ref }}`) is text.
+ * gateway delivers. No spaces; `\{{` is literal. A reference with spaces is refused where a reference is possible:
+ * sent as text, it would be a wrong result that the user doesn't notice. Everything else
+ * (`{{.GoTemplate}}`, `{{ x | upper }}`, `${{ github.ref }}`) is text.
  */
 const IDENTIFIER = String.raw`[\p{ID_Start}_]\p{ID_Continue}*`;
 const INDEX = String.raw`-?\d+|'[^'\\\s]*'|"[^"\\\s]*"`;
@@ -32,7 +32,7 @@ export function isProvided(reference: string): boolean {
   return reference.includes(':');
 }
 
-/** @returns the reference that starts at an offset of the text: what stands between its braces */
+/** @returns the reference that starts at an offset of the text: what is between its braces */
 export function referenceAt(text: string, offset: number): string | undefined {
   HERE.lastIndex = offset;
   return HERE.exec(text)?.[1];
@@ -53,7 +53,7 @@ export function providedIn(text: string): string[] {
   return referencesIn(text).filter(isProvided);
 }
 
-/** The text that a writer of `\{{runtime_env:NAME}}` means, where nobody else undoes the escape. */
+/** The text that a user who writes `\{{runtime_env:NAME}}` means, where no other code undoes the escape. */
 export function unescaped(text: string): string {
   return text.replace(PROVIDED_ANYWHERE, (whole, slashes: string, reference: string) =>
     slashes.length % 2 === 1 ? slashes.slice(1) + reference : whole,
@@ -97,7 +97,7 @@ export function variablesIn(text: string, { raw }: Cell['options'], place: strin
   throw new CellError(`{{${provided}}} can't be used in ${place}. Use a variable.`);
 }
 
-/** Whether Python code mentions a value that the gateway would have to deliver, wherever it stands, and however spaced. */
+/** Whether Python code mentions a value that the gateway would have to deliver, in any place and with any spaces. */
 export function mentionsProvided(code: string): boolean {
   const mentions = code.includes('{{') && (PROVIDED_ONLY.test(code) || SPACED_PROVIDED.test(code));
   return mentions || secretCalls(code).length > 0;

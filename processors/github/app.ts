@@ -8,7 +8,7 @@ import { LARGEST_TOKEN, type Token, Tokens } from '../http/issued-tokens.js';
 import { send } from '../http/send.js';
 import { statusLine } from '../http/status-line.js';
 
-/** An app that is installed for somebody. */
+/** An app that is installed for a user or an organisation. */
 export interface App extends Place {
   readonly app_id: string;
   readonly installation_id: string;

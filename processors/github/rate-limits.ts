@@ -4,7 +4,7 @@ import { beginningOf, type HttpAnswer } from '../http/send.js';
 /** How long to wait for a secondary limit that doesn't say, in milliseconds. */
 const SECONDARY_MS = 60_000;
 
-/** What GitHub says of a limit stands at the beginning, in bytes. */
+/** GitHub's message about a limit is at the beginning of the answer: so much is read, in bytes. */
 const LONGEST_MESSAGE = 5_000;
 
 /**

@@ -29,8 +29,8 @@ export function guessType(template: Template, values: Values): string {
 }
 
 /**
- * A value is encoded for the place that it stands in; one that is the whole body goes as it is, or as JSON.
- * @throws {CellError} for a value that can't stand where the reference is
+ * A value is encoded for its place. One that is the whole body goes as it is, or as JSON.
+ * @throws {CellError} for a value that isn't possible where the reference is
  */
 export function renderBody(template: Template, contentType: string, values: Values): string | Buffer {
   const kind = (contentType.split(';')[0] ?? '').trim().toLowerCase();

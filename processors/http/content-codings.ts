@@ -72,7 +72,7 @@ async function* decodedOnce(coming: AsyncIterable<Buffer>, decoder: Decoder): As
   };
   const stream = decoder(first.value);
   try {
-    // What it tells its callback, whoever reads gets too.
+    // The reader gets the error that the callback gets.
     yield* pipeline(source, stream, () => {}) as AsyncIterable<Buffer>;
   } catch (error) {
     if (isSource || error instanceof CellError) throw error;

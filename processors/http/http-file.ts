@@ -62,7 +62,7 @@ export function parseHttpFile(text: string, example: string, mayBePath: boolean)
   };
 }
 
-/** What stands below the headers, to the end of the request. */
+/** The text below the headers, to the end of the request. */
 function bodyOf(
   all: readonly string[],
   from: number,
@@ -122,7 +122,7 @@ function followingLines(lines: readonly string[]): readonly number[] {
 }
 
 /**
- * The request line, whose target may go on in lines of its own.
+ * The request line, whose target may continue on further lines.
  * @returns it, and the line behind it
  */
 function targetFrom(lines: readonly string[], first: number): [line: string, end: number] {

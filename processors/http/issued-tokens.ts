@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Closable } from '../core/resources.js';
 import type { Secret } from '../core/secret.js';
 
-/** A short-lived token that stands for a connection's own credential. */
+/** A short-lived token that is sent in place of a connection's own credential. */
 export interface Token {
   readonly secret: Secret;
   /** Milliseconds since 1970. */

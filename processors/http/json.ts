@@ -8,7 +8,7 @@ const LARGEST = 32 * 1024 * 1024;
 /** So many values an answer may hold: what is small as text (`{},{},…`) is not small in memory. */
 const MOST_VALUES = 4_000_000;
 
-/** Whoever writes JSON again, or reads it in Python, goes one level deeper by a call each. */
+/** Code that writes JSON again, or reads it in Python, makes one nested call for each level. */
 const DEEPEST = 500;
 
 const QUOTE = 0x22;

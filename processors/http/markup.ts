@@ -1,6 +1,6 @@
 import { CellError } from '../core/processor.js';
 
-/** Source: XML 1.0, production 2 (Char); with `u` a surrogate is one that stands alone. */
+/** Source: XML 1.0, production 2 (Char); with `u` a surrogate is one without its pair. */
 const NOT_XML = /[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/u;
 
 /** What begins with `<` and is no tag, and what ends it; the first that fits. */

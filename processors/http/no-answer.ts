@@ -46,7 +46,7 @@ const reasons: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not trusted: set ca_file to its CA (TLS)',
 };
 
-/** Not a refused connection: whoever mistyped a port shouldn't wait to be told. */
+/** Not a refused connection: a user who mistyped a port shouldn't wait for the error. */
 const PASSING = new Set([
   'EAI_AGAIN',
   'ECONNRESET',

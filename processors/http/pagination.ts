@@ -23,7 +23,7 @@ export const PAGE_OPTIONS: Readonly<Record<string, Option>> = {
   page: { type: 'string', help: 'the query parameter that counts pages, e.g. page' },
 };
 
-/** Where services put a link to the next page when nobody says. */
+/** Where services put a link to the next page, for when the cell doesn't say. */
 const USUAL = ['next', 'links.next', '_links.next.href', '@odata.nextLink', 'nextLink', 'paging.next'];
 
 /** Members that hold the items of a page beside other lists. */
@@ -43,7 +43,7 @@ export function paginationOf(
   return { next: text(next), cursor: text(cursor) ?? 'cursor', page: text(page) };
 }
 
-/** Where the list of a page's answer stands. @throws {CellError} when there is none */
+/** The path to the list in a page's answer. @throws {CellError} when there is none */
 export function pathToItems(answer: unknown): string[] {
   if (Array.isArray(answer)) return [];
   const lists = Object.entries(Object(answer)).flatMap(([key, value]) => (Array.isArray(value) ? [key] : []));

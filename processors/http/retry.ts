@@ -8,7 +8,7 @@ import { statusLine } from './status-line.js';
 /** How often a request is sent at most. */
 const MOST_TRIES = 4;
 
-/** The first pause between two tries, and the longest that nobody asked for, in milliseconds. */
+/** The first pause between two tries, and the longest that no service asked for, in milliseconds. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8_000;
 

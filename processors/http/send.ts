@@ -74,7 +74,7 @@ export async function open(
       bodyTimeout: 0,
       signal,
     });
-    // A body that is given up says so, and nobody may be listening (invariant S14).
+    // An abandoned body emits an error, and there may be no other listener (invariant S14).
     answer.body.on('error', () => {});
     if (isRedirect(answer.statusCode) && takesRedirects !== true) {
       answer.body.destroy();

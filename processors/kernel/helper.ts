@@ -16,9 +16,9 @@ const MODULES =
 
 /**
  * Loads the package once per kernel and version, in memory only; then makes it ready for the one cell that
- * follows. One that can't be loaded isn't kept, and the one before it stays. Runs in a namespace of its own, so that
- * nothing of it is among the user's variables; behind a lock, as a subshell's companion may run beside the main shell's,
- * and of two helpers the second would forget what the first one keeps for its cells.
+ * follows. A package that can't be loaded is dropped, and the one before it stays. Runs in its own namespace, so that
+ * nothing of it is among the user's variables. Takes a lock, as a subshell's companion may run beside the main shell's,
+ * and a second helper would forget what the first one has saved for its cells.
  *
  * A module gets what the import system gives to one without a file (https://docs.python.org/3/reference/import.html):
  * so its own relative imports find the others in `sys.modules`, and neither `linecache` nor a reloader looks for a file.

@@ -1,4 +1,4 @@
-"""What the history and other clients show of a rewritten cell: the text as typed, in which no value stands."""
+"""What the history and other clients show of a rewritten cell: the text as typed, which contains no value."""
 
 from IPython import get_ipython
 

@@ -37,7 +37,7 @@ def guess_type(binding, template):
 
 
 def render_body(binding, template, content_type):
-    """A value is encoded for the place that it stands in; one that is the whole body goes as it is, or as JSON."""
+    """A value is encoded for its place. One that is the whole body goes as it is, or as JSON."""
     kind = content_type.partition(";")[0].strip().lower()
     if len(template) == 1 and isinstance(template[0], Reference):
         whole = binding.value(template[0])

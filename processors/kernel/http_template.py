@@ -1,4 +1,4 @@
-"""Puts values into URL and headers: each encoded for where it stands, so that it can't become syntax."""
+"""Puts values into URL and headers, each encoded for its place, so that it can't become syntax."""
 
 import base64
 import datetime

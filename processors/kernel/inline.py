@@ -75,7 +75,7 @@ class Inline:
             formula = None if end is None else self._formula(at + 2, end)
             if formula is not None:
                 return ("$%s$" if following == "(" else "$$%s$$") % formula, end + 2
-            # As it was written: without the backslash nobody would know what it should have been.
+            # As it was written: without the backslash the reader would not know what it should have been.
             return _apart("\\") + encoded(following), at + 2
         environment = re.compile(r"\\begin\{([A-Za-z]{1,20}\*?)\}").match(self._text, at)
         if environment:
@@ -156,7 +156,7 @@ class Inline:
     def _exclamation(self, at):
         if not self._text.startswith("[", at + 1) or self._is_label:
             return "!", at + 1
-        # A picture is a link: loading it would tell its server that, and what, somebody reads.
+        # A picture is shown as a link: loading it would tell its server that the user reads, and what.
         link, end = self._bracket(at + 1, label_of_image=True)
         return (link, end) if end > at + 2 else ("&#33;", at + 1)
 
@@ -174,7 +174,7 @@ class Inline:
         return tex(self._text[begin:end]) if end - begin <= LONGEST_FORMULA else None
 
     def _end_of(self, mark, at):
-        """Where a closing mark stands; each is looked for once, or hostile texts would take quadratic time."""
+        """Where a closing mark is. Each is looked for once, or hostile texts would take quadratic time."""
         known = self._ends.get(mark, -2)
         if known != -1 and known < at:
             known = self._ends[mark] = self._text.find(mark, at)
@@ -207,7 +207,7 @@ def _link(label, url):
 
 
 def _apart(character):
-    """In an element of its own, so that no typesetter takes it and a later one for the marks of a formula."""
+    """In its own element, so that no typesetter takes it and a later one for the marks of a formula."""
     return "<span>&#%d;</span>" % ord(character)
 
 

@@ -3,15 +3,15 @@ A stranger's Markdown made harmless, and still Markdown: a notebook trusts what 
 pictures would be loaded, and links would lead to scripts.
 
 Parsers differ in what they take for code. So nothing rests on an understanding that another one may not share: outside of
-fences no `<`, bracket, backtick, dollar or backslash stays as it was written, and raw text stands only in fences of our own
-that begin a line, after an empty one.
+fences no `<`, bracket, backtick, dollar or backslash stays as it was written. Raw text is only in our own fences, which
+begin a line, after an empty one.
 """
 
 import re
 
 from .inline import Inline, definition, encoded
 
-# What stands before a fence in a list or a quote.
+# The text before a fence in a list or a quote.
 _FENCE = re.compile(r"((?:[ \t]*(?:>|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t])))*[ \t]*)(`{3,}(?=[^`]*$)|~{3,})(.*)")
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
 _QUOTE = re.compile(r" {0,3}> ?")
@@ -53,7 +53,7 @@ def _written(kind, block, definitions):
 
 
 def _blocks(lines):
-    """`("text", lines)`, `("blank", None)`, and code: `("fence" | "nested", (what stands before it, its info, lines))`."""
+    """`("text", lines)`, `("blank", None)`, and code: `("fence" | "nested", (text before it, its info, lines))`."""
     at, text, in_list = 0, [], False
     while at < len(lines):
         line = lines[at]

@@ -9,7 +9,7 @@ from .errors import SpinError
 from .values import of_python
 
 _PROVIDED = r"(?:runtime_env|secret_var):[A-Za-z_][A-Za-z0-9_]*|secret:[A-Za-z0-9_][A-Za-z0-9_.-]*"
-# With spaces it is none; it isn't taken for text either, as that would be a wrong result that nobody sees.
+# With spaces it is no reference. It isn't text either: that would be a wrong result that the user doesn't notice.
 _IN_BRACES = r"%s|[ \t]{1,20}(?:%s)[ \t]{0,20}|(?:%s)[ \t]{1,20}" % (_PROVIDED, _PROVIDED, _PROVIDED)
 IN_TEXT = re.compile(r"(?<!\\)(\\*)\{\{(%s)\}\}" % _IN_BRACES)
 # In an f-string doubled braces have become single ones; a plain string joined to it keeps its own.
@@ -22,7 +22,7 @@ _STEP = re.compile(r"\.(\w+)|\[(-?\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 
 
 class Reference(str):
-    """What stands between the braces."""
+    """What is between the braces."""
 
 
 def split(text, pattern):

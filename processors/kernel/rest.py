@@ -46,7 +46,7 @@ def run_rest(binding, method, url, headers, body, timeout, out, raw, view):
 
 
 def _shown(url, template):
-    """The server's name, unless a value that nobody may see is a part of it."""
+    """The server's name, unless a value that must stay hidden is a part of it."""
     is_value = [isinstance(piece, Reference) and ":" in piece for piece in template]
     text = "".join("\0" if secret else piece for secret, piece in zip(is_value, template))
     authority = re.sub(r"^https?://", "", text, flags=re.IGNORECASE)

@@ -174,7 +174,7 @@ def _end(process):
 
 
 def _signal(process, number):
-    """Returns whether there was still somebody in the script's process group."""
+    """Returns whether there was still a process in the script's process group."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:

@@ -45,7 +45,7 @@ def show_content(content, media_type, charset, at, view):
             bundle["text/html"] = _framed(text)
         if media_type == "image/svg+xml" and len(content) <= LARGEST_DISPLAY:
             # As a picture: some notebooks make a drawing of its own MIME type part of their page, scripts too. Percent-encoded:
-            # in base64 nobody would find a value in it that has to be hidden.
+            # in base64 the gateway would not find a value in it that has to be hidden.
             picture = urllib.parse.quote(text.encode("utf-8", "replace"), safe="")
             bundle["text/html"] = '<img src="data:image/svg+xml;charset=utf-8,%s">' % picture
         display(bundle, raw=True)
@@ -54,8 +54,8 @@ def show_content(content, media_type, charset, at, view):
 
 def _framed(text):
     """
-    A stranger's page: without a sandbox its scripts would run as the notebook's, and without a policy it would load what tells
-    its author that, and from where, somebody looks at it. Some elements reach out whatever the policy says, before it or beside it.
+    A stranger's page. Without a sandbox its scripts would run as the notebook's. Without a policy it would load things
+    that tell its author that the user looks at it, and from where. Some elements connect whatever the policy says.
     Sources: HTML "sandboxing", https://www.w3.org/TR/CSP3/ (default-src; what it doesn't cover: preconnect, dns-prefetch)
     """
     return (

@@ -17,7 +17,7 @@ _LONGEST_BESIDE = 300
 
 
 class ReadJson:
-    """A JSON text, or what stands at a path of keys in it."""
+    """A JSON text, or the value at a path of keys in it."""
 
     def __init__(self, text, at=()):
         self._is_safe = True
@@ -75,7 +75,7 @@ class _Literal(float):
 
 
 def member(value, at):
-    """What stands at a path of keys; an answer without it is given whole."""
+    """The value at a path of keys. An answer without that path is given whole."""
     for key in at:
         if not isinstance(value, dict) or key not in value:
             return value

@@ -26,7 +26,7 @@ _MOST_DIGITS = 15
 _LEFT = "text-align:left;white-space:pre"
 _ELLIPSIS = ";max-width:32em;overflow:hidden;text-overflow:ellipsis"
 _WRAPPED = "text-align:left;white-space:pre-wrap;max-width:60em;overflow-wrap:anywhere"
-# Some lines of a long text, in a box of its own: rows must not be as tall as a page.
+# Some lines of a long text, in a box: rows must not be as tall as a page.
 _BOX = "white-space:pre;max-width:48em;max-height:7.5em;overflow:auto"
 _MONOSPACE = ";font-family:monospace"
 
@@ -159,7 +159,7 @@ def plain_table(columns, cells, caption):
 
 
 def _row(fields, widths, numbers):
-    """The lines of one row: a text of several stands below itself."""
+    """The lines of one row: a text of several lines takes several."""
     for at in range(max(map(len, fields), default=0)):
         texts = [lines[at] if at < len(lines) else "" for lines in fields]
         padded = [

@@ -18,8 +18,8 @@ _FEW_COLUMNS = 5
 _NUMBERS = ("number", "float", "integer", "decimal")
 # What databases call the one column of a plan.
 _PLANS = ("QUERY PLAN", "EXPLAIN", "ANALYZE")
-# Where objects have names of their own as keys there would be a column for each of them, empty but for one row: from so many
-# values on, all members beyond so many columns share one.
+# Where the keys of objects are names, there would be a column for each name, empty but for one row. From so many values
+# on, all members beyond so many columns share one.
 _MANY_COLUMNS = 500
 _MOST_VALUES = 4_000_000
 _OTHERS = "(others)"
@@ -41,8 +41,8 @@ class Table:
     @classmethod
     def of_records(cls, records, flat=True):
         """
-        A table of dicts as JSON has them; what they hold decides how a column is shown. `flat`: members of dicts in them
-        become columns of their own (`user.login`).
+        A table of dicts as JSON has them. Their values decide how a column is shown. `flat`: members of dicts in them
+        become columns (`user.login`).
         """
         rows = [_flat(record or {}) if flat else record or {} for record in records]
         names = list(dict.fromkeys(key for row in rows for key in row))

@@ -1,7 +1,7 @@
 import { within } from '../core/within.js';
 
 /**
- * Joins pieces of text that come fast, so that whoever shows them does so a few times a second.
+ * Joins pieces of text that come fast, so that a notebook shows them only a few times a second.
  *
  * @param everyMs least time between two texts, in milliseconds
  */
@@ -11,7 +11,7 @@ export async function* coalesced(
 ): AsyncGenerator<string, void> {
   const ask = () => {
     const coming = pieces.next();
-    // Whoever leaves in between doesn't wait for it any more.
+    // A reader that stops in between doesn't wait for it any more.
     coming.catch(() => {});
     return coming;
   };

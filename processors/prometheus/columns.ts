@@ -3,7 +3,7 @@ import type { Labels } from './time-series.js';
 
 /** The columns that aren't labels. */
 const OWN = 'time|metric|value|histogram_count|histogram_sum|histogram_buckets';
-/** A label of such a name stands behind `label_`; one that is called so already, behind one more. */
+/** A label of such a name gets the prefix `label_`; a label that has this prefix already gets one more. */
 const TAKEN = new RegExp(`^(?:label_)*(?:${OWN})$`);
 
 /** Of a sample that is a native histogram. */

@@ -55,7 +55,7 @@ export function promqlPlace(query: string, cursor: number): PromqlPlace | undefi
     else if (character === '[') bracket = true;
     else if (character === ']') bracket = false;
   }
-  // What stands far before the cursor says nothing, and a pattern would begin at each character of it.
+  // Text far before the cursor does not matter, and a pattern would begin at each character of it.
   const until = (end: number) => query.slice(Math.max(0, end - REACH), end);
   const before = until(cursor);
   const named = brace === undefined ? undefined : NAME_AT_END.exec(until(brace).trimEnd())?.[0];

@@ -36,7 +36,7 @@ function load(place: PromqlPlace, job: ServiceJob): Promise<readonly string[]> {
   return namesOf(job, { path, from: Date.now() / 1000, match });
 }
 
-/** As it stands between quotes: https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals */
+/** As it is written between quotes: https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals */
 function escaped(value: string, quote: string): string {
   if (quote === '`') return value;
   return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll(quote, `\\${quote}`);

@@ -18,7 +18,7 @@ const HEALTH = ['down', 'unknown', 'up'];
 const STATES = ['firing', 'pending', 'inactive'];
 
 /**
- * Series, labels, metadata, alerts and targets: what one looks for stands first, the rest behind.
+ * Series, labels, metadata, alerts and targets. The columns that a user looks for come first.
  * Source: https://prometheus.io/docs/prometheus/latest/querying/api/
  */
 export function* lists(data: unknown): Generator<Page> {

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 
-/** Words behind which a list of labels stands: https://prometheus.io/docs/prometheus/latest/querying/operators/ */
+/** Words that a list of labels follows: https://prometheus.io/docs/prometheus/latest/querying/operators/ */
 const BEFORE_LABELS = /^(?:by|without|on|ignoring|group_left|group_right)$/i;
 const WORDS = /^(?:and|or|unless|bool|offset|atan2|start|end|inf|nan)$/i;
 const NAME = /[A-Za-z_:][\w:.]*/y;

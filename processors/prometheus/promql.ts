@@ -54,7 +54,7 @@ export function renderPromql(query: string, values: ReadonlyMap<string, Value>):
   return result;
 }
 
-/** Whether `=~` or `!~` stands before an index. */
+/** Whether `=~` or `!~` is right before an index. */
 function followsRegexMatcher(query: string, at: number): boolean {
   let before = at;
   while (/\s/.test(query[before - 1] ?? '')) before -= 1;

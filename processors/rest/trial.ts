@@ -2,14 +2,14 @@ import { CellError } from '../core/cell-error.js';
 import { text } from '../core/settings.js';
 import { statusLine } from '../http/status-line.js';
 
-/** A path below the connection's url that answers only whoever may ask, e.g. `/me`. */
+/** A path below the connection's url that answers only requests with a valid credential, e.g. `/me`. */
 export function testPath() {
   return text((path) => /^\/(?!\/)\S*$/.test(path), 'it has to be a path that starts with /').optional();
 }
 
 /**
- * What a trial has shown. Any answer shows that the service is there; that it takes the credential is only shown by a path
- * that asks for one, and which path that is nobody but the catalogue's author knows.
+ * What a trial has shown. Any answer shows that the service is there. Only a path that asks for a credential shows that
+ * the service accepts it, and only the catalogue's author knows such a path.
  *
  * @param proves whether a credential was sent
  * @throws {CellError} where the path that should answer doesn't, or the service fails

@@ -1,7 +1,7 @@
 import { CellError } from '../core/processor.js';
 import { referenceAt } from '../core/references.js';
 
-/** Why no reference may stand somewhere; asked only where one stands, as telling takes time. */
+/** Why a reference is not allowed at a place. Called only where there is a reference, as it takes time. */
 export type Reason = () => string | undefined;
 
 /** A here-document whose body is still to come. */
@@ -30,7 +30,7 @@ export interface Surroundings {
 /** Substitutions within each other: each takes some calls. */
 const DEEPEST = 200;
 
-/** Walks through a script once, copying it and putting the expansion of a variable where a reference stands. */
+/** Walks through a script once, copies it, and replaces each reference with the expansion of a variable. */
 export class Cursor {
   readonly text: string;
   at = 0;
@@ -82,7 +82,7 @@ export class Cursor {
     this.#surroundings.commands(this);
   }
 
-  /** @returns whether a reference stood here; its expansion stands between `before` and `after` */
+  /** @returns whether a reference was here; its expansion is now between `before` and `after` */
   reference(before: string, after: string): boolean {
     const reference = referenceAt(this.text, this.at);
     if (reference === undefined) return false;

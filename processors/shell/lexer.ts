@@ -9,9 +9,9 @@ const LONGEST_WORD = 4096;
 const DECLARED = 'this script declares integer variables or name references (-i, -n), which bash evaluates';
 
 /**
- * Finds what a reference would be to bash where it stands in a script, and puts the expansion of a variable
- * there, quoted so that its value stays one word of text. Where bash would take text as code, or expand
- * nothing, the reference is refused; so is a place that can't be told for sure.
+ * Finds what a reference would be to bash at its place in a script. Replaces it with the expansion of a variable,
+ * quoted so that its value stays one word of text. The reference is refused where bash would take text as code or
+ * expand nothing, and where the place can't be told for sure.
  * Source: Bash Reference Manual, chapter 3; POSIX.1-2024 XCU 2.3, "Token Recognition".
  *
  * @param variable gives the bash variable of a reference
@@ -112,7 +112,7 @@ class Cases {
     return this.#open.at(-1) === 'pattern';
   }
 
-  /** @param starts whether the word stands where a command's name does */
+  /** @param starts whether the word is where a command's name would be */
   add(word: string, starts: boolean): void {
     if (word === 'esac' && (starts || this.expectsPattern)) this.#open.pop();
     else if (word === 'in' && this.#open.at(-1) === 'subject') this.#set('pattern');
@@ -133,8 +133,8 @@ class Cases {
 }
 
 /**
- * Reads a piece of a word. How a word begins tells what it is, and it is looked at wherever a reference stands: of a long
- * one no more is kept.
+ * Reads a piece of a word. How a word begins tells what it is, and each reference looks at it again. So only the
+ * beginning of a long word is saved.
  */
 function part(cursor: Cursor, word: string, read: () => void): string {
   const added = cursor.adds(read);

@@ -20,7 +20,7 @@ export function unquoted(cursor: Cursor): void {
 }
 
 /**
- * A character, escape, expansion or reference, where quotes have no meaning of their own.
+ * A character, escape, expansion or reference, where quotes have no meaning.
  * @param quoted whether it is kept one word already: in double quotes or a here-document
  */
 export function expandable(cursor: Cursor, quoted: boolean): void {

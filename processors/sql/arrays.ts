@@ -4,9 +4,9 @@ import type { Plain } from '../core/value.js';
 const BEFORE = /\b(?:any|all|some)\s*\(\s*$/i;
 const BEHIND = /^\s*\)/;
 
-/** Whether what stands between two stretches of SQL is all that `any()` compares with: an array, or a subquery. */
+/** Whether the text between two stretches of SQL is all that `any()` compares with: an array, or a subquery. */
 export function isArrayPlace(before: string, behind: string): boolean {
-  // What stands there is short: a long stretch isn't looked through.
+  // That text is short, so a long stretch isn't searched.
   return BEFORE.test(before.slice(-40)) && BEHIND.test(behind);
 }
 
@@ -54,7 +54,7 @@ export function castOf(value: Plain): string {
   }
 }
 
-/** Whether a time says where its clock stands. */
+/** Whether a time names its offset from UTC. */
 export function hasOffset(time: string): boolean {
   return /(?:Z|[+-]\d\d:\d\d(?::\d\d)?)$/.test(time);
 }

@@ -32,7 +32,7 @@ const TAKES_TABLE = new RegExp(String.raw`(?:${BEFORE_TABLE}|\bfrom\s+(?:(?!\b${
 const ONE_SOURCE = new RegExp(SOURCE, 'gi');
 const SOURCES = new RegExp(String.raw`${BEFORE_TABLE}(${SOURCE}(?:\s*,\s*${SOURCE})*)`, 'gi');
 
-/** A longer cell is no place where somebody waits for names; the patterns are quadratic at worst (invariant S15). */
+/** No names are completed in a longer cell, as the patterns are quadratic at worst (invariant S15). */
 const LONGEST = 20_000;
 /** So much before the cursor says what may stand there. */
 const LONGEST_LEAD = 2_000;

@@ -22,7 +22,7 @@ export class Sessions implements Closable {
   readonly #pool = new Pool<DatabaseSession>();
 
   /**
-   * Works in a session that nobody else has meanwhile, and keeps it for the next one when that went well.
+   * Works in a session that no other cell uses meanwhile, and saves it for the next cell when that went well.
    * @param signal stops what is running at the database, and ends the session whatever that does
    */
   async *in<Result>(

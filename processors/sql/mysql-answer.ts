@@ -31,7 +31,7 @@ const BINARY = 63;
 /** The first byte of the packet behind the columns, and behind the rows. */
 const EOF = 0xfe;
 
-/** What comes of one statement, as pages; the database waits while nobody takes them. */
+/** The result of one statement, as pages. The database waits until the gateway reads them. */
 export class Answer {
   hasRows = false;
   affected = 0;
@@ -102,7 +102,7 @@ export class Answer {
     this.hasRows = true;
     const readers = fields.map((field) => readerOf(field, this.#instants));
     for (const field of fields) {
-      // The driver reads the rows by what stands here from now on.
+      // The driver reads the rows by these fields from now on.
       if (AS_BYTES.has(field.columnType)) Object.assign(field, { columnType: BLOB, characterSet: BINARY });
     }
     const columns = fields.map(({ name }, at) => {

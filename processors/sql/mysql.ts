@@ -15,7 +15,7 @@ import type { Statement } from './statements.js';
 import { type Framing, GuardedSocket, outliveNonsense, SizeCheck } from './wire.js';
 
 const UTC = '+00:00';
-/** What a read-only cell may begin with: MariaDB's BEGIN NOT ATOMIC and CALL could start a transaction of their own. */
+/** What a read-only cell may begin with. MariaDB's BEGIN NOT ATOMIC and CALL could start their own transaction. */
 const READS = new Set('select with values table show describe desc explain use'.split(' '));
 /** Statements that change nothing when they are stopped at the limit. */
 const STOPPABLE = new Set(['select', 'values', 'table', 'show']);
@@ -183,7 +183,7 @@ export class MysqlSession implements Session {
     return { says: tagOf(statement, affected), hasRows };
   }
 
-  /** Each statement in a read-only transaction of its own, whatever the one before it has set. */
+  /** Each statement gets its own read-only transaction, whatever the one before it has set. */
   async #ensureReadOnly({ verb, regions }: Statement): Promise<void> {
     if (!READS.has(verb) || regions.some(({ kind }) => kind === 'executable')) {
       throw new CellError(
@@ -284,7 +284,7 @@ export class MysqlSession implements Session {
   }
 }
 
-/** Whether a statement runs in a zone of its own: SET STATEMENT … FOR, or a hint. */
+/** Whether a statement sets its own time zone: SET STATEMENT … FOR, or a hint. */
 function setsZone({ verb, regions }: Statement, sql: string): boolean {
   const canSet = verb === 'set' || regions.some(({ kind }) => kind === 'comment' || kind === 'executable');
   return canSet && /time_zone/i.test(sql);

@@ -6,7 +6,7 @@ import type { Dialect, Region } from './scanner.js';
 
 /** One bind parameter. */
 export type Parameter = Plain & {
-  /** Number of the reference that it stands for: those of one list stand at one place. */
+  /** Number of the reference that it replaces. All parameters of one list have the same place. */
   readonly place: number;
   /** Whether it is an array of PostgreSQL's. */
   readonly isArray?: boolean;
@@ -16,7 +16,7 @@ export type Parameter = Plain & {
 export interface Rendered {
   readonly text: string;
   readonly parameters: readonly Parameter[];
-  /** Reference to a list that stands in it. */
+  /** Reference to a list in it. */
   readonly list: string | undefined;
   /** @returns where a character of `text` comes from, as an offset of the cell */
   origin(offset: number): number;
@@ -34,12 +34,12 @@ const places: Readonly<Partial<Record<Region['kind'], string>>> = {
 
 /**
  * Makes each `{{variable}}` a bind parameter: `$1` for PostgreSQL, `?` for MySQL; a list becomes several, or one array
- * in PostgreSQL's `any({{list}})`. A parameter has the type that the same value would have as a literal, and a text
- * none, so that the database infers it from where it stands.
+ * in PostgreSQL's `any({{list}})`. A parameter has the type that the same value would have as a literal. A text
+ * has none, so that the database infers it from its place.
  *
  * @param regions of one statement
  * @param withReferences false: braces are text (`--raw`)
- * @throws {CellError} for a reference that stands where no parameter can, or a value that can't be one
+ * @throws {CellError} for a reference where no parameter is possible, or a value that can't be one
  */
 export function render(
   sql: string,

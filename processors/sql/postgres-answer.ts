@@ -15,8 +15,8 @@ interface Wire {
 }
 
 /**
- * One statement of the extended query protocol, all of it sent at once: whatever happens, the database ends it with
- * ReadyForQuery, and nobody has to know in which state an error finds it.
+ * One statement of the extended query protocol, all of it sent at once: the database always ends it with
+ * ReadyForQuery, so the gateway does not need to know in which state an error finds it.
  *
  * Source: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
  */

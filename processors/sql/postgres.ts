@@ -248,7 +248,7 @@ function tagOf(tag: string): string {
   return count === undefined ? verb : `${verb} ${count}`;
 }
 
-/** The driver gives no code where a connection ends that nobody here has ended. */
+/** The driver gives no code when a connection ends and the gateway did not end it. */
 function withCode(error: unknown): unknown {
   const isKnown = error instanceof Error && 'code' in error;
   return isKnown ? error : Object.assign(new Error('ended', { cause: error }), { code: 'ECONNRESET' });

@@ -12,8 +12,8 @@ export interface Flow {
 }
 
 /**
- * The rows of one statement as they come off the wire, cut into pages by what they weigh; the database waits while
- * nobody takes them. A row that is larger than a page is a page of its own.
+ * The rows of one statement as they come off the wire, cut into pages by their size. The database waits until the
+ * gateway reads them. A row that is larger than a page is one page.
  */
 export class RowPages<Raw> {
   /** Of the result that comes now. */

@@ -15,7 +15,7 @@ export interface Region {
 const WORD = /[\w$\u0080-\uffff]/;
 const DOLLAR = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
 const LINE_END = /[\r\n]/g;
-/** Two strings on lines of their own are one, and it goes on as it began. */
+/** Two strings on separate lines are one string. It goes on as it began. */
 const CONTINUED = /[ \t\f\v]*[\r\n]\s*'/y;
 
 /**

@@ -21,7 +21,7 @@ export interface Session {
   run(rendered: Rendered, statement: Statement, most: number, next?: string): AsyncGenerator<Page, Done>;
   /** Whether the cell left a transaction open. */
   readonly isInTransaction: boolean;
-  /** False when the connection has ended, whoever ended it. */
+  /** False when the connection has ended, on either side. */
   readonly isOpen: boolean;
   /** Stops the running statement at the database. */
   cancel(): Promise<void>;
@@ -37,7 +37,7 @@ export class StatementError extends Error {
   override readonly name = 'StatementError';
   /** Offset in the text that it got. */
   readonly offset: number | undefined;
-  /** Whether it couldn't make sense of the text, as where a list stands at a place for one value. */
+  /** Whether it couldn't parse the text, e.g. because of a list in the place of one value. */
   readonly isUnread: boolean;
 
   /** @param about `cause`: the driver's error */

@@ -93,8 +93,8 @@ export class SizeCheck {
 }
 
 /**
- * A driver throws at nonsense of a server from where nobody can catch it: that ends the connection, not the process
- * (invariant S14).
+ * When a server sends nonsense, a driver throws where no caller can catch the error. That must end the connection,
+ * not the process (invariant S14).
  *
  * @param check what comes, before the driver reads it
  */
