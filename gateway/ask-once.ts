@@ -69,7 +69,7 @@ export async function askOnce<T>(
       ...(body !== undefined && { body }),
       signal,
     });
-    // A body that is given up says so, and nobody may be listening (invariant S14).
+    // An abandoned body emits an error, and there may be no other listener (invariant S14).
     answer.body.on('error', () => {});
     return await read(answer);
   } catch (error) {

@@ -7,7 +7,7 @@ export type Listen =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** Which Jupyter stands behind the gateway. */
+/** Which Jupyter is behind the gateway. */
 export type UpstreamSetting =
   | { readonly kind: 'embedded'; readonly environment: string }
   | {

@@ -24,7 +24,7 @@ export function isColoured({ NO_COLOR, TERM }: NodeJS.ProcessEnv): boolean {
 }
 
 /**
- * What stands on stderr: at a terminal one line of progress that is written over, and the log for people; anywhere else
+ * Writes to stderr: at a terminal one line of progress that is written over, and the log for people; anywhere else
  * whole lines.
  */
 export function createScreen(

@@ -110,7 +110,7 @@ export const QUOTES =
 const ALIAS = 'A value that begins with * is an alias in YAML: put it in quotes.';
 const TAG = 'A value that begins with ! is a tag in YAML: put it in quotes.';
 
-/** Some of YAML's own messages quote what stands there, which may be a credential. */
+/** Some of YAML's own messages quote the source text, which may be a credential. */
 function withoutSource(message: string): string {
   return message.replace(/(?<=\S): .*$|(?<=escape sequence) .*$/s, '');
 }

@@ -1,7 +1,7 @@
 import { referenceAt, referencesIn } from '../../processors/core/references.js';
 import type { Secret } from '../../processors/core/secret.js';
 
-/** @returns what stands between the braces when the whole text is one reference to a value */
+/** @returns the text between the braces when the whole text is one reference to a value */
 export function wholeReference(text: string): string | undefined {
   const reference = referenceAt(text, 0);
   return reference?.includes(':') && text === `{{${reference}}}` ? reference : undefined;

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import type { Listen } from '../config.js';
 
 /**
- * Finds out whether an address can be had before certificates, state or a Jupyter are made for it.
+ * Checks that an address is free before certificates, state or a Jupyter are made for it.
  * @throws the system's error when it can't be bound
  */
 export async function tryAddress(listen: Listen): Promise<void> {

@@ -11,7 +11,7 @@ export interface SessionCookie {
 /**
  * The session cookie that belongs to the client (invariant S3). Its name holds the port that the browser wrote,
  * since cookies ignore ports: two runtimes that are reached by one name have different ones. The port of a public URL
- * stands in where a proxy took it out of Host.
+ * is used where a proxy took it out of Host.
  *
  * Over https it has the prefix by which browsers hold it to Secure, Path=/ and no Domain. By plain HTTP, which only
  * loopback names get, it has neither: WebKit throws away every Secure cookie of http://localhost.

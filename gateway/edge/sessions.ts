@@ -20,7 +20,7 @@ export interface Session {
 export interface Sessions {
   /**
    * @param name the token's name that opens it
-   * @param kind for https, or for plain HTTP: one never stands for the other
+   * @param kind for https, or for plain HTTP: one is never accepted for the other
    */
   start(name: string, kind: Kind): Promise<string>;
   /** @returns undefined when it isn't ours, has expired or was ended */

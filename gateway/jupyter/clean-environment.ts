@@ -60,7 +60,7 @@ function revealed(inherited: Environment, isWanted: (name: string) => boolean): 
   return Object.fromEntries(wanted.map(([name, value]) => [name, value.reveal()]));
 }
 
-/** A container platform may choose a user number that has no name (OpenShift); then the number stands for it. */
+/** A container platform may choose a user number that has no name (OpenShift); then the number is used. */
 function ownName(): string {
   try {
     return userInfo().username;

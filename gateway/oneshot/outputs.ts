@@ -116,7 +116,7 @@ export class CellOutputs {
     const growth = shown
       .filter((output) => !this.#displays.has(output))
       .reduce((sum, output) => sum + size - (sizes.get(output) ?? 0), 0);
-    // Each of them stands in the file.
+    // The file contains the data once for each of them.
     if (growth > MOST_OF_NOTEBOOK - this.#shown.spent - this.#used || !this.#hasRoomFor(size * own.length))
       return [this.#cut()];
     this.#shown.spent += growth;

@@ -6,8 +6,8 @@ import type { Output } from './notebook.js';
 import { textOf } from './outputs.js';
 
 /**
- * What stands on stdout. `text`: what the cells show, as it comes, as on a terminal; `json`: a line per cell when it has
- * ended; `urls`: where the executed notebook and the report are, when the run has ended.
+ * What is printed on stdout. `text`: what the cells show, as it comes, as on a terminal; `json`: a line per cell when
+ * it has ended; `urls`: where the executed notebook and the report are, when the run has ended.
  */
 export const FORMATS = ['text', 'json', 'urls'] as const;
 export type Format = (typeof FORMATS)[number];

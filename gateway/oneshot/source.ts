@@ -123,7 +123,7 @@ function nextOf(from: URL, location: string): URL {
 
 function credentialOf({ username, password }: URL): Record<string, string> {
   if (username === '' && password === '') return {};
-  // A `%` that escapes nothing stands for itself.
+  // A `%` that escapes nothing is a plain `%`.
   const pair = `${percentDecode(username)}:${percentDecode(password)}`;
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }

@@ -10,8 +10,8 @@ const SCRIPTED = /^application\/(?:javascript|vnd\.jupyter\.widget-view\+json)$/
 const SHOWN = /^(?:text\/html|text\/markdown|text\/latex|image\/.*)$/;
 
 /**
- * The notebook for a page that runs no script: charts as pictures, JSON as text, and of widgets the text that stands for
- * them. The notebook itself stays as it is.
+ * The notebook for a page that runs no script: charts as pictures, JSON as text, and for widgets their text. The
+ * notebook itself stays as it is.
  *
  * @param limit milliseconds that the charts may take
  */

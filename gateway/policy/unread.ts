@@ -29,7 +29,7 @@ export function createUnread(unread: readonly string[] | undefined): Unread {
   const globs = (unread ?? []).filter((glob) => glob !== NOTHING);
   const listed = picomatch(globs, { dot: true });
   const refusedPages = new Map<string, string>();
-  /** As it stands and as it is read: a slash inside a name must not make it fit. */
+  /** Matches a path both as written and as decoded: a slash inside a name must not make it fit. */
   const names = (path: string) => globs.length > 0 && listed(path) && listed(decode(path));
 
   return {

@@ -18,7 +18,7 @@ import { withXsrfProof } from './xsrf.js';
 
 /** How long Jupyter may take, in milliseconds. */
 export interface Patience {
-  /** Until a connection (with TLS) stands. */
+  /** Until a connection is open, TLS included. */
   readonly connect: number;
   /** Silence before the first byte of a response: to start a kernel or convert a notebook takes minutes. */
   readonly answer: number;

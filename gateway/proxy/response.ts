@@ -19,7 +19,7 @@ const decoders: ReadonlyMap<string, () => Transform> = new Map<string, () => Tra
 
 /**
  * Asks Jupyter for nothing that couldn't be scrubbed: a page load for plain text, everything else for the codings
- * that can be undone, should a script ask for a page. Where there is no token to scrub the client's wish stands.
+ * that can be undone, should a script ask for a page. Without a token to scrub, the client's codings are asked for.
  *
  * @param headers towards the upstream; names in lower case
  */

@@ -28,7 +28,7 @@ export function createScrubber(token: string): Transform {
   });
 }
 
-/** What stands before and after a token where a page says that it is one: JSON in its usual forms, script, markup. */
+/** The text before and after a token where a page says that it is one: JSON in its usual forms, script, markup. */
 const NAMED = ['"', "'", '&quot;', '&#34;', '&#39;'].flatMap((quote) =>
   [`${quote}: `, `${quote}:`, ': ', ':', ' = ', '='].map((mark) => [`oken${mark}${quote}`, quote] as const),
 );

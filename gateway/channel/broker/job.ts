@@ -84,7 +84,7 @@ export class BrokerJob {
     this.#over('cancelled');
   }
 
-  /** An answer that can't be written, however large it is, is an error of its own cell. */
+  /** An answer that can't be written as JSON, e.g. because of its size, is an error of its cell only. */
   #json(answer: Answer): string {
     try {
       return this.#mask.json(answer);

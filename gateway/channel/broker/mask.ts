@@ -78,8 +78,8 @@ export class PageMask {
   }
 
   /**
-   * A content without credentials, in pieces that fit a page each; a large one is searched where nobody waits. As the
-   * kernel is to read it: what an unusual encoding hides from a search is written in UTF-8.
+   * A content without credentials, in pieces that fit a page each. A large one is searched in a separate thread. The
+   * kernel gets text in UTF-8 where an unusual encoding would hide it from a search.
    */
   async *#content(page: Content, signal: AbortSignal): AsyncGenerator<Page> {
     const pieces = piecesOf(page);

@@ -212,7 +212,7 @@ export class ExecuteRequests {
   }
 }
 
-/** For the kernel's history, which shows no code of the gateway's; what is longer than anybody types isn't sent twice. */
+/** For the kernel's history, which shows no code of the gateway. Text longer than a user types isn't sent twice. */
 function asTyped(typed: string, code: string, longest: number): { readonly typed?: string } {
   if (typed === code) return {};
   return { typed: typed.length > longest ? `${typed.slice(0, longest)}…` : typed };

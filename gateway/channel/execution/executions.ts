@@ -93,7 +93,7 @@ export class Executions {
   }
 
   /**
-   * A stock kernel takes anybody's input_reply, so only the connection that heard the question may answer it
+   * A stock kernel takes an input_reply from any client, so only the connection that heard the question may answer it
    * (invariant S9).
    *
    * @returns whether an answer may pass; it uses the question up

@@ -25,7 +25,7 @@ export class CellRecords {
   begin(code: string, onError: (() => void) | undefined): Sent {
     const { tracing, kernelId } = this.#parts;
     const from = this.#parts.viewer();
-    // A trace of its own: the websocket's may have begun a week ago. The request's id joins them.
+    // A new trace, as the websocket's may have begun a week ago. The request's id joins them.
     const attributes = { 'spin.request': from.request, 'spin.kernel': kernelId };
     const span = tracing.begin('cell', attributes);
     return { from, source: hash('sha256', code), startedAt: performance.now(), onError, span };

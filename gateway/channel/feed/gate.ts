@@ -3,14 +3,14 @@ import { type Frame, readObject } from '../wire/frame.js';
 import { parentId, readHeader } from '../wire/messages.js';
 import type { Looks } from './looks.js';
 
-/** A kernel chooses the ids that it quotes, and what stands beside them; longer ones are never known (invariant S15). */
+/** A kernel chooses the ids that it quotes and the text beside them. Longer ones are never known (invariant S15). */
 const LONGEST_ID = 1024;
 const LONGEST_PARENT = 4096;
 
 export interface GateParts<T> {
   readonly looks: Looks;
   pass(said: T): void;
-  /** Told when frames begin and cease to wait: whoever brings them may pause. */
+  /** Called when frames begin and cease to wait, so that their sender may pause. */
   onWait(waits: boolean): void;
   onFault(error: unknown): void;
 }
@@ -28,10 +28,10 @@ interface Waiting<T> {
 /**
  * Where replicas share a kernel's values: lets no frame pass that could hold one that isn't known yet.
  *
- * A value is in the shared folder before its cell is sent, so whoever looks after the kernel's first word about that cell
- * finds it. On iopub that word is the cell's `busy`, ahead of whatever it or a thread of another cell then shows: one
- * look for each request is enough, none for each frame, whichever client's connection brings it first. Other channels may
- * overtake iopub: each of their messages, one or two for each request, is news.
+ * A value is in the shared folder before its cell is sent. So a gateway that looks after the kernel's first word about
+ * that cell finds it. On iopub that word is the cell's `busy`, ahead of all that it or a thread of another cell then
+ * shows. So one look for each request is enough, whichever client's connection brings it first; frames need none. Other
+ * channels may overtake iopub: each of their messages, one or two for each request, is news.
  * Source: jupyter-client.readthedocs.io/en/stable/messaging.html, "Kernel status"; a kernel's iopub is one ordered queue.
  */
 export class Gate<T extends { readonly frame: Frame }> {
@@ -66,7 +66,7 @@ export class Gate<T extends { readonly frame: Frame }> {
     return this.#looking;
   }
 
-  /** What waits is for nobody any more. */
+  /** Drops the frames that wait: no client is left for them. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];

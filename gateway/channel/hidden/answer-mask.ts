@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Delivered } from './delivered.js';
 import { MASK } from './masked.js';
 
-/** How much of an answer is looked at in one go, in bytes: nobody else waits for more. */
+/** How much of an answer is searched in one go, in bytes: other clients wait no longer than for that. */
 const WINDOW = 256 * 1024;
 
 /** What has to be seen before a window, in bytes: an ellipsis, so that the end of a value behind it is known for one. */
@@ -10,7 +10,7 @@ const CONTEXT = 64;
 
 /**
  * Takes values out of what a service answered, in whatever way it is escaped there: a service that quotes a credential
- * writes it by the rules of its own format, which may be JSON in JSON in HTML. Lets others go on between windows.
+ * writes it by the rules of its format, which may be JSON in JSON in HTML. Lets other work go on between windows.
  *
  * @param data a text in an encoding in which ASCII is ASCII, or any bytes
  * @returns the same object when there was nothing to hide

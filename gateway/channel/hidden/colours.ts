@@ -1,7 +1,7 @@
 /** A terminal's colour codes (ECMA-48 SGR), as IPython puts them between the tokens of a traceback. */
 const COLOUR = /\u001b\[[0-9;]*m/g;
 
-/** A text read without its colour codes, and the way back to where each character stands in the text itself. */
+/** A text read without its colour codes, and the way back to each character's place in the text itself. */
 export class Uncoloured {
   readonly text: string;
   readonly #coloured: string;

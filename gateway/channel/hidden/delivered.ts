@@ -45,7 +45,7 @@ export class Delivered {
   /** What {@link mayBeIn} looks for: as bytes, and as one pattern for all. */
   #traces: readonly Buffer[] = [];
   #anyTrace = /(?!)/;
-  /** What stands in a piece of a value that a display cut. */
+  /** Matches a piece of a value that a display cut. */
   #anyPiece = /(?!)/;
   readonly #ofService: boolean;
   #reach = 0;
@@ -134,7 +134,7 @@ export class Delivered {
     return true;
   }
 
-  /** Whether a stranger's text escapes characters that nobody has to escape. */
+  /** Whether a service's text escapes characters that need no escape. */
   #isOdd(text: string): boolean {
     return this.#ofService && ESCAPED_PLAIN.test(text);
   }
@@ -200,7 +200,7 @@ export class Delivered {
     return copy;
   }
 
-  /** {@link hideBytes} for texts of two and four bytes a character, which stand in what nobody says is a text. */
+  /** {@link hideBytes} for texts of two and four bytes a character, inside data that isn't declared as text. */
   hideWide(data: Buffer): Buffer {
     if (!data.includes(0)) return data;
     const found: Span[] = [];

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Span } from '../wire/json-text.js';
 
 /**
- * A text without its escapes, and the way back to where each character stands: JSON (`\/`, `\u0026`), HTML entities,
+ * A text without its escapes, and the way back to each character's place: JSON (`\/`, `\u0026`), HTML entities,
  * percent-encoding, backslashes and octal numbers of shells, doubled quotes of CSV, SQL and YAML, also within one another.
  *
  * Quotes, backslashes, plus signs and white space are what programs double, escape, fold and leave out: a run of them reads as
@@ -43,7 +43,7 @@ export class Unescaped {
     this.text = text + source.slice(end);
   }
 
-  /** @param found gets where a text without escapes stands in the source, shifted by `offset` */
+  /** @param found gets the places of a text without escapes in the source, shifted by `offset` */
   find(bare: string, found: Span[], offset = 0): void {
     for (let at = this.text.indexOf(bare); at !== -1; at = this.text.indexOf(bare, at + bare.length)) {
       found.push({
@@ -53,7 +53,7 @@ export class Unescaped {
     }
   }
 
-  /** @param isStart for the end of a range: what stands for no character isn't part of it */
+  /** @param isStart false for the end of a range: an escape that writes no character isn't part of it */
   #original(at: number, isStart: boolean): number {
     let low = 0;
     let high = this.#at.length - 1;
@@ -68,7 +68,7 @@ export class Unescaped {
       this.#from[low],
       this.#from[low + 1],
     ];
-    // Several characters of one escape stand where it does.
+    // Several characters of one escape have its place.
     return isStart
       ? Math.min(from + (at - start), next)
       : Math.min(Math.max(from + (at - start), from), next);
@@ -120,14 +120,14 @@ export function bareOf(value: string): string {
   return bare.replaceAll(MARK, '').length < FEWEST ? '' : bare;
 }
 
-/** What a token stands for, in UTF-8. */
+/** The text that a token writes, in UTF-8. */
 function written(token: RegExpExecArray, next: string): string {
   const { apart, high, low, highs, u, brace, U, x, octal, control, percent, decimal, hex, name } =
     token.groups ?? {};
   if (control !== undefined) return MARK;
   if (high !== undefined) return bytesOf(String.fromCharCode(parse(high, 16), parse(low, 16)));
   if (highs !== undefined) return highsOf(highs);
-  // Bytes: of a character of several, each has an escape of its own.
+  // Bytes: each byte of a character has its own escape.
   const byte = x ?? percent;
   if (byte !== undefined) return soft(String.fromCharCode(parse(byte, 16)));
   if (octal !== undefined) return soft(String.fromCharCode(parse(octal, 8)));

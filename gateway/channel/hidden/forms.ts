@@ -1,7 +1,7 @@
 import { unescape as percentDecode } from 'node:querystring';
 
 /**
- * A value as programs print it without anybody's doing: raw, as JSON (twice nested too, with and without non-ASCII
+ * A value as programs print it by themselves: raw, as JSON (twice nested too, with and without non-ASCII
  * escapes), as Python's repr writes it into error messages, either within another one, as HTML tables have it, as
  * shells quote it, as CSV, SQL and YAML double quotes, and as URLs hold it: services quote the URL that a cell asked.
  * The ways that need no list are those of `escapes.ts`; these are known while they come in pieces, too.

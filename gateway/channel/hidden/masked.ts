@@ -1,7 +1,7 @@
 import type { Span } from '../wire/json-text.js';
 import type { Uncoloured } from './colours.js';
 
-/** What stands in a frame where a delivered value was. */
+/** The text in a frame where a delivered value was. */
 export const MASK = '***';
 
 /** A range of a text with masks for spans; a span that reaches beyond the range's start has its mask already. */

@@ -28,7 +28,7 @@ const ENDS_A_STREAM = new Set([
 ]);
 
 /**
- * Ids and dates that programs write (`msg_id`, `comm_id`, `IPY_MODEL_…`, `date`): a short value stands in one by
+ * Ids and dates that programs write (`msg_id`, `comm_id`, `IPY_MODEL_…`, `date`): a short value can be part of one by
  * chance (`2026`, `beef`), and a client whose ids are changed waits for ever.
  */
 const ID = /^(?:IPY_MODEL_)?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?:_\d+)*$/i;
@@ -169,7 +169,7 @@ export class Redactor {
     if (state === 'idle') busy.delete(parent);
     this.#become(this.state.held, busy);
     if (state !== 'idle') return [];
-    // Output after a cell's end, from a thread of it, has no idle of its own: it comes with the next one.
+    // Output from a cell's thread after the cell's end has no idle: it comes with the next idle.
     return this.#closeWhere((held) => held.parent === parent || !busy.has(held.parent));
   }
 
@@ -196,7 +196,7 @@ export class Redactor {
     return shown;
   }
 
-  /** The stream frame with another text, and nothing of its own text in it. */
+  /** The stream frame with another text, and nothing of its first text in it. */
   #withText(frame: Frame, text: string): Payload {
     return this.#hide(frame, undefined, withMembers(frame.text('content'), { text: JSON.stringify(text) }));
   }

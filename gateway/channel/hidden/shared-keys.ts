@@ -17,7 +17,7 @@ export class Keys {
     this.#names = new Uint8Array(both, 32, 32);
   }
 
-  /** Tells nothing of the value to whoever doesn't have the key, not even that two kernels were given the same. */
+  /** Tells a reader without the key nothing of the value, not even that two kernels were given the same one. */
   nameOf(kernelId: string, value: Secret): string {
     const text = JSON.stringify([kernelId, value.reveal()]);
     return createHmac('sha256', this.#names).update(text).digest('hex').slice(0, NAME_LENGTH);

@@ -154,7 +154,7 @@ class FolderShelf implements Shelf {
       return await readdir(this.#folder);
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
-      // Nobody has put anything there, if the folder of all kernels is there.
+      // If the folder of all kernels exists, no gateway has put a value there for this kernel.
       await stat(this.#root);
       return [];
     }
@@ -162,7 +162,7 @@ class FolderShelf implements Shelf {
 
   async #write(name: string, value: Secret): Promise<void> {
     const path = join(this.#folder, name);
-    // A name of its own: in containers two replicas can have the same process id.
+    // A random name, as in containers two replicas can have the same process id.
     const temporary = `${path}.${randomUUID()}`;
     const encrypted = await this.#parts.keys.encrypt(value);
     await writeFile(temporary, encrypted, { flag: 'wx', mode: 0o600, flush: true });

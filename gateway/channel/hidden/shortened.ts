@@ -46,7 +46,7 @@ function isCounted(utf8: Buffer | string): boolean {
  * Of a message that holds none of these no piece of a value can have been cut off.
  *
  * @param forms all ways to write a value, first as it is
- * @returns texts of which one stands in every piece that is hidden; an empty one where no such text is known
+ * @returns texts of which every piece that is hidden contains one; an empty one where no such text is known
  */
 export function tracesOfPieces(forms: readonly string[]): readonly string[] {
   if (forms.every(({ length }) => length <= SHORTEST_PIECE)) return [];

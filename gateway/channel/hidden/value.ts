@@ -51,8 +51,8 @@ export class Value {
 }
 
 /**
- * Reads no more of a long text without its escapes than what stands around the value's core, and that once: a core of one
- * letter stands everywhere.
+ * Reads no more of a long text without its escapes than the parts around the value's core, and reads each only once: a
+ * core of one letter is everywhere.
  */
 export function findAround(
   text: string,

@@ -15,7 +15,7 @@ export interface Kernel {
   /**
    * Hides values from now on: fulfilled when a cell may take them to the kernel.
    *
-   * @throws {GatewayError} SHARED_FOLDER_AWAY where other replicas couldn't hide them, NOT_PERMITTED where nobody could
+   * @throws {GatewayError} SHARED_FOLDER_AWAY where other replicas couldn't hide them, NOT_PERMITTED where none could
    */
   give(values: readonly Secret[]): Promise<void>;
   /** What it says, for all of its clients that speak one encoding. */
@@ -52,8 +52,8 @@ export interface KernelQuestions {
 }
 
 /**
- * The kernels that clients have connected to, as long as they live: a kernel that nobody is connected to may still
- * hold what it was given, and be connected to again.
+ * The kernels that clients have connected to, as long as they live: a kernel without a client may still
+ * hold the values that it was given, and a client may connect to it again.
  */
 export class Kernels {
   readonly #entries = new Map<string, Entry>();
@@ -117,7 +117,7 @@ export class Kernels {
     if (method === 'DELETE' && ENDING_PATH.test(path)) this.#sweep();
   }
 
-  /** Forgets the kernels that nobody is connected to and that Jupyter doesn't have any more. */
+  /** Forgets the kernels that have no client and that Jupyter doesn't have any more. */
   #sweep(): void {
     const unused = [...this.#entries].filter(([, { restartListeners }]) => restartListeners.size === 0);
     // A replica that died has left what it shared of its kernels.

@@ -3,8 +3,8 @@ import { askJupyter } from '../../proxy/ask.js';
 import type { UpstreamSource } from '../../proxy/upstream.js';
 
 /**
- * Makes the function that asks Jupyter for the ids of the kernels that live: a kernel also ends with its session, by
- * culling, or with Jupyter, and nobody tells the gateway.
+ * Makes the function that asks Jupyter for the ids of the living kernels: a kernel also ends with its session, by
+ * culling, or with Jupyter, and then Jupyter does not tell the gateway.
  * Source: Jupyter Server's REST API, `/api/kernels`.
  *
  * The function rejects for any answer but such a list: what isn't known to have ended lives.

@@ -26,8 +26,8 @@ export interface PostedOptions {
 }
 
 /**
- * Watches over the ways to a kernel that aren't its channel (invariant S9): what a kernel that was given values shows
- * there, nobody could hide.
+ * Guards the ways to a kernel that aren't its channel (invariant S9): the gateway could not hide values in what a
+ * kernel shows there.
  */
 export class Posted {
   readonly #options: PostedOptions;
@@ -71,7 +71,7 @@ export class Posted {
     return { body: undefined };
   }
 
-  /** @throws {GatewayError} PATH_NOT_ALLOWED while a kernel holds values and nobody has named the path */
+  /** @throws {GatewayError} PATH_NOT_ALLOWED while a kernel holds values and no setting names the path */
   async checkValues(path: string): Promise<void> {
     const { kernels, unread } = this.#options;
     if (!unread.names(path) && (await kernels.isAnyGiven()))

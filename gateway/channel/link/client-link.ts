@@ -43,8 +43,8 @@ export interface ClientLinkOptions {
 /**
  * One upstream websocket and the client that it was opened for. When that client leaves in the middle of a brokered
  * cell or of a question (a closed lid, a link that breaks), the upstream stays open: a kernel that waits for an answer
- * waits for ever. So it does when the link froze and nobody knows what of the output arrived. A client that comes back
- * with the same session is joined to it and gets what it has missed.
+ * waits for ever. The upstream also stays open when the link froze and the gateway can't know which output arrived. A
+ * client that comes back with the same session is joined to it and gets what it has missed.
  */
 export class ClientLink implements Work {
   readonly #upstream: WebSocket;
@@ -153,7 +153,7 @@ export class ClientLink implements Work {
     this.#channel.giveUp();
   }
 
-  /** Told when nobody can be joined to it any more. */
+  /** Called when no client can be joined to it any more. */
   onEnd(listener: () => void): void {
     this.#upstream.once('close', listener);
   }

@@ -12,10 +12,10 @@ export interface Claim {
 
 /**
  * The session ids under which the gateway connects to Jupyter. Every client of a kernel can read the others' session
- * ids in `parent_header`, and a stock server closes the socket of a session that somebody connects to again. So an
- * id is HMAC(key, kernel ‖ principal ‖ the client's id), and while the client that has it is there, whoever comes with
- * the same one gets a session of their own. A client that comes back after its connection broke, noticed or not, gets its
- * session, and goes on with its link where that waits for it.
+ * ids in `parent_header`, and a stock server closes a session's socket when another client connects to that session.
+ * So an id is HMAC(key, kernel ‖ principal ‖ the client's id). While its client is connected, another client with the
+ * same id gets another session. A client that comes back after its connection broke, noticed or not, gets its session,
+ * and goes on with its link where that waits for it.
  */
 export class Sessions {
   readonly #key: Buffer;

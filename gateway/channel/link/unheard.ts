@@ -12,7 +12,7 @@ const PING_MS = 50;
  */
 const MOST_BYTES = 2 * 1024 * 1024;
 
-/** How long a client may be silent, in milliseconds: eight of its own round trips, and never more or less than this. */
+/** How long a client may be silent, in milliseconds: eight of its round trips, and never more or less than this. */
 const PATIENCE_MS = { least: 500, unknown: 1_000, most: 3_000 };
 
 /**

@@ -20,7 +20,7 @@ export function readable(
   { charset, mediaType }: { readonly charset: string; readonly mediaType: string },
 ): Text {
   const encoding = wideEncodingOf(data, mediaType) ?? encodingOf(charset);
-  // As Python reads it: an encoding that nobody knows is read as UTF-8.
+  // As Python does it: an unknown encoding is read as UTF-8.
   if (encoding === undefined) return { data, charset: 'utf-8' };
   if (encoding === 'utf-32le' || encoding === 'utf-32be') return utf8(fromUtf32(data, encoding));
   if (!NOT_ASCII.has(encoding)) return { data, charset };

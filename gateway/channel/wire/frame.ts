@@ -22,7 +22,7 @@ export interface Frame {
   texts(): readonly Buffer[];
   /** The JSON text of a part. */
   text(part: Part): string;
-  /** The same, as bytes that nobody has looked at. */
+  /** The same, as bytes that were not checked. */
   bytes(part: Part): Buffer;
   /** What {@link readObject} has read of it. */
   readonly objects: Partial<Record<Part, JsonObject>>;
@@ -31,7 +31,7 @@ export interface Frame {
   /**
    * The same message with some parts, or its buffers, replaced; all other bytes stay as they came.
    *
-   * @param around changes pieces of JSON beside the parts: a legacy message has members of its own (`msg_id`, `msg_type`)
+   * @param around changes pieces of JSON beside the parts: a legacy message has more members (`msg_id`, `msg_type`)
    */
   replace(
     parts: Partial<Record<Part, string>>,
@@ -40,7 +40,7 @@ export interface Frame {
   ): Payload;
 }
 
-/** Widgets send a few; each one takes memory of its own, and a frame has room for millions (invariant S14). */
+/** Widgets send a few. Each takes memory, and a frame has room for millions (invariant S14). */
 const MOST_BUFFERS = 100_000;
 
 /** @throws {GatewayError} MALFORMED_FRAME for more buffers than any message has */

@@ -16,7 +16,7 @@ export interface Span {
  * Finds the values of a JSON object's own keys.
  *
  * @param text a JSON object; nothing below its first level is read beyond brackets and strings
- * @returns where each value stands in `text`; the last one wins for a repeated key, as in every JSON parser
+ * @returns where each value is in `text`; the last one wins for a repeated key, as in every JSON parser
  * @throws {SyntaxError} when `text` is not an object whose brackets and strings close
  */
 export function memberSpans(text: string): Map<string, Span> {
@@ -86,7 +86,7 @@ export function parseSmall(text: string, most: number): Record<string, unknown> 
 }
 
 /**
- * Maps what stands between the strings of a JSON text; a string that has no end ends the work.
+ * Maps the text between the strings of a JSON text. A string without an end ends the work.
  *
  * @throws {SyntaxError}
  */

@@ -1,6 +1,6 @@
 """Runs one command and leaves nothing behind: `python3 -I -S keeper.py [--scratch FOLDER] COMMAND…`
 
-Standard input is the lifeline to whoever started this. When it ends (also by `kill -9`), or on SIGTERM,
+Standard input is the lifeline to the process that started this. When it ends (also by `kill -9`), or on SIGTERM,
 the command gets SIGTERM and GRACE seconds. When the command has ended, by itself or by `kill -9`, every
 process that it left is ended too (kernels of any language, terminals, what they started): on Linux they
 all become children of this process. Last, SCRATCH is emptied. The exit status is the command's.

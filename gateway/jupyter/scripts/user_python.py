@@ -1,6 +1,6 @@
 """Makes the Python that notebooks run in: `python3 -I user_python.py FOLDER`, with the environment's python3.
 
-FOLDER becomes a virtual environment of its own that sees every package of Jupyter's environment: packages
+FOLDER becomes a virtual environment that sees every package of Jupyter's environment: packages
 that a user installs go there, may be other versions than the environment's (which they hide and never
 replace), and stay when the environment is upgraded or is read-only. The server itself never runs in it.
 
