@@ -12,7 +12,7 @@ export interface CertificateOptions {
   readonly days?: number;
 }
 
-/** A certificate authority as companies have one of their own. */
+/** A private certificate authority, as a company has. */
 export interface Authority {
   /** PEM of its certificate. */
   readonly cert: string;

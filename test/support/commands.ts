@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Runs a command of a page that goes on until the test ends, in the project's folder as {@link runBlock} does. */
 export function begin(t: Test, text: string, environment: Readonly<Record<string, string>>) {
-  // A group of its own: npx, npm and ssh -J start others.
+  // A process group, as npx, npm and ssh -J start other processes.
   const child = spawn('bash', ['-euo', 'pipefail', '-c', text], {
     cwd: ROOT,
     env: { ...process.env, ...environment },
@@ -34,7 +34,7 @@ export function begin(t: Test, text: string, environment: Readonly<Record<string
   return { running, said: () => said };
 }
 
-/** A runtime that a command of a page has started, with a home of its own; and the login link that it printed. */
+/** A runtime that a command of a page has started, with its own home, and the login link that it printed. */
 export async function startRuntime(t: Test, command: string, environment: Readonly<Record<string, string>>) {
   const home = await mkdtemp(join(tmpdir(), 'spin-test-'));
   t.teardown(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));

@@ -1,6 +1,6 @@
 import type { Kernel } from '@jupyterlab/services';
 
-/** What a notebook offers at the cursor, which stands where the code has `│`, else at its end. */
+/** What a notebook offers at the cursor, which is where the code has `│`, else at its end. */
 export async function complete(kernel: Kernel.IKernelConnection, marked: string) {
   const { content } = await kernel.requestComplete(cursorIn(marked));
   if (content.status !== 'ok') throw new Error(`the kernel answered ${content.status}`);

@@ -57,7 +57,7 @@ export function withoutEnd(socket: Socket, piece: Buffer): void {
   more();
 }
 
-/** Speaks enough of PostgreSQL's protocol to let anybody in, and never answers a cancel request. */
+/** Speaks enough of PostgreSQL's protocol to let every user in, and never answers a cancel request. */
 export async function startFakePostgres(misbehave: Misbehave): Promise<FakeDatabase> {
   const ready = pgMessage('Z', Buffer.from('I'));
   return listen((socket) => {
@@ -95,7 +95,7 @@ const GREETING = `\x0a5.7.0\0\x01\0\0\0saltsalt\0\x00\xa2\x2d\x02\0\x08\0\x15${'
 const OK = '\0\0\0\x02\0\0\0';
 const COM_QUERY = 3;
 
-/** Lets anybody in as MySQL does, answers what the gateway asks for itself, and never answers a KILL. */
+/** Lets every user in as MySQL does, answers what the gateway asks for itself, and never answers a KILL. */
 export async function startFakeMysql(misbehave: Misbehave): Promise<FakeDatabase> {
   return listen((socket) => {
     socket.write(myPacket(0, GREETING));

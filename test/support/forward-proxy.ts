@@ -63,7 +63,7 @@ export async function startForwardProxy(t: Test, options: ForwardProxyOptions = 
     return (listening.address() as AddressInfo).port;
   };
   const inner = await portOf(server);
-  // Before HTTP's parser, which takes bytes where nobody else sees them.
+  // Before HTTP's parser, which takes bytes that no listener sees afterwards.
   const front = createFront((client) => {
     const onward = connect(inner, '127.0.0.1');
     for (const socket of [client, onward]) {

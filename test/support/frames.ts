@@ -31,8 +31,8 @@ export function frameOf(wire: Wire, payload: Payload): Frame {
 /**
  * A v1 message as a kernel or client of `@jupyterlab/services` sends it, filled up to a size.
  *
- * @param content a `stream`'s filling is its text, an execute_request's stands behind its code as a comment, anything
- *   else's is a member of its own
+ * @param content a `stream`'s filling is its text, an execute_request's is a comment after its code, anything else's is
+ *   another member
  * @param size of the frame's payload, in bytes; 0: as small as it is
  */
 export function sizedMessage(

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
 /**
- * Systems give whoever asks for port 0 one from 32768 (Linux) or 49152 (IANA) on: below that, no other test is given
- * the port before the peer that it is for listens. Tests that run at once are processes, each with ports of its own.
+ * For port 0, systems give a port from 32768 (Linux) or 49152 (IANA) on. Below that, no other test gets the port before
+ * its peer listens. Tests that run at once are processes, each with its own ports.
  */
 const FIRST = 16_384;
 const PORTS = 32;

@@ -20,7 +20,7 @@ const PAGE = 'docs/deploy/reverse-proxies.md';
 interface Front {
   /** The program and its arguments before the configuration's path. */
   readonly command: readonly string[];
-  /** The heading of the page below which the configuration stands. */
+  /** The heading of the page above the configuration. */
   readonly heading: string;
   /** What another configuration than the page's has instead. */
   readonly change?: (text: string) => string;

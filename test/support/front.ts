@@ -30,7 +30,7 @@ export interface FrontOptions {
   readonly before?: (req: IncomingMessage, res: ServerResponse) => void;
 }
 
-/** The proxy and the tunnel behind a bare HTTP server that lets everybody in: what stands after the edge. */
+/** The proxy and the tunnel behind a bare HTTP server that lets every client in: all that comes after the edge. */
 export async function startFront(upstream: () => Upstream, options: FrontOptions = {}): Promise<Front> {
   const refusals: string[] = [];
   const sockets = new Set<Socket>();

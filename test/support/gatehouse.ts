@@ -35,7 +35,7 @@ const PEER = '192.0.2.1';
 export interface Gatehouse {
   readonly origin: string;
   readonly port: number;
-  /** Whoever asks there. */
+  /** The client that asks there. */
   readonly client: Client;
   readonly identity: Identity;
   /** Folder of the state file. */

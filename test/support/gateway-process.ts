@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { startTestGateway } from './gateway.js';
 
 /**
- * A gateway in a process of its own, for tests that watch what it holds: `fork('gateway-process.js', [UPSTREAM],
+ * A gateway in a separate process, for tests that watch its memory: `fork('gateway-process.js', [UPSTREAM],
  * { execArgv: ['--expose-gc'] })`. Sends its port, and to every message the bytes in use after a garbage collection.
  */
 const [, , upstream = ''] = process.argv;

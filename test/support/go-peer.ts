@@ -68,7 +68,7 @@ export async function goPeer(
 /**
  * The files of a module of the Go proxy, for what it holds beside code.
  *
- * @returns the path of a folder that nobody may write to
+ * @returns the path of a read-only folder
  */
 export async function goModule(module: string, version: string): Promise<string> {
   return (await download(module, version)).Dir;

@@ -26,7 +26,7 @@ export async function runWithHelper<Line>(program: string, input: unknown): Prom
     },
   );
   const ended = once(python, 'exit');
-  // Nobody listens where it failed to start: that shows in how it ended.
+  // Where it failed to start, writing fails too: how it ended shows that already.
   python.stdin.on('error', () => {});
   python.stdin.end(JSON.stringify(input));
   const printed = (await text(python.stdout)).trim();

@@ -67,7 +67,7 @@ export interface StockJupyter {
 }
 
 /**
- * Starts an unmodified Jupyter server with folders of its own, so that tests never touch the user's.
+ * Starts an unmodified Jupyter server with its own folders, so that tests never touch the user's.
  * @throws {Error} with the server's log when it ends or isn't ready in time
  */
 export async function startStockJupyter(options: StockJupyterOptions = {}): Promise<StockJupyter> {

@@ -93,7 +93,7 @@ export async function startCluster(): Promise<Cluster> {
   start(apiserver, [
     `--etcd-servers=${store}`,
     '--bind-address=127.0.0.1',
-    // A loopback address is refused for what it tells pods; nobody connects to this one.
+    // A loopback address is refused, as pods are told this one. No test connects to it.
     '--advertise-address=192.0.2.1',
     `--secure-port=${port}`,
     `--cert-dir=${folder}/certificates`,

@@ -93,7 +93,7 @@ def table(text):
 
 
 def records(text):
-    """Each with a key of its own."""
+    """Each with another key."""
     Table.of_records([{"a%d" % at: at} for at in range(len(text) // 2)]).bundle("")
 
 

@@ -6,7 +6,7 @@ export interface Link {
   readonly origin: string;
   /** Every connection is cut, and both ends notice. */
   cut(): void;
-  /** The same, and nobody gets a connection until it is mended. */
+  /** The same, and no client gets a connection until it is mended. */
   break(): void;
   mend(): void;
   /** Nothing passes any more, and neither end notices: a closed lid. */

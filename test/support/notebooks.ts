@@ -7,7 +7,7 @@ import { run } from '../../gateway/jupyter/command.js';
 
 const PROGRAM = fileURLToPath(new URL('../../gateway/cli.js', import.meta.url));
 
-/** A notebook's file. A cell is code, or what stands in its object. */
+/** A notebook's file. A cell is code, or an object with its members. */
 export function notebookFile(cells: readonly (string | object)[], metadata: object = {}): string {
   return JSON.stringify({
     nbformat: 4,
@@ -32,13 +32,13 @@ export interface RunOutcome {
 export interface StartedRun {
   readonly ended: Promise<RunOutcome>;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves when this stands on stdout. */
+  /** Resolves when stdout contains this. */
   printed(text: string): Promise<void>;
-  /** Resolves when this stands on stderr. */
+  /** Resolves when stderr contains this. */
   told(text: string): Promise<void>;
 }
 
-/** Starts `spin-runtime ARGS` as a process of its own, with this environment and PATH. */
+/** Starts `spin-runtime ARGS` as a process, with this environment and PATH. */
 export function startRun(
   args: readonly string[],
   env: Readonly<Record<string, string>>,

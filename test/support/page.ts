@@ -33,7 +33,7 @@ export async function blocksOf(page: string, heading: string): Promise<readonly 
 }
 
 /**
- * Runs a block of shell commands as somebody would who copied it, ending at the first failure.
+ * Runs a block of shell commands as a reader who copied it would. Ends at the first failure.
  *
  * @param environment what the page tells people to set, beside what the test itself has
  * @param folder where; what the block writes is left there

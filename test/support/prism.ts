@@ -10,7 +10,7 @@ import { until } from './until.js';
 
 const run = promisify(execFile);
 
-/** A mock made by somebody else from the vendor's own description: exact versions, as in package.json. */
+/** A mock by another project, made from the vendor's own description: exact versions, as in package.json. */
 const PRISM = '@stoplight/prism-cli@5.16.0';
 const DESCRIPTION = '@octokit/openapi@23.0.2';
 const FILE = 'package/generated/api.github.com.json';

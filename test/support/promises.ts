@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** One promise of SECURITY.md, as it stands there. */
+/** One promise, as SECURITY.md words it. */
 export interface Promised {
   /** `S1`; two where they are promised together. */
   readonly names: readonly string[];

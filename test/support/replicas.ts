@@ -45,7 +45,7 @@ export async function startReplicas(t: Test, options: ReplicasOptions): Promise<
   const shared = join(folder, 'shared');
   await mkdir(shared, { mode: 0o700 });
   const settings = await blocksOf(PAGE, 'Settings');
-  // Settings that the page names and a test doesn't make would be settings that nobody tried.
+  // A setting that the page names and this test doesn't make would be untested.
   const values: Readonly<Record<string, string>> = {
     SPIN_TOKEN: TOKEN,
     SPIN_UPSTREAM: upstream.url,

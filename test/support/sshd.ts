@@ -10,7 +10,7 @@ import { until } from './until.js';
 
 const run = promisify(execFile);
 
-/** OpenSSH's server on a free port, with a configuration and keys of its own; `user` may log in by key. */
+/** OpenSSH's server on a free port, with its own configuration and keys; `user` may log in by key. */
 export interface Sshd {
   /** Its own PATH: `ssh` there knows the server as `host` and as `bastion`, and the user's key. */
   readonly path: string;
@@ -19,7 +19,7 @@ export interface Sshd {
 }
 
 /**
- * Starts it; the test's end stops it. It needs root, like every sshd that lets somebody else in.
+ * Starts it; the test's end stops it. It needs root, like every sshd that lets other users in.
  * @param user one of the system's users; no shell is needed, because `ssh -N` starts none
  */
 export async function startSshd(t: Test, user: string): Promise<Sshd> {

@@ -10,7 +10,7 @@ import type { KeyPair } from '../../gateway/edge/tls.js';
 import { sizedMessage } from './frames.js';
 
 /**
- * What stands in for Jupyter where Jupyter itself would be the bottleneck, or would take minutes for a thousand
+ * Replaces Jupyter where Jupyter itself would be the bottleneck, or would take minutes for a thousand
  * kernels: the REST routes that the gateway asks, and kernels that speak the v1 subprotocol and run these "codes":
  *
  * - `stream COUNT BYTES`: that many stream messages of that size in batches, then the reply
@@ -24,7 +24,7 @@ export interface SyntheticUpstream {
   readonly tlsPort: number | undefined;
   /** Sockets that are open now. */
   sockets(): number;
-  /** Silent requests that nobody will answer, so far. */
+  /** Silent requests that get no answer, so far. */
   ignored(): number;
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 /**
- * Finds the promises whose rejection nobody would hear: with one, Node.js ends the process for everybody
+ * Finds the promises whose rejection no code handles: with one, Node.js ends the process for all clients
  * (`--unhandled-rejections=throw`, its default). Biome's noFloatingPromises (2.6, nursery) takes `void promise` for handled
  * and doesn't see async listeners, so this asks TypeScript itself.
  *
@@ -26,7 +26,7 @@ export function uncaughtPromises(root: string, files: readonly string[]): string
     ts.forEachChild(node, look);
   }
 
-  /** An expression whose value nobody takes. */
+  /** An expression whose value is unused. */
   function isLost(node: ts.Node): boolean {
     if (ts.isExpressionStatement(node)) return !isCaught(node.expression);
     return ts.isVoidExpression(node) && !isCaught(node.expression);
@@ -48,7 +48,7 @@ export function uncaughtPromises(root: string, files: readonly string[]): string
     return name.text === 'finally' && isCaught(promise);
   }
 
-  /** A function that gives a promise to somebody who expects nothing: an event, a timer. */
+  /** A function that gives a promise to a caller that expects none: an event, a timer. */
   function losesItsPromise(expression: ts.Expression): boolean {
     const expected = checker.getContextualType(expression);
     if (expected === undefined) return false;

@@ -17,7 +17,7 @@ export interface Upload {
   readonly files: readonly { readonly part: string; readonly name: string; readonly base64: string }[];
 }
 
-/** They come without types of their own: as much of each as is needed. */
+/** These packages come without types: as much of each as is needed. */
 type Multer = (options: object) => {
   any(): (req: IncomingMessage, res: object, next: (error?: Error) => void) => void;
 };
