@@ -20,7 +20,7 @@ import type { Secret } from './core/secret.js';
 import { within } from './core/within.js';
 import { python } from './python.js';
 
-/** What the kernel gets in place of a SPIN cell. */
+/** The code that the kernel gets in place of a SPIN cell. */
 export interface Rewrite {
   /** The processor's name, for the log; empty when it isn't known. */
   readonly processor: string;
@@ -38,7 +38,7 @@ export interface Rewrite {
   readonly magic?: string;
   /** The gateway can't be sure that the cell is SPIN's. Without the helper's word it goes to the kernel as typed. */
   readonly isGuess?: boolean;
-  /** What went wrong inside when that sentence doesn't say: its kind may be logged, its text may hold values. */
+  /** What went wrong inside when that sentence doesn't say: its kind may be logged, but its text may contain values. */
   readonly fault?: unknown;
 }
 
@@ -255,7 +255,7 @@ function sentenceOf(error: unknown): string | undefined {
   }
 }
 
-/** @throws {TypeError} when a processor gave something else than it promises: add-ons aren't checked by a compiler */
+/** @throws {TypeError} when a processor's result has another type than promised: no compiler checks add-ons */
 function emit({ run, deliver, withheld = {} }: Compiled) {
   const values = Object.fromEntries(deliver.map(({ name, value }) => [name, text(value.reveal())]));
   const delivered = deliver.map(({ value }) => value);

@@ -48,7 +48,7 @@ export const shell: Processor = {
   },
 };
 
-/** A bash variable that reads like the reference and is none that the script uses. */
+/** A bash variable that reads like the reference and that the script doesn't use. */
 function newName(reference: string, isTaken: (name: string) => boolean): string {
   let name = `__${reference.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_|_$/g, '')}`;
   while (isTaken(name)) name += '_';

@@ -18,7 +18,7 @@ export interface Completion extends Suggested {
   };
 }
 
-/** More than a list that people look through. */
+/** More than users look through in a list. */
 const MOST_ITEMS = 1_000;
 /** Longest time that a processor has for an answer, in milliseconds. */
 const LIMIT_MS = 1_000;
@@ -41,7 +41,7 @@ export class Completer {
     this.#isTaken = isTaken;
   }
 
-  /** Whether it may have something to say; otherwise the request is the kernel's alone. Cheap. */
+  /** Whether the gateway may answer; otherwise the request is the kernel's alone. Cheap. */
   assists(code: string, cursor: number): boolean {
     if (this.#isTaken(headName(code)) || this.#place(code, cursor)?.kind === 'processor') return true;
     return openReference(code, cursor)?.typed.includes(':') === true;

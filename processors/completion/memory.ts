@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { Secret } from '../core/secret.js';
 import { within } from '../core/within.js';
 
-/** How long names are good to be offered, in milliseconds; a service that failed is asked again sooner. */
+/** How long names are offered before they are fetched again, in milliseconds; after a failure that is sooner. */
 const FRESH_MS = 180_000;
 const FAILED_MS = 15_000;
 /** How long an answer waits for them, and how long a load may take in all. In milliseconds. */
 const WAIT_MS = 700;
 const LOAD_MS = 10_000;
-/** Entries that are kept; each holds what one load gave, which is bounded by its processor. */
+/** The most entries. Each is the result of one load, whose size its processor bounds. */
 const MOST = 200;
-/** Loads at a time: one who types isn't to be a load on a service. */
+/** Loads at a time: a user who types must not put a burden on a service. */
 const MOST_LOADING = 16;
 
 interface Entry {
@@ -18,14 +18,14 @@ interface Entry {
   staleAt: number;
 }
 
-/** What services told for completion. Loads are shared: typing on never asks a second time. */
+/** Names from services, for completion. Loads are shared: further keystrokes never ask a second time. */
 export class Memory {
   readonly #entries = new Map<string, Entry>();
   #loading = 0;
 
   /**
    * @param key of what is remembered, its connection's {@link identityOf} in it
-   * @returns undefined when it can't be had, or isn't there yet
+   * @returns undefined when the load failed or isn't ready yet
    */
   async remembered<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
     let entry = this.#entries.get(key);
@@ -58,7 +58,7 @@ export class Memory {
   }
 }
 
-/** Changes with the address and the credential of a connection: what one may see isn't shown to another. */
+/** Changes with the address and the credential of a connection: what one user may see isn't shown to another. */
 export function identityOf(settings: unknown): string {
   const text = JSON.stringify(settings, function (this: Record<string, unknown>, key, value: unknown) {
     // `value` has been through toJSON already, which hides it.

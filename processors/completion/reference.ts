@@ -11,7 +11,7 @@ export interface OpenReference {
 /** As in `references.ts`, but unfinished; an odd number of backslashes before it makes it text. */
 const OPEN = /(?<!\\)(\\*)\{\{((?:runtime_env|secret|secret_var):[\w.-]*|[\p{ID_Start}_][^\s{}:"]*|)$/u;
 
-/** The longest reference that is looked for, in characters: a cell may be large, and this runs with every keystroke. */
+/** The longest reference that is searched for, in characters: a cell may be large, and every keystroke runs this. */
 const LONGEST = 300;
 
 /** @returns the reference that is being typed at the cursor */
@@ -21,12 +21,12 @@ export function openReference(code: string, cursor: number): OpenReference | und
   return { from: cursor - typed.length, typed };
 }
 
-/** @returns true for what can stand between braces */
+/** @returns true for text that is possible between braces */
 export function isReference(text: string): boolean {
   return referenceAt(`{{${text}}}`, 0) === text;
 }
 
-/** Kinds that a kernel's completer calls things which no cell can send to a service. */
+/** The kinds, as a kernel's completer names them, that no cell can send to a service. */
 const NOT_VALUES = new Set(['keyword', 'function', 'class', 'module', 'magic', 'path']);
 
 /** Whether a match of the kernel can be a variable in a cell. */

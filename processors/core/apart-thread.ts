@@ -14,7 +14,7 @@ async function next(): Promise<Said> {
     return done ? { done } : { result: value };
   } catch (error) {
     if (error instanceof Error && error.name === 'CellError') return { refused: error.message };
-    // What else it says may quote the answer.
+    // The rest of its message may quote the answer.
     return { failed: error instanceof Error ? error.name : typeof error };
   }
 }

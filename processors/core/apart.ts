@@ -2,7 +2,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { CellError } from './cell-error.js';
 
-/** What is worked on apart: bytes as they came, in any number of pieces. */
+/** The input of the work: bytes as they came, in any number of pieces. */
 export type Pieces = readonly Uint8Array[];
 
 /** Work for a separate thread: exported by a module, by name. Its arguments and results are copied. */
@@ -13,7 +13,7 @@ export interface Work {
   readonly argument: unknown;
 }
 
-/** Up to this size work is done at once: on anything it then takes some milliseconds, where a thread takes forty to start. */
+/** Up to this size work is done at once: it then takes some milliseconds, where a thread takes forty to start. */
 const SMALL_BYTES = 192 * 1024;
 
 /** So many bytes are copied to a thread in one go. */
@@ -22,7 +22,7 @@ const BATCH_BYTES = 2 * 1024 * 1024;
 /** A machine has few processors, and others work on it too. */
 const MOST_THREADS = 2;
 
-/** What JavaScript's objects of one thread may take. */
+/** The memory that JavaScript's objects of one thread may take. */
 const LARGEST_HEAP_MIB = 1024;
 
 let threads = 0;
@@ -59,7 +59,7 @@ export async function oneApart<Result>(pieces: Pieces, work: Work, signal: Abort
   throw new TypeError(`${work.name} gives no result`);
 }
 
-/** True for what {@link apart} does at once. */
+/** True for an input that {@link apart} works on at once. */
 export function isSmall(pieces: Pieces): boolean {
   return sizeOf(pieces) <= SMALL_BYTES;
 }
@@ -68,7 +68,7 @@ export function sizeOf(pieces: Pieces): number {
   return pieces.reduce((size, { length }) => size + length, 0);
 }
 
-/** @returns what the pieces say in UTF-8 */
+/** @returns the text of the pieces, in UTF-8 */
 export function textOf(pieces: Pieces): string {
   return Buffer.concat(pieces, sizeOf(pieces)).toString();
 }
@@ -76,7 +76,7 @@ export function textOf(pieces: Pieces): string {
 /** How a module does a work. */
 export type Doing<Result> = (pieces: Pieces, argument: unknown) => Iterable<Result>;
 
-/** What a thread says when it was asked for the next result. */
+/** A thread's answer when it was asked for the next result. */
 export type Said =
   | { readonly result: unknown }
   | { readonly done: true }
@@ -111,7 +111,7 @@ async function* inThread<Result>(
 ): AsyncGenerator<Result, void> {
   const worker = new Worker(new URL('./apart-thread.js', import.meta.url), {
     workerData: { module: module.href, name, argument },
-    // What the gateway was started with, its token among it, is none of the work's business.
+    // The work must not see the gateway's environment, as it contains the gateway's token.
     env: {},
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: LARGEST_HEAP_MIB },
@@ -123,7 +123,7 @@ async function* inThread<Result>(
     signal.addEventListener('abort', () => reject(signal.reason), { signal: ends.signal });
     if (signal.aborted) reject(signal.reason);
   });
-  // Somebody may have stopped reading.
+  // The reader may have stopped.
   ended.catch(() => {});
   try {
     for (const batch of batches(pieces)) {
@@ -140,7 +140,7 @@ async function* inThread<Result>(
       if ('refused' in said) throw new CellError(said.refused);
       if ('failed' in said) throw new Error(`${name} failed: ${said.failed}`);
       if ('done' in said) return;
-      // A port gives all that has come in one go: others have their turn between two results.
+      // A port gives all messages that have come in one go. Other work gets its turn between two results.
       await breathe();
       yield said.result as Result;
     }

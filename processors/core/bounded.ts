@@ -2,7 +2,7 @@
  * A body as it comes, which ends with an error once it is larger than that (invariant S15).
  *
  * @param most bytes
- * @throws what `tooLarge` makes, with nothing of the piece that is too much
+ * @throws what `tooLarge` makes, without any of the piece that is too much
  */
 export async function* bounded<T extends Uint8Array>(
   body: AsyncIterable<T>,

@@ -32,10 +32,10 @@ export interface BrokeredDefinition<Settings> {
   readonly summary: string;
   /** See {@link Processor.example}. */
   readonly example?: string;
-  /** With {@link OUT} and {@link TIMEOUT}, which need no more than to be named here. */
+  /** With {@link OUT} and {@link TIMEOUT}, which only need to be named here. */
   readonly options: Readonly<Record<string, Option>>;
   readonly connection: ConnectionKind<Settings>;
-  /** @throws {CellError} for anything that the cell's author can mend */
+  /** @throws {CellError} for anything that the cell's author can correct */
   compile(cell: Cell, context: Context): Request<Settings>;
   /** See {@link Processor.complete}. */
   complete?(body: string, cursor: number, job: CompletionJob<Settings>): Suggested | Promise<Suggested>;

@@ -1,4 +1,4 @@
-/** A mistake in a cell that its author can mend: shown as the cell's error; must hold no value. */
+/** A mistake in a cell that its author can correct. It is shown as the cell's error, and must contain no value. */
 export class CellError extends Error {
   override readonly name = 'CellError';
 }

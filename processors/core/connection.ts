@@ -7,7 +7,7 @@ export interface TestJob<Settings = unknown> {
   readonly settings: Settings;
   readonly signal: AbortSignal;
   readonly resources: Resources;
-  /** For credentials that aren't settings themselves but made of them: the service may quote them. */
+  /** For credentials that are not settings but derived from them: the service may quote them. */
   hide(credential: Secret): void;
 }
 
@@ -18,7 +18,7 @@ export interface ConnectionKind<Settings = unknown> {
   /** True when a cell may do without one (`%%rest`). */
   readonly optional?: boolean;
   /**
-   * Reaches the service with the least that shows that it works.
+   * Sends the service the smallest request that shows that it works.
    * @returns what answered, for people: `Prometheus 2.53.0`
    * @throws {CellError} saying what failed: the name, the certificate, the credential, the permission
    */

@@ -1,4 +1,4 @@
-/** A number of JSON that is another one as a number of JavaScript: a large identifier above all. */
+/** A number of JSON that JavaScript's numbers would change, e.g. a large identifier. */
 export class ExactNumber {
   /** As it was written. */
   readonly text: string;
@@ -12,16 +12,16 @@ export class ExactNumber {
   }
 }
 
-/** No text of a service holds it but by intent, and then it is a number's text. */
+/** A service's text contains it only by intent. Then it is a number's text. */
 const MARK = '\u0000exact number:';
 const MAY_BE_LONG = /\d[\d.]{14}|\d[eE]/;
-/** In JSON that is known to be well-formed: a text that isn't closed would be searched again and again. */
+/** Only for well-formed JSON: a text that isn't closed would be searched again and again. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
 const NUMBER = /^-?\d[\d.eE+-]*$/;
 
 /**
- * JSON.parse, but for numbers that JavaScript doesn't hold, which become an {@link ExactNumber}.
- * @throws {SyntaxError} for what is no JSON
+ * JSON.parse, except that numbers which JavaScript can't represent become an {@link ExactNumber}.
+ * @throws {SyntaxError} for a text that isn't JSON
  */
 export function parseExactJson(text: string): unknown {
   const plain: unknown = JSON.parse(text);

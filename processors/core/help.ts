@@ -1,6 +1,6 @@
 import type { Option, Processor } from './processor.js';
 
-/** What `%%name` is and takes, as text of several lines. */
+/** What `%%name` does and which options it takes, as text of several lines. */
 export function helpOf(processor: Processor, connections: readonly string[]): string {
   const { name, summary, options, connection, example } = processor;
   const lines = Object.entries(options).map(([option, about]) => `  ${optionHelp(option, about)}`);
@@ -13,7 +13,7 @@ export function helpOf(processor: Processor, connections: readonly string[]): st
   ].join('\n');
 }
 
-/** What `%%spin?` says: all that there is. */
+/** What `%%spin?` prints: a line for each processor. */
 export function overviewOf(processors: readonly Processor[]): string {
   const width = Math.max(...processors.map(({ name }) => name.length)) + 2;
   const lines = processors.map(({ name, summary }) => `  %%${name.padEnd(width)}${summary}`);

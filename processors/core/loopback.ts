@@ -12,8 +12,8 @@ export function bareHost(hostname: string): string {
 }
 
 /**
- * Whether nothing that is sent there leaves this machine: `localhost`, 127.0.0.0/8 and ::1 in any way to write it. A name
- * that only looks like an address (`127.0.0.1.example.com`) is none.
+ * Whether requests to a host stay on this machine: `localhost`, 127.0.0.0/8 and ::1 in any way to write it. A name
+ * that only looks like an address (`127.0.0.1.example.com`) is not one.
  *
  * @param host without brackets
  */

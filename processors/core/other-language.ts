@@ -2,7 +2,7 @@ import { headName } from './header.js';
 import { providedIn, unescaped } from './references.js';
 import { quoted } from './refusal.js';
 
-/** What becomes of a cell in a kernel that isn't Python's: it goes there, or is answered with a sentence. */
+/** Decides about a cell for a kernel that isn't Python's: it goes there, or is answered with a sentence. */
 export type Elsewhere = { readonly code: string } | { readonly refused: string };
 
 /**

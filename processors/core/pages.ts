@@ -48,9 +48,9 @@ export type Page =
   | { readonly kind: 'rows'; readonly rows: readonly (readonly Json[])[] }
   /** A sentence below the table that has come so far. */
   | { readonly kind: 'note'; readonly text: string }
-  /** The table that has come is whole: it is shown also where what comes after it fails. */
+  /** The table so far is complete: it is shown even if a later part fails. */
   | { readonly kind: 'whole' }
-  /** Lines that the service says beside the result, shown below it; the sender bounds them. */
+  /** The service's messages, shown below the result. The sender bounds them. */
   | { readonly kind: 'notice'; readonly text: string }
   /** More of a Markdown text. */
   | { readonly kind: 'text'; readonly text: string }
@@ -59,7 +59,7 @@ export type Page =
   | { readonly kind: 'progress'; readonly text: string; readonly retry?: true }
   | End;
 
-/** Something with a media type, which the kernel reads and shows as its own HTTP answers: JSON, a picture, a file. */
+/** Data with a media type, which the kernel shows as it shows its own HTTP answers: JSON, a picture, a file. */
 export interface Content {
   readonly kind: 'content';
   /** Empty when it isn't known. */

@@ -12,7 +12,7 @@ export type { Json } from './value.js';
 export interface Option {
   readonly type: 'string' | 'number' | 'flag';
   readonly help: string;
-  /** What it takes, where that is a closed list: offered while the line is typed. */
+  /** The values that it takes, where that is a closed list. They are offered while the line is typed. */
   readonly values?: readonly string[];
 }
 
@@ -101,10 +101,10 @@ export interface Processor {
   /** Set for a processor whose cells use connections: then `%%name` is taken only if the catalogue has one. */
   readonly connection?: ConnectionKind;
   readonly options: Readonly<Record<string, Option>>;
-  /** @throws {CellError} for anything that the cell's author can mend; nothing of the cell runs then */
+  /** @throws {CellError} for anything that the cell's author can correct; then no part of the cell runs */
   compile(cell: Cell, context: Context): Compiled | Promise<Compiled>;
   /**
-   * What could stand at the cursor of a cell's body. References and the first line are none of its business.
+   * Suggestions for the cursor in a cell's body. The gateway completes references and the first line by itself.
    *
    * @param body as typed so far
    * @param cursor index into it

@@ -6,7 +6,7 @@ import type { Json } from './processor.js';
 type Value = Json | ExactNumber;
 type Row = Map<string, Value>;
 
-/** What a value is: `large` and `long` are numbers that JavaScript doesn't hold, whole ones and others. */
+/** The kind of a value. `large` and `long` are numbers that JavaScript can't represent: integers and others. */
 type Kind = 'whole' | 'number' | 'large' | 'long' | 'bool' | 'text' | 'json' | 'document';
 
 /** Rows and values of one page: some hundred kilobytes. */
@@ -34,7 +34,7 @@ export function tableOfRecords(
 }
 
 /**
- * The same of a list in parts, which are read twice: so that no more than one of them has to be kept.
+ * The same of a list in parts, which are read twice, so that memory has to contain only one of them.
  * @param batches begins anew each time
  */
 export function* tableOfBatches(

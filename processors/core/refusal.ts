@@ -4,7 +4,7 @@ const LONGEST_SENTENCE = 600;
 
 /**
  * Python that does nothing but raise one sentence (design: order is kept, mechanism 3). It needs no helper,
- * holds nothing of the cell's body, works where the user has bound `type` or `str` to something else, and
+ * contains nothing of the cell's body, works where the user has bound `type` or `str` to something else, and
  * shows as one line instead of a stack.
  */
 export function raising(sentence: string): string {

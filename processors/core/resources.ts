@@ -2,7 +2,7 @@ import type { Environment } from './environment.js';
 
 /** What is kept open from one cell to the next: connections, tokens, sessions. */
 export interface Closable {
-  /** Called once; what is asked of it later must keep nothing open. */
+  /** Called once. Later calls of other methods must leave nothing open. */
   close(): void;
 }
 

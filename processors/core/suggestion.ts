@@ -16,7 +16,7 @@ export interface Suggested {
   readonly items: readonly Suggestion[];
 }
 
-/** What a processor has to complete a cell with. */
+/** What a processor may use to complete a cell. */
 export interface CompletionJob<Settings = unknown> {
   /**
    * Something of the service, kept some minutes per connection. While it is loaded for the first time an answer waits
@@ -24,7 +24,7 @@ export interface CompletionJob<Settings = unknown> {
    *
    * @param what names it, e.g. `label job`
    * @param load asks the service with the connection's credentials; what it gives should be bounded
-   * @returns undefined when it isn't there in time, can't be had, or the cell has no connection
+   * @returns undefined when the load isn't ready in time, has failed, or the cell has no connection
    */
   remembered<T>(
     what: string,

@@ -13,7 +13,7 @@ export type Value =
   /** As base64. */
   | { readonly type: 'bytes'; readonly value: string };
 
-/** A value that reads the same to everybody. */
+/** A value that every service reads in the same way. */
 export type Plain =
   | { readonly type: 'text' | 'date' | 'time'; readonly value: string }
   /** As Python writes it: may be larger than JavaScript's numbers. */

@@ -1,8 +1,8 @@
 /**
- * Waits for something, but no longer than that. What comes of it later is of no interest, a failure included.
+ * Waits for a promise, but no longer than `ms`. A later result is ignored, and so is a later failure.
  *
  * @param ms its timer keeps the process alive
- * @param late what there is in its place when it takes longer; may throw
+ * @param late gives the result when it takes longer; may throw
  */
 export async function within<T, Late>(ms: number, work: T | Promise<T>, late: () => Late): Promise<T | Late> {
   let timer: NodeJS.Timeout | undefined;

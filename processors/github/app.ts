@@ -24,7 +24,7 @@ const LIFE_S = 9 * 60;
  * The token of an app's installation, valid for an hour and fetched again before it expires.
  * Source: https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
  *
- * @throws {CellError} when the key is none, or GitHub doesn't know app or installation
+ * @throws {CellError} when the key isn't one, or GitHub doesn't know app or installation
  */
 export function installationToken(app: App, signal: AbortSignal, resources: Resources): Promise<Secret> {
   const fetch = (limit: AbortSignal) => fetchToken(app, limit, resources);

@@ -42,7 +42,7 @@ export async function testGithub(job: TestJob<GithubSettings>): Promise<string> 
   let step = await asking.next();
   while (!step.done) step = await asking.next();
   const answer = step.value;
-  // A server of one's own may have no limits.
+  // A self-hosted server may have no limits.
   if (answer.status === 404) return 'GitHub';
   const refused = credentialRefusal('GitHub', answer.status);
   if (refused !== undefined) throw refused;
@@ -91,7 +91,7 @@ function appOf({ app_id, installation_id, private_key, ...place }: GithubSetting
   return { ...place, app_id, installation_id, private_key };
 }
 
-/** A list becomes a table, anything else what it is. */
+/** A list becomes a table. Anything else stays as it is. */
 export async function* fetchRest(
   job: Job<GithubSettings>,
   first: HttpRequest,

@@ -6,10 +6,10 @@ import { Markup } from './markup.js';
 import { renderMultipart } from './multipart.js';
 import { type Reference, type Template, textOf, type Values } from './template.js';
 
-/** What is only a word in whatever language: the values of a body whose type isn't known here. */
+/** A plain word in any language: only such values go into a body of unknown type. */
 const PLAIN_WORDS = /^[\w.@/+-]+(?: [\w.@/+-]+)*$/;
 
-/** One JSON text a line, by all the names that they go by: none is registered. */
+/** Media types of one JSON text a line. No name for it is registered. */
 const JSON_LINES = /[/+.-](?:x-)?(?:ndjson|json-?lines?|jsonl|json-stream)$|\/stream\+json$/;
 const JSON_SEQUENCE = /[/+]json-seq$/;
 

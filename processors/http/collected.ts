@@ -1,4 +1,4 @@
-/** A piece from this size on is kept as it is, in bytes: those that are smaller cost more than what they hold. */
+/** A piece from this size on is kept as it is, in bytes: a smaller one costs more memory than its bytes. */
 const LARGE = 16 * 1024;
 const BLOCK = 64 * 1024;
 
@@ -34,7 +34,7 @@ export class Collected {
     this.#used += piece.length;
   }
 
-  /** What is left of a block goes on being filled. */
+  /** The free rest of a block is filled next. */
   #flush(): void {
     if (this.#used > 0) this.#pieces.push(this.#block.subarray(0, this.#used));
     this.#block = this.#block.subarray(this.#used);

@@ -40,7 +40,7 @@ function codingsOf(header: string): string[] {
  * Takes the codings of a body off while it comes.
  *
  * @param header Content-Encoding
- * @throws {CellError} for a coding that isn't known here, or one that isn't what it says
+ * @throws {CellError} for an unknown coding, or a body that doesn't have its coding
  */
 export async function* decoded(body: Readable, header = ''): AsyncGenerator<Buffer> {
   const codings = codingsOf(header);

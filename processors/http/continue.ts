@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 const BEGINNING = Buffer.from('HTTP/1.1 100 ');
 const HEAD_END = '\r\n\r\n';
 
-/** A head that goes on beyond this is none, in bytes. */
+/** The longest head, in bytes. */
 const LONGEST = 16 * 1024;
 
 /**
- * Takes 100 (Continue) out of what a server sends. Some send it to whom didn't ask, which RFC 9110 section 15.2.1 lets a
- * client discard; undici takes it for the end of the connection. It can only stand before an answer begins.
+ * Takes 100 (Continue) out of a server's answer. Some servers send it unasked. RFC 9110 section 15.2.1 lets a client
+ * discard it, but undici takes it for the end of the connection. It can only come before an answer begins.
  */
 export function discardContinue(socket: Socket): void {
   let begins = false;

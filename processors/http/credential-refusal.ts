@@ -5,8 +5,8 @@ export const UNKNOWN = 401;
 export const NOT_ALLOWED = 403;
 
 /**
- * The sentence for a service that refuses a connection's credential. In words of the gateway's own: what services say
- * about a credential quotes a part of it.
+ * The sentence for a service that refuses a connection's credential. It is in the gateway's own words, as services
+ * quote a part of a credential when they refuse it.
  *
  * @param service its name or host
  */

@@ -14,7 +14,7 @@ export interface Place extends TlsFiles {
   readonly url: string;
 }
 
-/** One that was not used for so long is closed, in milliseconds: it holds a client's private key. */
+/** After so long without use, in milliseconds, a dispatcher is closed: it contains a client's private key. */
 const IDLE_MS = 10 * 60_000;
 
 interface Kept {
@@ -53,7 +53,7 @@ export class Dispatchers implements Closable {
       return { dispatcher: known.dispatcher, proxy };
     }
     checkTls(tls);
-    // The files were replaced: what they held before isn't kept.
+    // The files were replaced: their old contents are dropped.
     if (known !== undefined) this.#drop(key, known);
     const kept: Kept = { contents, dispatcher: dispatcherOf(tls, named, proxy) };
     this.#kept.set(key, kept);
@@ -85,7 +85,7 @@ export class Dispatchers implements Closable {
 }
 
 function dispatcherOf(tls: TlsContents, named: boolean, proxy: URL | undefined): Dispatcher {
-  // A proxy looks names up itself: what they lead to there is the proxy's to guard.
+  // A proxy looks names up itself, so it has to guard their addresses.
   if (proxy) return new ProxyAgent({ uri: proxy.href, requestTls: tls, proxyTunnel: false });
   return new Agent({ connect: connector({ ...tls, ...(named ? {} : { lookup: refusingLinkLocal }) }) });
 }
@@ -93,7 +93,7 @@ function dispatcherOf(tls: TlsContents, named: boolean, proxy: URL | undefined):
 /**
  * Connections that know of two things that undici doesn't: 100 (Continue), and late alerts.
  *
- * In TLS 1.3 a server says what it thinks of a client's certificate after the handshake, and closes. Undici would keep
+ * In TLS 1.3 a server refuses a client's certificate by an alert after the handshake, and closes. Undici would report
  * the end of the connection as the reason, and forget the alert before it.
  */
 function connector(options: buildConnector.BuildOptions): buildConnector.connector {

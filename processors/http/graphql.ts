@@ -31,7 +31,7 @@ export function graphqlBody(query: string, variables: Value | undefined, name: s
   return `{"query": ${JSON.stringify(query)}, "variables": ${jsonOf(variables)}}`;
 }
 
-/** @returns what the service says is wrong; undefined when nothing is */
+/** @returns the service's error messages; undefined when there are none */
 export function graphqlProblem(answer: unknown): string | undefined {
   const { errors } = Object(answer) as { errors?: unknown };
   if (!Array.isArray(errors) || errors.length === 0) return undefined;
@@ -43,7 +43,7 @@ export function graphqlProblem(answer: unknown): string | undefined {
   return `GraphQL: ${sentences.join('; ')}`;
 }
 
-/** The path of what people asked for: through members that stand alone, down to a list if there is one. */
+/** The path to the data that the query asked for: through single members, down to a list if there is one. */
 export function pathToResult(answer: unknown): string[] {
   const path = ['data'];
   let value: unknown = Object(answer).data;
@@ -51,7 +51,7 @@ export function pathToResult(answer: unknown): string[] {
     const members = Object.entries(value);
     const nodes = members.find(([key, each]) => key === 'nodes' && Array.isArray(each));
     const [next] = nodes ? [nodes] : members.length === 1 ? members : [];
-    // A lonely value is shown with its name.
+    // A single value is shown with its name.
     if (next === undefined || typeof next[1] !== 'object' || next[1] === null) break;
     path.push(next[0]);
     value = next[1];

@@ -166,7 +166,7 @@ function parseHeader(line: string, number: number): [name: string, value: string
 
 function parseRequestLine(line: string, number: number, example: string): [method: string, target: string] {
   if (!isRequestLine(line)) {
-    // Its spaces may be what makes it none.
+    // Perhaps its spaces are the mistake.
     refuseSpaced(line);
     throw noRequestLine(number, example);
   }

@@ -12,7 +12,7 @@ export interface Token {
 /** A token that ends sooner than this isn't used any more, in milliseconds: the request takes time too. */
 const MARGIN_MS = 30_000;
 
-/** The largest answer that can hold one, in bytes. */
+/** The largest answer that is read for a token, in bytes. */
 export const LARGEST_TOKEN = 100_000;
 
 /** How long a service may take to issue one, in milliseconds. */
@@ -29,7 +29,7 @@ export class Tokens implements Closable {
   #isClosed = false;
 
   /**
-   * The token that these credentials gave. Fetched once for all cells that wait for it: the one that is interrupted
+   * The token that these credentials gave. Fetched once for all cells that wait for it: an interrupted cell
    * doesn't take it from the others.
    *
    * @param credentials everything that the token depends on

@@ -5,7 +5,7 @@ import { parseExactJson } from '../core/exact-json.js';
 /** What is read in one piece, in bytes: a parsed answer takes some ten times its size in memory. */
 const LARGEST = 32 * 1024 * 1024;
 
-/** So many values an answer may hold: what is small as text (`{},{},…`) is not small in memory. */
+/** The most values in an answer: text that is small (`{},{},…`) can be large in memory. */
 const MOST_VALUES = 4_000_000;
 
 /** Code that writes JSON again, or reads it in Python, makes one nested call for each level. */
@@ -16,8 +16,8 @@ const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 
 /**
- * Reads an answer that is JSON, whatever it holds, within what a thread can take; its numbers stay exact.
- * @returns undefined when it is no JSON
+ * Reads an answer that is JSON, within the memory of a thread. Its numbers stay exact.
+ * @returns undefined when it isn't JSON
  * @throws {CellError} for one that is too large
  */
 export function readJson(pieces: Pieces): unknown {

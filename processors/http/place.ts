@@ -4,8 +4,8 @@ import { CellError } from '../core/processor.js';
 const DECODINGS = 4;
 
 /**
- * The URL of a path below a connection's base URL, and of nothing else (invariants S8, S12): what a server, or a proxy
- * before it, could read as a step out of there is refused, however it is encoded.
+ * The URL of a path below a connection's base URL, and of nothing else (invariants S8, S12): a path is refused if a
+ * server, or a proxy before it, could read it as a step out of there, however it is encoded.
  *
  * @param base without query and fragment
  * @param target path and query, encoded; starts with `/`
@@ -25,7 +25,7 @@ export function placeBelow(base: string, target: string): URL {
   return url;
 }
 
-/** `host:port`, the port written out: it is what people mistype. */
+/** `host:port`, always with the port, as users often mistype it. */
 export function placeOf(url: URL): string {
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   return `${url.hostname}:${port}`;

@@ -5,7 +5,7 @@ import { statusLine } from './status-line.js';
 /** RFC 9110 section 15.5.8. */
 const PROXY_WANTS_LOGIN = 407;
 
-/** What can only have failed on the way to the proxy: the gateway looks up and dials nothing else then. */
+/** Failures that can only be on the way to the proxy: with a proxy, the gateway looks up and dials nothing else. */
 const ON_THE_WAY = new Set([
   'ENOTFOUND',
   'EAI_AGAIN',

@@ -10,7 +10,7 @@ import { CellError } from '../core/processor.js';
  *
  * @param environment its settings are those of most programs; small letters win, as with curl
  * @returns undefined when the service is asked directly
- * @throws {CellError} for a setting that is no proxy's URL; holds nothing of it, since it may hold a password
+ * @throws {CellError} for a setting that isn't a proxy's URL; quotes nothing of it, since it may contain a password
  */
 export function proxyOf(service: URL, environment: Environment): URL | undefined {
   const setting = service.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';

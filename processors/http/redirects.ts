@@ -5,7 +5,7 @@ import { statusLine } from './status-line.js';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** A server that sends on more often goes in circles. */
+/** A server that redirects more often goes in circles. */
 export const MOST_REDIRECTS = 10;
 
 export function isRedirect(status: number): boolean {
@@ -53,7 +53,7 @@ function placeBelowIn(base: string, location: string, from: URL): URL | undefine
   return linkBelow(root.href, link, from);
 }
 
-/** Names the other server, and nothing that its address may hold beside that. */
+/** Names the other server, and no other part of its address. */
 function notFollowed(from: URL, status: number, location = ''): CellError {
   const to = location !== '' && URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   const where =

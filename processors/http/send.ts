@@ -22,7 +22,7 @@ export interface HttpRequest {
   readonly asks?: boolean;
   /** True where the caller follows redirects; else they fail the request. */
   readonly takesRedirects?: boolean;
-  /** The largest answer that is wanted, in bytes; default and at most 256 MiB, which the gateway keeps until the kernel has taken them. */
+  /** The largest answer, in bytes; default and at most 256 MiB. The gateway keeps it until the kernel has it. */
   readonly largest?: number | undefined;
 }
 

@@ -2,7 +2,7 @@ import { CellError } from '../core/processor.js';
 import { referenceAt } from '../core/references.js';
 import { compoundName, isPlain, type Value } from '../core/value.js';
 
-/** Stands for a value in a text. */
+/** The place of a value in a text. */
 export interface Reference {
   readonly reference: string;
 }
@@ -13,7 +13,7 @@ export type Template = readonly (string | Reference)[];
 /** Values by reference. */
 export type Values = ReadonlyMap<string, Value>;
 
-/** What the author may write in path and query: everything but what no URL holds, which is encoded for them. */
+/** What the author may write in path and query. Characters that no URL contains are encoded for them. */
 const SYNTAX = "%/:?[]@!$&'()*+,;=~";
 /** RFC 9110 section 5.5: a control character can be read as the end of the field. */
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
@@ -47,7 +47,7 @@ export function cut(text: string, raw = false): Template {
   return literal === '' ? pieces : [...pieces, literal];
 }
 
-/** @throws {CellError} for a value that reads differently to everybody: a list, a dict, None */
+/** @throws {CellError} for a value that services read in different ways: a list, a dict, None */
 export function textOf({ reference }: Reference, values: Values): string {
   const value = values.get(reference);
   if (value === undefined) throw new CellError(`{{${reference}}} has no value.`);

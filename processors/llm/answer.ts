@@ -24,7 +24,7 @@ export interface Told {
 
 /** The longest answer that is shown, in characters. */
 const LONGEST = 4 * 1024 * 1024;
-/** So much is read of an error, in bytes: it is a sentence, and what is read of it keeps everybody waiting. */
+/** So much is read of an error, in bytes: it is a sentence, and all other cells wait while it is read. */
 const LONGEST_ERROR = 128 * 1024;
 /** The longest of the service's sentences that is shown, in characters. */
 const LONGEST_MESSAGE = 300;

@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { CellError } from '../core/processor.js';
 
-/** An event that goes on beyond this is none, in characters. */
+/** The longest event, in characters. */
 const LONGEST = 1024 * 1024;
 
 /**

@@ -7,7 +7,7 @@ import { namesLike } from './metric-names.js';
 /** Names that are kept of one answer, and the largest answer that is read, in bytes. */
 export const MOST_NAMES = 20_000;
 const LARGEST = 8 * 1024 * 1024;
-/** A longer name is no name, in characters; nor does the gateway keep more of all. */
+/** The longest name, and the most that the gateway keeps of all names together, in characters. */
 const LONGEST_NAME = 1_000;
 const MOST_CHARACTERS = 1024 * 1024;
 /** Names are those from an hour before, in seconds: a large server takes long for all of its history. */
@@ -31,14 +31,14 @@ export function namesOf(job: ServiceJob, asked: NamesAsked): Promise<readonly st
   return read<readonly string[]>(job, asked, 'readNames', {});
 }
 
-/** What is known of metrics that a query names and that there aren't. */
+/** What is known of a query's metrics that don't exist. */
 export interface Missing {
   readonly name: string;
   /** Names that may have been meant. */
   readonly like: readonly string[];
 }
 
-/** @returns none where the list of names is empty, or was cut: it says nothing of what it lacks */
+/** @returns none where the list of names is empty or was cut: a missing name means nothing then */
 export function missingOf(
   job: ServiceJob,
   asked: NamesAsked,

@@ -7,8 +7,8 @@ const PATIENCE_MS = 5_000;
 const MOST_TOLD = 3;
 
 /**
- * What to say of a query that no series matches: which of its metrics there isn't, and what they may have been meant
- * to be called.
+ * The sentence for a query that no series matches: which of its metrics don't exist, and which names were probably
+ * meant.
  *
  * @param from seconds since 1970: the first time that was asked for
  */
@@ -23,7 +23,7 @@ function about({ name, like }: Missing): string {
   return like.length > 0 ? `${said} Did you mean ${like.join(', ').replace(/, ([^,]*)$/, ' or $1')}?` : said;
 }
 
-/** @returns none where the names can't be had: that no series matches is true without them */
+/** @returns none where the names can't be fetched: that no series matches is true without them */
 async function missingAt(
   job: ServiceJob,
   from: number,

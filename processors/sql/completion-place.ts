@@ -34,7 +34,7 @@ const SOURCES = new RegExp(String.raw`${BEFORE_TABLE}(${SOURCE}(?:\s*,\s*${SOURC
 
 /** No names are completed in a longer cell, as the patterns are quadratic at worst (invariant S15). */
 const LONGEST = 20_000;
-/** So much before the cursor says what may stand there. */
+/** So many characters before the cursor decide what may follow. */
 const LONGEST_LEAD = 2_000;
 
 /**

@@ -11,7 +11,7 @@ type DatabaseSession = PostgresSession | MysqlSession;
 
 /**
  * @param signal gives the attempt up
- * @throws {CellError} why the database can't be reached, or doesn't let the gateway in
+ * @throws {CellError} why the database can't be reached, or refuses the login
  */
 export function openSession(endpoint: Endpoint, signal: AbortSignal): Promise<DatabaseSession> {
   return endpoint.dialect === 'mysql' ? openMysql(endpoint, signal) : openPostgres(endpoint, signal);

@@ -1,10 +1,10 @@
 import type { Page } from '../core/pages.js';
 
-/** What is shown of one statement: a loop can raise millions. */
+/** The most that are shown for one statement: a loop can raise millions. */
 const MOST = 50;
 const LONGEST = 4_000;
 
-/** What a database says beside a statement's result: notices, warnings. */
+/** A database's messages beside a statement's result: notices, warnings. */
 export class Notices {
   readonly #lines: string[] = [];
   #count = 0;
@@ -14,7 +14,7 @@ export class Notices {
     if (this.#count <= MOST) this.#lines.push(line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line);
   }
 
-  /** Some that are not told. */
+  /** Some that are not shown. */
   skip(count: number): void {
     this.#count += count;
   }
