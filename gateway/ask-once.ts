@@ -29,7 +29,7 @@ export interface Question {
   readonly takesAnyCertificate?: true;
 }
 
-/** No answer came in time: a code that is told as the system's own is. */
+/** No answer came in time: a code that is reported like the system's own codes. */
 class NoAnswerInTime extends Error {
   readonly code = 'ETIMEDOUT';
 }

@@ -103,7 +103,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** What a client is told of any failure: a refusal as it is, everything else as INTERNAL. */
+/** What a client learns of any failure: a refusal as it is, everything else as INTERNAL. */
 export function asGatewayError(error: unknown): GatewayError {
   return error instanceof GatewayError ? error : new GatewayError('INTERNAL', undefined, { cause: error });
 }

@@ -61,7 +61,7 @@ export interface Gateway {
   connections(): readonly string[];
   /** Resolves when its own Jupyter answers for the first time, or at once in front of another one's. */
   readonly ready: Promise<void>;
-  /** Rejects when it can't go on: the embedded Jupyter can't be had. */
+  /** Rejects when it can't go on, as the embedded Jupyter can't run. */
   readonly failed: Promise<never>;
   /** What of its Jupyter works otherwise than people may expect; asks Jupyter. Never rejects once it is ready. */
   remarks(): Promise<readonly Remark[]>;

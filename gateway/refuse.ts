@@ -30,7 +30,7 @@ const headings: Partial<Record<Refusal, string>> = {
   INTERNAL: 'Something went wrong',
 };
 
-/** Seconds until a page about Jupyter loads itself again, and what scripts are told in Retry-After. */
+/** Seconds until a page about Jupyter loads itself again; scripts get the same in Retry-After. */
 const retries: Partial<Record<Refusal, number>> = {
   UPSTREAM_STARTING: 2,
   UPSTREAM_DOWN: 5,
@@ -89,7 +89,7 @@ export function refuseUpgrade(req: IncomingMessage, socket: Duplex, error: Gatew
   );
 }
 
-/** What is told of a refusal. What made the gateway itself fail is told by its place, since the client isn't told. */
+/** Reports a refusal. A failure of the gateway itself is reported with its place, as the client isn't told it. */
 export function refusalOf(req: IncomingMessage, address: string, error: GatewayError): RefusalEvent {
   const { code, status, message } = error;
   return {

@@ -18,7 +18,7 @@ import { printable } from './printable.js';
 import { fixedUpstream, probe } from './proxy/upstream.js';
 import { createScreen } from './screen.js';
 
-/** What a run that is told to end at once has left to end its kernel and to write the notebook, in milliseconds. */
+/** The time that a run has to end its kernel and write the notebook when it must end at once, in milliseconds. */
 const QUIT_MS = 500;
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const satisfies readonly Stop[];
 

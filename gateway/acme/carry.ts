@@ -5,12 +5,12 @@ import { bounded } from '../../processors/core/bounded.js';
 import type { Environment } from '../../processors/core/environment.js';
 import { Dispatchers } from '../../processors/http/dispatcher.js';
 
-/** The certificate authority's server said nothing: why, in one sentence. */
+/** The certificate authority's server gave no answer: the reason, in one sentence. */
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
-/** How long one answer may take, and how much it may hold: a chain has some thousands. */
+/** How long one answer may take, and its largest size: a chain has some thousand bytes. */
 const ANSWER_WITHIN_MS = 30_000;
 const LARGEST_BYTES = 1_000_000;
 

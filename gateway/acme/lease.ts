@@ -3,11 +3,11 @@ import { mkdir, open, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf } from '../error-code.js';
 
-/** A lease whose holder has shown no life for so long has fallen. */
+/** A lease expires when its holder has not touched it for so long. */
 const FALLS_AFTER_MS = 120_000;
 
 export interface Lease {
-  /** At once, so that a process can still do it when it ends. */
+  /** Synchronous, so that a process can still do it when it ends. */
   release(): void;
 }
 

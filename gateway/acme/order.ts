@@ -12,7 +12,7 @@ export type ChallengeType = 'tls-alpn-01' | 'http-01';
 /** Where an order failed: `unreachable`, no answer; `unproven`, a challenge; `refused`, anything else. */
 export type OrderFault = 'unreachable' | 'unproven' | 'refused';
 
-/** An order that failed, in the authority's words. Holds no key and no credential. */
+/** An order that failed, in the authority's words. Contains no key and no credential. */
 export class OrderError extends Error {
   override readonly name = 'OrderError';
   readonly fault: OrderFault;
@@ -35,7 +35,7 @@ export interface Order {
   readonly signal: AbortSignal;
 }
 
-/** How often, and how far apart (ms), the authority is asked whether it has made up its mind: for some minutes. */
+/** How often, and how far apart (ms), the authority is asked whether it has decided: for some minutes in all. */
 const POLLING = { backoffAttempts: 12, backoffMin: 1_000, backoffMax: 30_000 };
 
 /**

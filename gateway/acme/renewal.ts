@@ -29,7 +29,7 @@ export interface AcmeCertificates extends Certificates {
   start(): void;
 }
 
-/** What a test may put in the place of an authority and of long waits. */
+/** A test may replace the authority and shorten long waits. */
 export interface AcmeParts {
   readonly order: (order: Order) => Promise<KeyPair>;
   readonly wait: typeof backOff;
@@ -144,8 +144,8 @@ export async function openAcmeCertificates(
     challenges,
     start: lookUnasked,
     async look() {
-      // The user who asks has perhaps corrected what was wrong: no need to wait for hours then. What is tried right now may fail
-      // by what was wrong before, and so doesn't count.
+      // The user who asks has perhaps corrected the mistake: no need to wait for hours then. An order that
+      // runs right now may fail by the old mistake, and so doesn't count.
       await looking;
       retryAt = 0;
       await lookAlone();

@@ -13,9 +13,9 @@ const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosnif
  * What `spin-runtime connections` does, for programs and pages:
  * - `GET /spin/api/connections`: `{ connections: [{ name, type, default }], problems: [{ line, sentence }] }`; no
  *   setting of any connection is in it; problems are those of a newer file that isn't used, with a line where there is one
- * - `POST /spin/api/connections/NAME/test`: `{ name, works, says }`; the body is of no account
+ * - `POST /spin/api/connections/NAME/test`: `{ name, works, says }`; the body is ignored
  *
- * @param app a separate scope: what bodies it takes is no other route's business
+ * @param app a separate scope: its rule for bodies must not apply to other routes
  */
 export function connectionRoutes(
   app: FastifyInstance,

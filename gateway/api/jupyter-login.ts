@@ -12,7 +12,7 @@ import { renderProgramLogin } from './login-page.js';
 /** Where the router leads `GET` and `POST` of Jupyter's `/login`. */
 export const JUPYTER_LOGIN = '/spin/login/jupyter';
 
-/** What may stand in a cookie, and is long enough to be no accident; Tornado's own are. */
+/** Characters that a cookie may contain, and long enough to be no accident, as Tornado's own are. */
 const USABLE = /^[\w|-]{16,200}$/;
 
 /**

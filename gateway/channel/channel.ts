@@ -48,13 +48,13 @@ export interface ChannelParts {
   toKernel(payload: Payload): void;
   /** @param frame the kernel's message that it comes from; absent for an answer of the gateway */
   toClient(payload: Payload, frame?: Frame): void;
-  /** Told by how many bytes the requests that wait for a rewrite grew or shrank. */
+  /** Called with the number of bytes by which the requests that wait for a rewrite grew or shrank. */
   onHeld(change: number): void;
-  /** Told when the kernel's frames begin and cease to wait for what other replicas know. */
+  /** Called when the kernel's frames begin and cease to wait for what other replicas know. */
   onWait(waits: boolean): void;
-  /** What waited could be neither passed nor answered: the caller closes the socket. */
+  /** A waiting request could be neither passed nor answered: the caller closes the socket. */
   onFault(error: unknown): void;
-  /** Told when no brokered cell runs any more and no question of the kernel is open. */
+  /** Called when no brokered cell runs any more and no question of the kernel is open. */
   onAnswered(): void;
 }
 

@@ -28,7 +28,7 @@ export class Mistake extends Error {
   }
 }
 
-/** Collects mistakes, so that a person mends all of them in one go. */
+/** Collects mistakes, so that a user can correct all of them in one go. */
 export class Problems {
   readonly #found: Problem[] = [];
 

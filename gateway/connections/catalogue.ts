@@ -162,7 +162,7 @@ function inOrder(problems: readonly CatalogueProblem[]): CatalogueProblem[] {
   return [...problems].sort((one, other) => (one.line ?? 0) - (other.line ?? 0));
 }
 
-/** A file that has gone was changed too, and is told of as that when it is looked at. */
+/** A file that was deleted was changed too, and is reported as missing when it is read. */
 function isNewer(file: string, time: number): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > time;
 }

@@ -56,7 +56,7 @@ function checkConnection(draft: Draft, kinds: ReadonlyMap<string, ConnectionKind
   if (kind === undefined) {
     const known = [...kinds.keys()];
     const sentence = `${name}: there is no connection type “${type}”.${near(type, known)} Known: ${known.join(', ')}.`;
-    // One without a type is told of already.
+    // One without a type is reported already.
     return type === '' ? problems : [{ line: draft.lineOf('type'), sentence }, ...problems];
   }
   const checked = kind.settings.safeParse(withValues(settings, () => UNKNOWN));

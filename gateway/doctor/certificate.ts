@@ -88,7 +88,7 @@ function checkTime(leaf: X509Certificate, now: number): Finding {
     : ok('TLS', says);
 }
 
-/** Every name that people were told must be in it: what browsers check (RFC 9525). */
+/** It must contain every name that users have been given, as browsers check it (RFC 9525). */
 function checkNames(leaf: X509Certificate, { publicUrl, allowedHosts }: Config): Finding[] {
   const names = [
     ...(publicUrl === undefined ? [] : [publicUrl.hostname.replace(/^\[|\]$/g, '')]),

@@ -5,7 +5,7 @@ import { jupyterFolders } from '../jupyter/folders.js';
 import { type Finding, failed, ok } from './finding.js';
 import { inShell } from './shell-word.js';
 
-/** Names that are told at most. */
+/** The most names that are reported. */
 const MOST_NAMED = 5;
 
 /**

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** What a TLS client says before anything is encrypted: whom it calls, and which protocols it would speak. */
+/** What a TLS client says before anything is encrypted: the name that it calls, and the protocols that it offers. */
 export interface ClientHello {
   /** Server name indication (RFC 6066 section 3), lower case; undefined when it names none. */
   readonly serverName: string | undefined;

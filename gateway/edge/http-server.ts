@@ -81,7 +81,7 @@ export function createHttpServer(handlers: Handlers, log: Log, tell: Tell, limit
   return http;
 }
 
-/** Calls `tell` no more often than that for all that is told. @param ms in milliseconds */
+/** Calls `tell` at most once in that time. @param ms in milliseconds */
 function atMost(ms: number, tell: (what: string) => void): (what: string) => void {
   let told = 0;
   return (what) => {

@@ -11,7 +11,7 @@ const LINGERING_MS = 1_000;
 
 /** Answers what node's HTTP parser refuses. */
 export interface Malformed {
-  /** To be told of every request, so that an answer never lands in the middle of another one. */
+  /** To be called for every request, so that an answer never lands in the middle of another one. */
   track(req: IncomingMessage, res: ServerResponse): void;
   /** True while a request that came before on the same connection has no answer. */
   isAnswering(socket: Duplex): boolean;

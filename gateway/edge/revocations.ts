@@ -28,7 +28,7 @@ export interface Revocations {
    * soon as that can be done.
    */
   revoke(id: string, until: number): Promise<void>;
-  /** Told of each one once, also when another replica has revoked it. */
+  /** Called once for each, also when another replica has revoked it. */
   onAdded(listener: (id: string) => void): void;
   /** False while what other replicas have revoked can't be known. */
   isCurrent(): boolean;

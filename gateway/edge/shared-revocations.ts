@@ -53,7 +53,7 @@ export async function openSharedRevocations(
   };
   const write = async (id: string, until: number) =>
     (await open(join(folder, `${id}.${until}`), 'wx', 0o600)).close();
-  /** Ended here, and not yet told to the others. */
+  /** Ended here, and not yet reported to the other replicas. */
   const unwritten = new Map<string, number>();
   const writeLate = async () => {
     for (const [id, until] of unwritten) {

@@ -34,8 +34,8 @@ export interface Turns {
 }
 
 /**
- * @param onCut told when a connection is ended because too many requests wait in all of them: the one in which most wait,
- *   so that a client that fills this with its requests can't end another's
+ * @param onCut called when a connection is ended because too many requests wait in all of them. It is the one with the
+ *   most waiting requests, so that a client with many requests can't end another's connection
  */
 export function createTurns(onCut: (socket: Duplex) => void): Turns {
   const lines = new WeakMap<Duplex, Line>();

@@ -2,7 +2,7 @@ import type { Refusal as Code } from '../errors.js';
 import type { Fault } from '../fault.js';
 import type { BrokeredOutcome, CellOutcome, Route } from '../metrics.js';
 
-/** The client and the request that something is told of. */
+/** The client and the request that an event is about. */
 interface From {
   /** The request's id; of a websocket, the upgrade's. */
   readonly request: string;

@@ -67,7 +67,7 @@ export interface EmbeddedJupyter {
   readonly checked: Promise<void>;
   /**
    * Resolves when it answers for the first time, or is stopped before.
-   * Rejects with a {@link JupyterSetupError} when it can't be had here at all; then it is stopped.
+   * Rejects with a {@link JupyterSetupError} when it can't run here at all; then it is stopped.
    */
   readonly ready: Promise<void>;
   /** Ends Jupyter with its kernels and removes its socket. */

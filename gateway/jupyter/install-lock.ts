@@ -30,7 +30,7 @@ export interface LockOptions {
  * Does `work` while no other process does the same under this lock. The lock is the system's, so it falls
  * with its holder, however that ends.
  *
- * @throws {Error} when the lock can't be had: the file can't be made, or the signal came first
+ * @throws {Error} when it could not get the lock: the file can't be made, or the signal came first
  */
 export async function withLock<T>(options: LockOptions, work: () => Promise<T>): Promise<T> {
   const release = new AbortController();

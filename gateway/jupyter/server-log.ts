@@ -19,7 +19,7 @@ export class ServerLog {
     const text = line.replaceAll(/([?&]token=)[^&\s"']+/g, '$1***');
     this.#last.push(text);
     if (this.#last.length > KEPT_LINES) this.#last.shift();
-    // That it is told to end is the gateway's own doing.
+    // The gateway itself has told it to end.
     const level = /^(ERROR|CRITICAL) (?!received signal )/.test(text) ? 'warn' : 'debug';
     this.#log[level]({ source: 'jupyter' }, text.replace(/^[A-Z]+ /, ''));
   }

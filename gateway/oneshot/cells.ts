@@ -19,7 +19,7 @@ export interface CellResult {
   readonly isLossy: boolean;
 }
 
-/** Told what happens, as it happens. */
+/** Called for each event as it happens. */
 export interface Watcher {
   started(index: number): void;
   shown(output: Output): void;

@@ -133,7 +133,7 @@ export class Kernel {
    * Runs one cell.
    *
    * @param stopOnError what is queued behind a cell that fails: see the protocol's `stop_on_error`
-   * @param hear told every message about this cell, also those that come after its end
+   * @param hear called with every message about this cell, also those that come after its end
    * @returns the execute_reply's content, when the kernel is idle again
    * @throws {KernelLost} when it died
    */

@@ -3,9 +3,9 @@ import { lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { RunProblem } from './problem.js';
 
 /**
- * Writes a result, so that a reader or a crash sees the old one or the new one. A link at its path is replaced and never
- * followed: where Jupyter has its own user, notebook code may have put a link there to a file of the gateway's user
- * (invariant S18).
+ * Writes a result, so that a reader or a crash sees the old one or the new one. A link at its path is replaced and
+ * never followed: where Jupyter has its own user, notebook code may have put a link there to a file of the gateway's
+ * user (invariant S18).
  *
  * @param path absolute
  * @throws the system's error; then nothing has changed

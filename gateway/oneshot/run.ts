@@ -27,7 +27,7 @@ export type RunEnd = 'ok' | 'failed' | Stop;
 
 export interface Run {
   readonly client: GatewayClient;
-  /** Resolves when Jupyter can be asked; rejects when it can't be had. */
+  /** Resolves when Jupyter can be asked; rejects when it could not be started. */
   readonly ready: Promise<void>;
   /** Changed in place: it becomes the executed one. */
   readonly notebook: Notebook;
@@ -64,7 +64,7 @@ export async function runOnce(run: Run): Promise<RunEnd> {
   await orStopped(run.ready, signal);
   const kernel = signal.aborted ? undefined : await startKernel(run);
   const leave = async () => (run.endsKernel ? kernel?.shutDown() : kernel?.close());
-  // Whether it failed is told by the one below, which comes in any case.
+  // The one below comes in any case and says whether it failed.
   const leaveNow = () => {
     leave().catch(() => {});
   };

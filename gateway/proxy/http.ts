@@ -31,7 +31,7 @@ export interface HttpProxyOptions {
   readonly unread: Unread;
   /** Tells the client; never called after a response has begun. */
   readonly refuse: (req: IncomingMessage, res: ServerResponse, error: GatewayError) => void;
-  /** Told of each 401 and 403 that Jupyter answers. */
+  /** Called for each 401 and 403 that Jupyter answers. */
   readonly onForbidden?: () => void;
   readonly patience?: Patience;
 }
@@ -60,7 +60,7 @@ export interface Cleared {
 interface Exchange {
   readonly admission: Admission;
   readonly upstream: Upstream;
-  /** Told of the cookies that Jupyter's answer sets. */
+  /** Called with the cookies that Jupyter's answer sets. */
   readonly sets: (cookies: readonly string[]) => void;
   /** True while a failure may be answered by sending the request again. */
   repeatable: boolean;

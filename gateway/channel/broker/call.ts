@@ -15,7 +15,7 @@ const PROMPT = 'spin-broker:';
 
 /**
  * The longest question that is read, in bytes, with all variables of its cell: code in a kernel chooses its size, and
- * what is parsed takes many times that in memory and everybody's time (invariant S15).
+ * what is parsed takes many times that in memory and other clients' time (invariant S15).
  */
 const LONGEST_QUESTION = 8 * 1024 * 1024;
 

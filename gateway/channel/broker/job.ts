@@ -6,13 +6,13 @@ import { type Fault, faultOf } from '../../fault.js';
 import type { BrokeredOutcome } from '../../metrics.js';
 import { type Answer, PageMask } from './mask.js';
 
-/** Until a kernel that asks is told at least how far it is, in milliseconds. */
+/** After so long, in milliseconds, a kernel that asks gets at least the progress. */
 const PATIENCE_MS = 500;
 
 /** How long a request may take where its cell doesn't say, in seconds. */
 const TIMEOUT_S = 300;
 
-/** How long a request has to end well once it is given up, in milliseconds: the kernel isn't kept waiting by one that doesn't. */
+/** The time for an abandoned request to end, in milliseconds. After it the kernel waits no longer. */
 const GRACE_MS = 2_000;
 
 /** What one cell may bring into a kernel (invariant S12). */
@@ -21,13 +21,13 @@ const MOST_BYTES = 4 * 1024 ** 3;
 
 const FAULT = 'The gateway failed while it fetched the result of this cell; its log says more.';
 
-/** Who is told of a request's life. */
+/** Listens to a request's life. */
 export interface JobListener {
-  /** A failure that isn't the cell author's to mend. */
+  /** A failure that the cell's author can't correct. */
   fault(fault: Fault): void;
   /** It is sent again. */
   retry(): void;
-  /** It is over, once; never told of a request that was not begun. */
+  /** It is over. Called once, and never for a request that was not begun. */
   end(outcome: BrokeredOutcome, rows: number): void;
 }
 

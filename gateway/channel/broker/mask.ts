@@ -69,7 +69,7 @@ export class PageMask {
     return mapStrings(json, (text) => (WORDS.has(text) ? text : this.#credentials.hide(text)));
   }
 
-  /** What a service says at length is cut with an ellipsis, which may stand in the middle of a credential. */
+  /** A service's long message is cut with an ellipsis, which may be in the middle of a credential. */
   sentence(text: string): string {
     const pieces = this.#credentials.hide(text).split('…');
     return pieces

@@ -52,8 +52,8 @@ export class ExecuteRequests {
   }
 
   /**
-   * @param abortHeld tells every request that waits in the same lane that a cell before it failed; kept until
-   *   the cell's reply, so it must not hold on to the message
+   * @param abortHeld aborts every request that waits in the same lane, as a cell before it failed; kept until
+   *   the cell's reply, so it must not keep a reference to the message
    * @returns the cell's turn in its lane
    */
   turn(frame: Frame, header: Header, payload: Payload, abortHeld: () => void): Turn {
@@ -78,7 +78,7 @@ export class ExecuteRequests {
     };
   }
 
-  /** Answers a cell, or another request that would run code, in the kernel's place: where no kernel can, or must, raise the error itself. */
+  /** Answers a request to run code in the kernel's place, where no kernel can, or must, raise the error itself. */
   refuse(frame: Frame, header: Header, evalue: string): void {
     const { writer } = this.#parts;
     const error = { ename: 'SpinError', evalue };

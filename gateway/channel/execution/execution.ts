@@ -10,7 +10,7 @@ export interface Sent {
   /** `performance.now()`, in milliseconds. */
   readonly startedAt: number;
   readonly span: Span;
-  /** Told when the cell fails; must not hold on to the message. */
+  /** Called when the cell fails; must not keep a reference to the message. */
   readonly onError: (() => void) | undefined;
 }
 

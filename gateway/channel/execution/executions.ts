@@ -24,7 +24,7 @@ export class Executions {
   readonly #onAnswered: () => void;
   #drained: { readonly over: Promise<void>; readonly done: () => void } | undefined;
 
-  /** @param onAnswered told when the kernel does not wait for an answer any more */
+  /** @param onAnswered called when the kernel does not wait for an answer any more */
   constructor(records: CellRecords, onAnswered: () => void) {
     this.#records = records;
     this.#onAnswered = onAnswered;
@@ -33,14 +33,14 @@ export class Executions {
   /**
    * @param id msg_id of the execute_request
    * @param code as the user typed it; only its hash is kept
-   * @param onError told when the cell fails; must not hold on to the message
+   * @param onError called when the cell fails; must not keep a reference to the message
    */
   start(id: string, code: string, onError: (() => void) | undefined): void {
     // An id that is used again would take the first cell's record; both are run.
     const same = this.#byId.get(id);
     if (same && !same.isReplied) this.#records.end(same, 'unseen');
     const execution = this.#add(id, this.#records.begin(code, onError));
-    // What the first one waits for it still gets, or its kernel would wait for ever.
+    // The first one still gets the answer that it waits for, or its kernel would wait for ever.
     if (same) this.#inPlaceOf(same, execution);
     if (this.#byId.size > MOST_RUNNING) this.#endOldest();
   }
@@ -155,7 +155,7 @@ export class Executions {
     this.#lookDrained();
   }
 
-  /** The gateway ends: brokered cells are told so by their next answer. */
+  /** The gateway ends: brokered cells learn it from their next answer. */
   giveUp(): void {
     for (const { call } of this.#calling) call?.giveUp();
   }

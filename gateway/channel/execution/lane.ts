@@ -1,14 +1,14 @@
 /** One request that waits its turn on the way to the kernel. */
 export interface Turn {
-  /** Size of what it holds, in bytes. */
+  /** Size of the request, in bytes. */
   readonly bytes: number;
   /** Passes the request on; the next turn starts when this has settled. After a rejection none does. */
   run(): void | Promise<void>;
-  /** Told when an earlier cell failed while this one waits; an execute_request then answers `aborted`. */
+  /** Called when an earlier cell failed while this one waits; an execute_request then answers `aborted`. */
   abort(): void;
 }
 
-/** What a waiting request costs beside its own bytes: a flood of small ones is a flood too. */
+/** The memory of a waiting request beside its bytes: a flood of small ones is a flood too. */
 const COST = 1024;
 
 /**
@@ -19,7 +19,7 @@ export class Lane {
   readonly #turns: Turn[] = [];
   readonly #onSize: (change: number) => void;
 
-  /** @param onSize told by how many bytes the waiting requests grew or shrank */
+  /** @param onSize called with the number of bytes by which the waiting requests grew or shrank */
   constructor(onSize: (change: number) => void) {
     this.#onSize = onSize;
   }
@@ -43,7 +43,7 @@ export class Lane {
     return undefined;
   }
 
-  /** A cell before them failed: everything that waits here is told so. */
+  /** A cell before them failed: aborts every request that waits here. */
   abort(): void {
     for (const turn of this.#turns) turn.abort();
   }

@@ -19,9 +19,9 @@ export interface ViewerParts {
   readonly traffic: Pick<Traffic, 'add'>;
   /** Takes each message, in order, when it may pass. */
   pass(said: Said): void;
-  /** Told when messages begin and cease to wait for what other replicas know. */
+  /** Called when messages begin and cease to wait for what other replicas know. */
   onWait(waits: boolean): void;
-  /** What waited can't be passed: the caller closes the socket. */
+  /** The waiting messages can't be passed: the caller closes the socket. */
   onFault(error: unknown): void;
 }
 

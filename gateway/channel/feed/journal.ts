@@ -1,7 +1,7 @@
 import type { Redacted, RedactorState } from '../hidden/redact.js';
 import type { Frame, Payload } from '../wire/frame.js';
 
-/** So much of what a kernel has said is kept for the other clients' connections, which bring the same; one may be larger. */
+/** So much of a kernel's output is kept for the other clients' connections, which bring the same. One may be larger. */
 const MOST_ENTRIES = 512;
 const MOST_BYTES = 1024 * 1024;
 

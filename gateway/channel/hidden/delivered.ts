@@ -50,7 +50,7 @@ export class Delivered {
   readonly #ofService: boolean;
   #reach = 0;
 
-  /** @param ofService true for texts of strangers, who may escape even what needs no escape */
+  /** @param ofService true for the texts of services, which may escape even what needs no escape */
   constructor(ofService = false) {
     this.#ofService = ofService;
   }
@@ -221,7 +221,7 @@ export class Delivered {
     return this.#spans(latin1, SHORTEST, true);
   }
 
-  /** The most bytes in which one value may stand in a stranger's text: each of them as an escape of an escape. */
+  /** The most bytes that one value may take in a service's text: each of them as an escape of an escape. */
   get reachInBytes(): number {
     return 12 * Math.max(0, ...[...this.#values.keys()].map((value) => Buffer.byteLength(value))) + 256;
   }

@@ -36,7 +36,7 @@ export async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/** Opens no link, and waits for no pipe. @returns undefined for what is no file of ours */
+/** Opens no link, and waits for no pipe. @returns undefined for a file that isn't the gateway's */
 export async function readBounded(path: string): Promise<string | undefined> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
   const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

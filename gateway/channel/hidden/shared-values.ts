@@ -141,7 +141,7 @@ class FolderShelf implements Shelf {
       if (!NAME.test(name) || this.#known.has(name)) continue;
       const text = await readBounded(join(this.#folder, name));
       const value = text === undefined ? undefined : await this.#parts.keys.decrypt(text);
-      // A file of another kernel or value under this name is no file of ours.
+      // A file of another kernel or value under this name isn't the gateway's.
       if (value === undefined || this.#parts.keys.nameOf(this.#kernelId, value) !== name)
         throw new GatewayError('SHARED_FOLDER_AWAY', DAMAGED);
       found.set(name, value);

@@ -3,7 +3,7 @@ import { bareOf, Unescaped } from './escapes.js';
 import { formsOf, PLAIN_RUN } from './forms.js';
 import { Pattern } from './occurrences.js';
 
-/** One delivered value in all the ways in which it may stand in a message's strings. */
+/** One delivered value in all the forms that a message's strings may contain. */
 export class Value {
   readonly forms: readonly Pattern[];
   /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */

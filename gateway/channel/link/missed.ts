@@ -1,7 +1,7 @@
 import type { Frame, Payload } from '../wire/frame.js';
 import { type MessageWriter, readHeader } from '../wire/messages.js';
 
-/** So much is kept, in bytes; of what comes beyond, output is cut. */
+/** So many bytes are kept. Beyond that, output is cut. */
 const OUTPUT_BYTES = 8 * 1024 * 1024;
 
 /** And so much of what a client waits for (replies, states, questions): a kernel chooses their size too (invariant S15). */

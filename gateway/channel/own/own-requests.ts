@@ -25,7 +25,7 @@ interface Waiting {
   isIdle: boolean;
 }
 
-/** So often one is sent to kernels that start before they answer: what starts more often is no kernel (invariant S15). */
+/** How often one is sent to kernels that start before they answer. One that starts more isn't a kernel (S15). */
 const MOST_SENT = 10;
 
 /** The gateway's requests to a kernel, in one client's session: what they bring back is for the gateway, never for the client. */
