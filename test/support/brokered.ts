@@ -42,7 +42,7 @@ export async function performCell(
   connections: Connections,
   values: Readonly<Record<string, Value>> = {},
   env: Readonly<Record<string, string>> = {},
-  /** Takes an answer by itself, when it says true: one of many that would be too much together. */
+  /** Takes one answer. On true it is not collected: many of them would be too much memory together. */
   take: (answer: Readonly<Record<string, unknown>>) => boolean = () => false,
 ): Promise<Answered> {
   const answers: Record<string, unknown>[] = [];
@@ -62,7 +62,7 @@ export async function performCell(
   return { answers, text, contents, error: sentence === undefined ? '' : String(sentence) };
 }
 
-/** What a cell's answers weigh, none of which is kept. */
+/** The size of a cell's answers, none of which is kept. */
 export interface Weighed {
   readonly rows: number;
   /** Of the largest answer, in characters. */

@@ -59,13 +59,13 @@ function keyHash(port: number): Promise<string> {
 export interface Watch {
   /** Requests that were refused or failed, and broken websockets: status or reason, and path. */
   readonly failed: readonly string[];
-  /** What its scripts complained about: console errors and exceptions. */
+  /** Its scripts' console errors and exceptions. */
   readonly errors: readonly string[];
   /** Text of every websocket message that the page received. */
   readonly received: readonly string[];
 }
 
-/** Listens to a page from now on. What the page itself breaks off, by leaving, is no failure. */
+/** Listens to a page from now on. A request that the page itself aborts by leaving is no failure. */
 export function watch(page: Page): Watch {
   const failed: string[] = [];
   const errors: string[] = [];

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Holds everything that could end a piece of code or text, between a head and a tail that nothing writes differently. */
+/** Contains every character that could end a piece of code or text, between a head and a tail that stay readable. */
 export const CANARY = 'head66"a\'b&<c>\n$d`e{{f\\gé—ü-tail77';
 
 /** A value that is the beginning of {@link CANARY}, and one that is its end. */
@@ -13,7 +13,7 @@ export const ENV = { KEY: CANARY, BEGINNING, ENDING };
 
 const PIECES = ['head66', 'tail77', 'é—ü', '\\u00e9\\u2014', '\\xe9'].map((piece) => Buffer.from(piece));
 
-/** @returns a piece of the canary that is in there; undefined when none is */
+/** @returns the text around a piece of the canary; undefined when it contains none */
 export function leakIn(bytes: Buffer | string): string | undefined {
   const searched = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
   const found = PIECES.find((piece) => searched.includes(piece));

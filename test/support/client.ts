@@ -41,8 +41,8 @@ class LegacyWebSocket extends WebSocket {
 }
 
 /**
- * Asks for all kernels as soon as it is made, and takes a kernel for dead that the answer lacks: the answer must not come
- * after that of a kernel's start.
+ * Asks for all kernels as soon as it is made, and takes a kernel for dead that is missing in the answer: the
+ * answer must not come after that of a kernel's start.
  */
 class PatientManager extends KernelManager {
   override async startNew(...start: Parameters<KernelManager['startNew']>) {
@@ -114,6 +114,6 @@ function lastOf(messages: readonly KernelMessage.IIOPubMessage[]): Bundle[] {
     const { display_id } = Object('transient' in content ? content.transient : {}) as { display_id?: string };
     shown.set(display_id ?? Symbol('a display of its own'), content.data as Bundle);
   }
-  // The progress of a slow cell is taken back by nothing: beside its result, in the place of a table.
+  // Nothing removes the progress of a slow cell: it stays beside its result, in the place of a table.
   return [...shown.values()].filter((data) => Object.keys(data).length > 1 || data['text/plain'] !== '');
 }

@@ -48,7 +48,7 @@ const digitalOcean = z.object({
   ]),
 });
 
-/** What a platform that runs containers is told, whatever it calls it. */
+/** The settings of a platform that runs containers, by the same names for all platforms. */
 export interface PlatformService {
   readonly file: string;
   readonly dockerfile: string;

@@ -13,7 +13,7 @@ const SOURCE = fileURLToPath(new URL('../../../test/support/collector', import.m
 const FOLDER = join(PEERS, 'collector');
 
 export interface Collector {
-  /** What OTEL_EXPORTER_OTLP_ENDPOINT names. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
   /** Everything that it has printed of what it got. */
   printed(): string;

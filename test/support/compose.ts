@@ -18,8 +18,8 @@ export interface Project {
 }
 
 /**
- * Makes the tokens as docs/deploy/compose.md has it, and runs the first block below a heading of a page, in a folder of their
- * own. The test's end takes away what they made.
+ * Makes the tokens as docs/deploy/compose.md has it, and runs the first block below a heading of a page, in a new
+ * folder. The test's end removes their containers and files.
  *
  * @param env as people may set them in their shell
  * @param changes what the page tells people to put in, e.g. for `TUNNEL_TOKEN=…`

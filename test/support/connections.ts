@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ConnectionKind, Connections } from '../../processors/core/connection.js';
 import { CellError } from '../../processors/core/processor.js';
 
-/** A catalogue that holds these types, for tests in which no cell gets as far as using one. */
+/** A catalogue with these types, for tests in which no cell uses a connection. */
 export function connectionsOf(...types: readonly string[]): Connections {
   return {
     types: () => new Set(types),

@@ -27,7 +27,7 @@ export interface Said {
 export interface ConversationOptions {
   readonly wire?: Wire;
   readonly language?: string | (() => Promise<string>);
-  /** What the kernel says when it is asked; absent: the same. */
+  /** The language that the kernel itself names when it is asked; absent: the same. */
   readonly speaks?: string;
   /** By the code that a cell holds; any other cell passes. A function may wait or throw. */
   readonly rewrites?: Readonly<Record<string, () => Rewrite | Promise<Rewrite>>>;
@@ -35,7 +35,7 @@ export interface ConversationOptions {
   readonly processors?: Processors;
   readonly log?: Log;
   readonly metrics?: Metrics;
-  /** What it has in common with other replicas; absent: there are none. */
+  /** What replicas share; absent: there are no others. */
   readonly shared?: SharedValues;
   /** The kernel of another conversation: both are clients of it. */
   readonly of?: Kernel;
@@ -155,7 +155,7 @@ export function conversation({
     toKernel,
     toClient,
     raw,
-    /** What made the channel ask for its end. */
+    /** The error with which the channel asked for its end. */
     faults,
     /** The client sends a cell. */
     execute(id: string, code: string, content: object = {}, header: object = {}) {

@@ -10,9 +10,9 @@ import { until } from './until.js';
 
 const run = promisify(execFile);
 
-/** Holds what could end a piece of code, text or a URL. */
+/** Contains characters that could end a piece of code, text or a URL. */
 export const PASSWORD = 'canary-"$`\'password';
-/** Of everybody: databases refuse to run as root. */
+/** The user id of `nobody`: databases refuse to run as root. */
 const NOBODY = 65_534;
 
 /** A real database of this test's own, on loopback. */

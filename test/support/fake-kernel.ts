@@ -31,7 +31,7 @@ export const KERNEL = '0f1c2d3e-0000-4000-8000-000000000000';
 /**
  * A server that says that its kernel speaks Python, and does with each websocket what a test says.
  *
- * @param keeps false where so much comes that keeping it would hide what the gateway keeps
+ * @param keeps false where so much comes that keeping it would hide how much the gateway keeps
  */
 export async function startFakeKernel(
   serve: (socket: WebSocket) => void = () => {},

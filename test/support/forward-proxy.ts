@@ -16,7 +16,7 @@ export interface ForwardProxy {
 export interface ForwardProxyOptions {
   /** Answers with this status in place of letting through. */
   readonly status?: () => number | undefined;
-  /** Where tunnels end in place of the asked host: a proxy that means no good. */
+  /** Where tunnels end in place of the asked host: a hostile proxy. */
   readonly divert?: () => number | undefined;
 }
 

@@ -66,7 +66,7 @@ export async function goPeer(
 }
 
 /**
- * The files of a module of the Go proxy, for what it holds beside code.
+ * The files of a module of the Go proxy, for its files beside code.
  *
  * @returns the path of a read-only folder
  */

@@ -17,7 +17,7 @@ import { freePort } from './free-port.js';
 const START_LIMIT_MS = 90_000;
 
 /**
- * The folder of a stock Jupyter environment (it holds `bin/jupyter`): the one that SPIN_JUPYTER names,
+ * The folder of a stock Jupyter environment (it contains `bin/jupyter`): the one that SPIN_JUPYTER names,
  * else the same one that `npm start` makes and uses, so that nothing is downloaded twice.
  */
 export async function jupyterEnvironment(): Promise<string> {
@@ -171,7 +171,7 @@ async function until(condition: () => Promise<boolean>, explain: () => string): 
   }
 }
 
-/** The HTTP status; 0 while nothing answers. The certificate of a test's https server is not its business. */
+/** The HTTP status; 0 while nothing answers. It does not check the certificate of a test's https server. */
 function status(
   origin: string,
   path: string,

@@ -21,7 +21,7 @@ export interface ChatService {
   close(): Promise<void>;
 }
 
-/** Holds what could end a piece of code, text or header; a Bearer token has no spaces or control characters. */
+/** Could end a piece of code, text or header; a Bearer token has no spaces or control characters. */
 export const LLM_TOKEN = `sk-canary-"'$\`{{\\token`;
 
 /** The longest prompt that fits, in characters. */

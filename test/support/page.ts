@@ -6,7 +6,7 @@ import { marked } from 'marked';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** What a page of the documentation shows between two fences. */
+/** A block of code between two fences of a documentation page. */
 export interface Block {
   /** The word behind the fence: `sh`, `yaml`, `js` …; empty: none. */
   readonly language: string;

@@ -22,7 +22,7 @@ export interface Pebble {
   readonly ca: string;
   /** PEM of the root that its certificates lead to; another one after each start. */
   root(): Promise<string>;
-  /** How many orders it has taken in, since the last start; a refused nonce's second try is none. */
+  /** How many orders it has taken in, since the last start; a second try after a refused nonce does not count. */
   orders(): number;
   stop(): Promise<void>;
   /** Again at the same address, with no memory of accounts, as after a disaster. */
