@@ -45,7 +45,7 @@ class Binding:
         run_helper(lambda: run_shell(self, script, variables or {}, timeout, out))
 
     def __getattr__(self, name):
-        """The call of a brokered cell, whatever its processor's name: its arguments are there to be read only."""
+        """The call of a brokered cell, whatever its processor's name: its arguments are only for the reader."""
         if self._ticket is None or name.startswith("_"):
             raise AttributeError(name)
         return lambda out=None, rows=None, exact=False, tree=False, **_: run_helper(

@@ -23,7 +23,7 @@ _PROGRESS = "At %s UTC: %s. The result replaces this line. If you reload the pag
 _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 # Seconds.
 _CONNECTED_WITHIN = 20
-# A text that comes is shown again after so many times what showing it took.
+# A growing text is shown again after so many times the time that showing it took.
 _PAUSE = 4
 
 

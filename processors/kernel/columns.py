@@ -22,7 +22,7 @@ def _list(value, item):
 
 
 def as_number(value):
-    """JSON holds no NaN and infinity: they come as text."""
+    """JSON has no NaN and infinity: they come as text."""
     return float(value) if isinstance(value, str) else value
 
 

@@ -13,10 +13,10 @@ from .values import items_of, of_python
 
 # Source: XML 1.0, production 2 (Char).
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-# One JSON text a line, by all the names that they go by: none is registered.
+# Media types of one JSON text a line. No name for it is registered.
 _JSON_LINES = re.compile(r"[/+.-](?:x-)?(?:ndjson|json-?lines?|jsonl|json-stream)$|/stream\+json$")
 _JSON_SEQUENCE = re.compile(r"[/+]json-seq$")
-# What is only a word in whatever language and charset: the values of a body whose type is not known here.
+# A plain word in any language and charset: only such values go into a body of unknown type.
 _PLAIN_WORDS = re.compile(r"[\w.@/+-]+(?: [\w.@/+-]+)*", re.ASCII)
 _FORM = "application/x-www-form-urlencoded"
 _DATA_FRAME = '{{%s}} is a DataFrame, which can\'t be sent as JSON. Convert it first: rows = df.to_dict("records").'
@@ -177,7 +177,7 @@ def _form_space(space):
 
 
 def _render_multipart(binding, template, content_type):
-    """Parts as they stand; their headers take a value as forms of browsers write one."""
+    """Parts as they are; their headers take a value as forms of browsers write one."""
     boundary = re.search(r";\s*boundary\s*=\s*(?:\"([^\"]*)\"|([^\s;\"]*))", content_type, re.IGNORECASE)
     delimiter = "--" + ((boundary.group(1) or boundary.group(2) or "") if boundary else "")
     result, in_headers, in_quotes = [], False, False

@@ -21,7 +21,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
 _MOST_INFORMATIONAL = 100
 _MOST_CODINGS = 3
-# What goes with a redirect to another origin: whatever else a header is called, it may be a credential.
+# Headers that a redirect to another origin keeps. Any other header may be a credential.
 PUBLIC_HEADERS = {"accept", "accept-encoding", "accept-language", "cache-control", "user-agent"}
 _PORTS = {"http": 80, "https": 443}
 
@@ -255,7 +255,7 @@ def _inflated(content):
 
 
 def _sentence(error, shown, through, seconds):
-    """What went wrong and what to do, in words that hold nothing of the request but where it went."""
+    """What went wrong and what to do, in words that quote nothing of the request but its destination."""
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return "%s took longer than %g s. Ask for less, or allow more with --timeout." % (shown, seconds)
     tunnel = re.match(r"Tunnel connection failed: (\d{3})", str(error))

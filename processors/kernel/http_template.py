@@ -12,7 +12,7 @@ from .values import of_python
 _BASE = re.compile(r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[^\s?#\\]*)?")
 _LABELS = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _HOST = re.compile(r"(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
-# What the author may write in path and query: everything but what no URL holds, which is encoded for them.
+# What the author may write in path and query. Characters that no URL contains are encoded for them.
 _SYNTAX = "%/:?[]@!$&'()*+,;=~"
 # `%2E%2E`
 _LONGEST_STEP = 6

@@ -1,4 +1,4 @@
-"""A stranger's Markdown within a paragraph: every character that could begin a tag, a link, code or a formula is written anew."""
+"""Untrusted Markdown within a paragraph: each character that could begin a tag, link, code or formula is written anew."""
 
 import bisect
 import html

@@ -75,7 +75,7 @@ def kernel_variable(reference, namespace):
 
 
 def as_text(value, reference):
-    """Text for a place that takes text; only what reads the same to everybody."""
+    """Text for a place that takes text; only for values that every service reads in the same way."""
     if isinstance(value, str):
         return str(value)
     plain = of_python(value)

@@ -104,7 +104,7 @@ class _Output:
         return "".join(self._captured)
 
     def finish(self):
-        """Takes what is still there, and leaves pipes that something in the background holds to a thread."""
+        """Reads the rest, and leaves pipes that a background process keeps open to a thread."""
         until = time.monotonic() + _LINGER
         while self._selector.get_map() and time.monotonic() < until:
             if not self._pass_on(0.05):

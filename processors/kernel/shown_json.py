@@ -9,7 +9,7 @@ from IPython.display import display
 from .shown_text import LARGEST_DISPLAY, shortened
 from .table import MOST_SAFE, Table
 
-# Only such a number may be another one in JavaScript, or as a float.
+# Only such a number may change in JavaScript or as a float.
 _MAY_BE_LONG = re.compile(r"\d[\d.]{14}|\d[eE][+-]?\d")
 # Members that hold the items of an answer beside what is said of them, as --paginate knows them.
 _USUAL_LISTS = ("items", "data", "results", "values", "value", "records", "entries", "content")
@@ -25,7 +25,7 @@ class ReadJson:
             self.value = member(json.loads(text, parse_int=self._integer, parse_float=self._float), at)
         else:
             self.value = member(json.loads(text), at)
-        # The same for eyes alone: with the digits of the numbers that floats don't hold.
+        # The same only for display, with the digits of the numbers that floats can't represent.
         self._seen = self.value if self._is_safe else member(json.loads(text, parse_float=_Literal), at)
         self._text = text
 
