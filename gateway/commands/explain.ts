@@ -10,7 +10,7 @@ import { EX_CONFIG, EX_SOFTWARE, EX_UNAVAILABLE } from './exit-status.js';
 /** Files of another user, and no room for more. */
 const HOUSEKEEPING: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT']);
 
-/** What a person reads of a failure, and the exit status for whatever started the gateway. */
+/** The text of a failure for the user, and the exit status for the program that started the gateway. */
 export function explain(error: unknown): [message: string, status: number] {
   if (error instanceof ConfigError)
     return [`spin-runtime: the settings are not right.\n${error.message}`, EX_CONFIG];

@@ -80,7 +80,7 @@ async function tellWhere(gateway: Gateway, config: Config, screen: Screen, log: 
   process.stdout.write(printSummary(summary, looks));
 }
 
-/** A terminal that is closed sends SIGHUP, and takes along what was started in it; a service reloads. */
+/** A closed terminal sends SIGHUP and ends the programs that were started in it; a service reloads. */
 function endingSignals(): NodeJS.Signals[] {
   return process.stdin.isTTY ? ['SIGTERM', 'SIGINT', 'SIGHUP'] : ['SIGTERM', 'SIGINT'];
 }

@@ -1,4 +1,4 @@
-/** One mistake in the environment. Never holds a secret's value. */
+/** One mistake in the environment. Never contains a secret's value. */
 export interface Problem {
   readonly variable: string;
   /** What it is, and why that is wrong. */

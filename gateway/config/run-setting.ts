@@ -34,7 +34,7 @@ export function readRun(
   return notebook && { notebook, limit };
 }
 
-/** The text stays out of the messages: a URL may hold a credential. */
+/** The text stays out of the messages: a URL may contain a credential. */
 function notebookPlace(text: string): NotebookPlace {
   const right = "A notebook's path, or its file://, http:// or https:// URL.";
   if (text === '') throw new Mistake('It is not set.', right);

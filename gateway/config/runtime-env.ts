@@ -2,7 +2,7 @@ import picomatch from 'picomatch';
 import { Secret } from '../../processors/core/secret.js';
 import type { RuntimeEnv } from '../config.js';
 
-/** What the system and the tools around the gateway set: nothing that a cell needs, some of it telling. */
+/** Set by the system and the tools around the gateway: no cell needs them, and some reveal details. */
 const SYSTEM = picomatch([
   ...'PATH HOME USER LOGNAME SHELL PWD OLDPWD TERM LANG TZ TMPDIR HOSTNAME'.split(' '),
   ...'HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy'.split(' '),
@@ -10,7 +10,7 @@ const SYSTEM = picomatch([
   'OTEL_*',
   ...'LC_* XDG_* NODE_* npm_* PYTHON* SSH_* LD_*'.split(' '),
 ]);
-/** The gateway's own settings, its token among them (a URL may hold one): no allow-list opens these. */
+/** The gateway's own settings, its token among them (a URL may contain one): no allow-list opens these. */
 const OWN = /^(?:SPIN_|NOTEBOOK_URL$)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

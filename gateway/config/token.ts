@@ -5,7 +5,7 @@ import { writeState } from '../state.js';
 import type { Env } from './env.js';
 import { Mistake } from './problems.js';
 
-/** What guessing over a network can't get through; and what a generated one has in bytes, times two. */
+/** The shortest token that can't be guessed over a network, in characters; and the random bytes of a generated one. */
 const SHORTEST = 16;
 const GENERATED_BYTES = 24;
 

@@ -6,7 +6,7 @@ const ENDPOINTS = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_END
 const PROTOCOLS = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'] as const;
 
 const SAMPLERS = ['always_on', 'always_off', 'traceidratio'] as const;
-/** What the specification calls the default: the proxy in front decides, and all of the gateway's own traces are kept. */
+/** The specification's default: the proxy in front decides, and all traces that the gateway begins are kept. */
 const DEFAULT_SAMPLER = 'parentbased_always_on';
 const PARENT_BASED = /^parentbased_/;
 

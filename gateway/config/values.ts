@@ -136,7 +136,7 @@ export function publicUrl(text: string): URL {
   return url;
 }
 
-/** The URL of the Jupyter to front. Messages leave it out: it may hold a credential. */
+/** The URL of the Jupyter to front. Messages leave it out: it may contain a credential. */
 export function upstreamUrl(text: string): URL {
   const url = webUrl(text);
   if (!url) {
@@ -186,7 +186,7 @@ export function unreadGlob(text: string): string {
   return text;
 }
 
-/** Text of a file with PEM blocks. @throws {Mistake} when it can't be read or holds none */
+/** Text of a file with PEM blocks. @throws {Mistake} when it can't be read or contains none */
 export function pemFile(path: string, label: RegExp): string {
   const right = 'The path of a PEM file that the gateway can read.';
   let text: string;

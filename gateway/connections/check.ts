@@ -66,7 +66,7 @@ function checkConnection(draft: Draft, kinds: ReadonlyMap<string, ConnectionKind
   return [...problems, ...issues.flatMap((issue) => explain(issue, draft, fields))];
 }
 
-/** What is wrong with the references of a setting. Holds nothing of it but a reference's name. */
+/** What is wrong with the references of a setting. Quotes nothing of it but a reference's name. */
 function referenceProblem(setting: unknown): string | undefined {
   if (isUnquoted(setting)) return QUOTES;
   const texts = textsOf(setting);
@@ -123,7 +123,7 @@ function near(word: string, known: readonly string[]): string {
   return distance(word, nearest) <= most ? ` Did you mean ${nearest}?` : '';
 }
 
-/** The names that a schema of an object takes; a check or a conversion of the whole may stand around it. */
+/** The names that a schema of an object takes; a check or a conversion of the whole may be around it. */
 function fieldsOf(schema: ZodType): readonly string[] {
   if (schema instanceof z.ZodObject) return Object.keys(schema.shape);
   if (schema instanceof z.ZodPipe) return fieldsOf(schema.in as ZodType);

@@ -13,7 +13,7 @@ export interface Draft {
   lineOf(field?: string): number;
 }
 
-/** What the file holds. */
+/** The file's content. */
 export interface CatalogueDocument {
   readonly connections: readonly Draft[];
   /** `secrets.folder`: where secrets are mounted, one file each. */
@@ -22,7 +22,7 @@ export interface CatalogueDocument {
   readonly problems: readonly CatalogueProblem[];
 }
 
-/** A name that can stand in a cell's first line. */
+/** A name that is possible in a cell's first line. */
 const NAME = /^[A-Za-z_][\w.-]*$/;
 
 /**

@@ -7,7 +7,7 @@ export function wholeReference(text: string): string | undefined {
   return reference?.includes(':') && text === `{{${reference}}}` ? reference : undefined;
 }
 
-/** True for a text that holds a reference and something beside it: neither a name nor a value. */
+/** True for a text with a reference and other text beside it: neither a name nor a value. */
 export function isMixed(text: string): boolean {
   return (
     wholeReference(text) === undefined && referencesIn(text).some((reference) => reference.includes(':'))
@@ -18,7 +18,7 @@ export function isMixed(text: string): boolean {
 const LOOKALIKE =
   /^(?:\$?\{\{\s*([\w.-]*?)\s*(?:[:.]\s*)?([A-Za-z_][\w-]*)\s*\}\}|\{\s*(runtime_env|secret|secret_var)\s*:\s*([A-Za-z_][\w-]*)\s*\}|\$\{([A-Z_][A-Z0-9_]*)\}|\$([A-Z_][A-Z0-9_]+))$/;
 
-/** @returns what to write, for a text that is meant as a reference and is none; it holds no more of it than a name */
+/** @returns what to write instead of a text that is meant as a reference but isn't one; quotes only a name of it */
 export function misspelt(text: string): string | undefined {
   if (wholeReference(text) !== undefined) return undefined;
   const [, store = '', name, inner, innerName, braced, bare] = LOOKALIKE.exec(text.trim()) ?? [];

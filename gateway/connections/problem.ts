@@ -1,4 +1,4 @@
-/** What is wrong in the connection catalogue: the line, what it is, and the way to mend it. Holds no value. */
+/** What is wrong in the connection catalogue: the line, what it is, and how to correct it. Contains no value. */
 export interface CatalogueProblem {
   /** Counted from 1; undefined: it is about the file as a whole. */
   readonly line?: number;

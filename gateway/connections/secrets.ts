@@ -19,7 +19,7 @@ const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
  * running process. One newline at the end doesn't belong to the secret: editors and `echo` write it.
  *
  * @returns undefined when there is no such file
- * @throws {CellError} when there is one that is no secret, or can't be read; holds nothing of it
+ * @throws {CellError} when there is one that isn't a secret, or can't be read; quotes nothing of it
  */
 export function readSecretFile(folder: string, name: string): Secret | undefined {
   if (!FILE_NAME.test(name)) return undefined;

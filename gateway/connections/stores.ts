@@ -12,7 +12,7 @@ export interface Stores {
   file(name: string): Secret | undefined;
   /** Names in the `file` store. */
   fileNames(): readonly string[];
-  /** What a reference finally names: `secret_var:VAR` becomes the `secret:…` that the variable VAR holds. */
+  /** What a reference finally names: `secret_var:VAR` becomes the `secret:…` that the variable VAR names. */
   canonical(reference: string): string;
 }
 

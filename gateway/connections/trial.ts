@@ -8,7 +8,7 @@ import { type Secret, secretsIn } from '../../processors/core/secret.js';
 /** How long a service may take to show that it works, in milliseconds. */
 const LIMIT_MS = 15_000;
 
-/** Whether a connection works, in a sentence that holds no value. */
+/** Whether a connection works, in a sentence that contains no value. */
 export interface Trial {
   readonly works: boolean;
   readonly says: string;
@@ -17,7 +17,7 @@ export interface Trial {
 /** Reaches a connection's service with its credentials. Never rejects, and always ends. */
 export type TryConnection = (connection: Connection) => Promise<Trial>;
 
-/** Takes values out of what a service says: some quote what they were sent. */
+/** Takes values out of a service's messages: some services quote the request. */
 export interface SentenceMask {
   hide(credential: Secret): void;
   sentence(text: string): string;

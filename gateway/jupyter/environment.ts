@@ -56,7 +56,7 @@ export async function ensureEnvironment(folder: string, options: EnvironmentOpti
 
 /**
  * Checks an environment that the user made; changes nothing in it.
- * @param folder holds `bin/jupyter`
+ * @param folder contains `bin/jupyter`
  * @throws {JupyterSetupError} saying what it lacks
  */
 export async function checkEnvironment(folder: string, inherited: Environment, user?: UserId): Promise<void> {

@@ -1,6 +1,6 @@
 import { run } from './command.js';
 
-/** Holds the lock until its stdin ends, which it does with the process that holds the other end. */
+/** Keeps the lock until its stdin ends. It ends with the process at the other end. */
 const HOLDER = `
 import fcntl, sys
 file = open(sys.argv[1], "a")

@@ -27,7 +27,7 @@ function kept(digits: string): string {
   return isHeld || !isNumber(digits) ? digits : `"${MARK}${digits}"`;
 }
 
-/** What is none stays, and is a mistake for the parser. */
+/** Text that isn't a number stays, and is a mistake for the parser. */
 function isNumber(digits: string): boolean {
   return /^-?(?:Infinity|NaN|(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(digits);
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseExact, printExact } from './exact-json.js';
 import { RunProblem } from './problem.js';
 
-/** Texts stand in files as lists of lines, and in memory as one string. */
+/** Texts are lists of lines in files, and one string in memory. */
 const text = z.union([z.string(), z.array(z.string()).transform((lines) => lines.join(''))]);
 
 const outputSchema = z.looseObject({ output_type: z.string() });

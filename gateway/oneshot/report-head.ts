@@ -26,7 +26,7 @@ const STYLE = `.spin-run { box-sizing: border-box; max-width: 60rem; margin: 1re
 .spin-run dd { margin: 0; }
 .spin-run code { font: .875rem ui-monospace, Menlo, Consolas, monospace; white-space: pre-wrap; }`;
 
-/** HTML to stand before the notebook. Every text in it is a stranger's. */
+/** HTML before the notebook. No text in it is trusted. */
 export function printHead({ title, begun, ended, kernel, parameters, outcome, isGood }: ReportHead): string {
   const rows: readonly (readonly [string, string])[] = [
     ['started', escapeHtml(begun.toISOString().replace('T', ' ').replace(/\..*/, ' UTC'))],

@@ -7,7 +7,7 @@ import { stillOf } from './still.js';
 
 /**
  * A report runs and loads nothing: neither what Jupyter's template would get from elsewhere (formula and widget scripts
- * of a CDN), nor what a notebook's outputs hold.
+ * of a CDN), nor what a notebook's outputs contain.
  */
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:; form-action 'none'; base-uri 'none'";

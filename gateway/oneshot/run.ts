@@ -126,7 +126,7 @@ export async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promi
     if (signal.aborted) resolve(undefined);
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
-  // What comes of it after that is of no interest any more.
+  // A later result is ignored.
   work.catch(() => {});
   return Promise.race([stopped, work]);
 }

@@ -125,8 +125,8 @@ export class Executions {
 
   /**
    * Resolves when every execution has its reply, and what it wrote has come. The reply comes on the shell channel, and
-   * the idle that ends what it wrote on iopub, and the two channels have no order between them: of two cells one after
-   * the other, the second one's reply may come before the first one's idle.
+   * the idle that ends its output comes on iopub. The two channels have no order between them: of two cells, the second
+   * one's reply may come before the first one's idle.
    * Source: jupyter-client.readthedocs.io/en/stable/messaging.html, "Request-Reply" and "Kernel status".
    */
   drained(): Promise<void> {

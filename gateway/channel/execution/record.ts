@@ -13,7 +13,7 @@ export interface RecordParts {
   viewer(): Viewer;
 }
 
-/** Tells what is kept of a cell that was run. No text of it and no value (invariant S10). */
+/** Writes the record of a cell that was run. It contains no text of the cell and no value (invariant S10). */
 export class CellRecords {
   readonly #parts: RecordParts;
 

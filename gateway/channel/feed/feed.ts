@@ -61,7 +61,7 @@ export class KernelFeed {
     });
   }
 
-  /** A client alone costs nothing of this. */
+  /** With a single client none of this work is done. */
   get #isShared(): boolean {
     return this.#viewers > 1;
   }

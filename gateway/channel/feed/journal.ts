@@ -5,7 +5,7 @@ import type { Frame, Payload } from '../wire/frame.js';
 const MOST_ENTRIES = 512;
 const MOST_BYTES = 1024 * 1024;
 
-/** What the redactor made of a frame, and under which conditions it would make the same again. */
+/** The redactor's result for a frame, and the conditions under which the same frame gives the same result. */
 export interface Step {
   readonly before: RedactorState;
   /** How many values the kernel had been given. */

@@ -19,7 +19,7 @@ const SHORTEST_LINE = 12;
 /** A kept end of this length isn't the beginning of a value by chance. */
 const LONG_PIECE = 8;
 
-/** How ESC begins in JSON, whichever way its last digit is written: colours stand within values and hide their core. */
+/** How ESC begins in JSON, whichever way its last digit is written: colours inside values hide their core. */
 const ESCAPE = '\\u001';
 
 /** Up to this size a text is read without its escapes as a whole, in characters. */
@@ -78,7 +78,7 @@ export class Delivered {
     this.#reach = Math.max(this.#reach, ...known.texts.map((form) => form.length));
   }
 
-  /** It only grows. */
+  /** The number of values: it only grows. */
   get size(): number {
     return this.#values.size;
   }
@@ -216,7 +216,7 @@ export class Delivered {
     return copy;
   }
 
-  /** @returns where values stand in bytes that are read as Latin-1, in order; those that overlap are one */
+  /** @returns where values are in bytes that are read as Latin-1, in order; those that overlap are one */
   findInBytes(latin1: string): readonly Span[] {
     return this.#spans(latin1, SHORTEST, true);
   }
@@ -228,7 +228,7 @@ export class Delivered {
 
   /**
    * @param done the first characters that are masked already
-   * @returns where values stand, in order; those that overlap are one
+   * @returns where values are, in order; those that overlap are one
    */
   #find(text: string, shortest: number, done = 0): readonly Span[] {
     return this.#spans(text, shortest, false, done > 0 ? [{ start: 0, end: done }] : []);

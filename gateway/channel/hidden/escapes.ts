@@ -81,7 +81,7 @@ const MARK = '\0';
 /** Fewer other characters would be found by chance. */
 const FEWEST = 4;
 
-/** Names of HTML for characters that stand in credentials and URLs. Source: https://html.spec.whatwg.org/#named-character-references */
+/** HTML's names of characters in credentials and URLs: https://html.spec.whatwg.org/#named-character-references */
 const NAMES: Readonly<Record<string, string>> = Object.fromEntries(
   `amp& AMP& lt< LT< gt> GT> sol/ plus+ equals= colon: semi; period. comma, excl! num# dollar$ percnt% lpar( rpar) ast* midast*
   quest? commat@ lsqb[ lbrack[ rsqb] rbrack] Hat^ lowbar_ UnderBar_ lcub{ lbrace{ verbar| vert| VerticalLine| rcub} rbrace}
@@ -109,7 +109,7 @@ const TOKEN = new RegExp(
   'g',
 );
 
-/** The escape of a letter, digit or one of `_.-`, which programs leave as they are: where there is none, these stand raw. */
+/** The escape of a letter, digit or one of `_.-`, which programs leave as they are: without one they are raw. */
 export const ESCAPED_PLAIN =
   /\\(?:u\{?0{0,6}|U0{6}|x)(?:2[dDeE]|3\d|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])|\\0?(?:55|56|6\d|7[01]|1[0-7]\d)|%(?:25)*(?:2[dDeE]|3\d|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])|&(?:amp;)*#(?:0*(?:4[5-9]|5\d|6[5-9]|[789]\d|1[012]\d)|[xX]0*(?:2[dDeE]|3\d|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]))|&(?:amp;)*(?:period|lowbar|UnderBar|hyphen|dash);/;
 

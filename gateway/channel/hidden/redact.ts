@@ -62,7 +62,7 @@ export interface Redacted {
 
 const NONE: readonly Payload[] = [];
 
-/** What a redactor knows of the frames before: the same frame after the same state becomes the same. Never changed, but replaced. */
+/** What a redactor knows of the frames before: the same frame and state give the same result. Never changed. */
 export interface RedactorState {
   /** By request and name of the stream. */
   readonly held: ReadonlyMap<string, Held>;
@@ -113,7 +113,7 @@ export class Redactor {
     this.state = held.size === 0 && busy.size === 0 ? AT_REST : { held, busy, isNew: false };
   }
 
-  /** Nearly all that a kernel streams holds no value, and neither ends nor begins one: that much shows unparsed. */
+  /** Nearly all streamed text contains no value and no beginning or end of one. That shows without parsing. */
   #beginsNothing(frame: Frame): boolean {
     const content = frame.bytes('content');
     const end = streamEnd(content, 2);
@@ -181,7 +181,7 @@ export class Redactor {
     return this.#close([...this.state.held].filter(([, held]) => isOver(held)).map(([key]) => key));
   }
 
-  /** They go on no more. @returns what was held back of them */
+  /** These streams have ended. @returns what was held back of them */
   #close(keys: readonly string[]): Payload[] {
     if (keys.length === 0) return [];
     const left = new Map(this.state.held);

@@ -6,7 +6,7 @@ import { GatewayError } from '../../errors.js';
 /** A value travels in one message of at most 10 MiB; here it takes a third more. */
 const LARGEST_FILE = 16 * 1024 * 1024;
 
-/** What may be asked of the folder at once, and for how long, in milliseconds; then it counts as away (fail closed). */
+/** Questions to the folder at a time, and the time for each in milliseconds: then it counts as away (fail closed). */
 interface Limits {
   readonly atOnce: number;
   readonly patienceMs: number;

@@ -6,7 +6,7 @@ import { Pattern } from './occurrences.js';
 /** One delivered value in all the forms that a message's strings may contain. */
 export class Value {
   readonly forms: readonly Pattern[];
-  /** Characters that every form holds as they are: what the hot path looks for; empty when there are none. */
+  /** Characters that every form contains unchanged: the hot path looks for them. Empty when there are none. */
   readonly core: string;
   readonly texts: readonly string[];
   readonly #value: string;
@@ -24,7 +24,7 @@ export class Value {
     return this.#value.length;
   }
 
-  /** The forms as they stand in bytes that are read as Latin-1. */
+  /** The forms as they are in bytes that are read as Latin-1. */
   get bytes(): readonly Pattern[] {
     this.#bytes ??= this.texts.map((form) => new Pattern(Buffer.from(form).toString('latin1')));
     return this.#bytes;

@@ -80,7 +80,7 @@ export class Kernels {
   }
 
   /**
-   * Whether a kernel holds values, so that what it shows has to be looked through.
+   * Whether a kernel has been given values, so that its output has to be searched.
    *
    * @throws {GatewayError} SHARED_FOLDER_AWAY
    */
@@ -104,8 +104,8 @@ export class Kernels {
   }
 
   /**
-   * Jupyter answered a request about a kernel. A restart loses what was queued in the kernel without a word
-   * on the websocket; a shutdown ends it, and what it was given went with it.
+   * Jupyter answered a request about a kernel. A restart loses the kernel's queue without a message
+   * on the websocket. A shutdown ends the kernel, and its values are gone with it.
    *
    * @param path below the base path
    */

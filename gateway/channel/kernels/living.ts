@@ -7,7 +7,7 @@ import type { UpstreamSource } from '../../proxy/upstream.js';
  * culling, or with Jupyter, and then Jupyter does not tell the gateway.
  * Source: Jupyter Server's REST API, `/api/kernels`.
  *
- * The function rejects for any answer but such a list: what isn't known to have ended lives.
+ * The function rejects for any answer but such a list: a kernel that isn't known to have ended lives.
  */
 export function createAskLiving(upstream: UpstreamSource): () => Promise<ReadonlySet<string>> {
   return async () => {

@@ -7,10 +7,10 @@ const OUTPUT_BYTES = 8 * 1024 * 1024;
 /** And so much of what a client waits for (replies, states, questions): a kernel chooses their size too (invariant S15). */
 const MOST_BYTES = 2 * OUTPUT_BYTES;
 
-/** What a note of a cut costs beside its text, about. */
+/** The size of a cut's note beside its text, about. */
 const CUT_COST_BYTES = 1024;
 
-/** What a client can do without. It waits for ever for a reply or an idle. */
+/** Messages that a client can do without. Without a reply or an idle it would wait for ever. */
 const OUTPUT = new Set(['stream', 'display_data', 'update_display_data', 'execute_result', 'clear_output']);
 
 /** Output that is not kept, of one cell. */

@@ -1,2 +1,2 @@
-/** Why nothing more is heard of what was sent to a kernel: what it says of its life, a restart by HTTP, or the client left. */
+/** Why a request to a kernel gets no answer: the kernel reports its end, a restart by HTTP, or the client left. */
 export type Loss = 'starting' | 'restarting' | 'dead' | 'restarted' | 'closed';

@@ -28,7 +28,7 @@ interface Waiting {
 /** How often one is sent to kernels that start before they answer. One that starts more isn't a kernel (S15). */
 const MOST_SENT = 10;
 
-/** The gateway's requests to a kernel, in one client's session: what they bring back is for the gateway, never for the client. */
+/** The gateway's requests to a kernel, in one client's session: only the gateway gets the answers, never the client. */
 export class OwnRequests {
   readonly #waiting = new Map<string, Waiting>();
   readonly #writer: MessageWriter;
