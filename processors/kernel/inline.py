@@ -1,4 +1,4 @@
-"""Untrusted Markdown within a paragraph: each character that could begin a tag, link, code or formula is written anew."""
+"""Untrusted Markdown within a paragraph: every character that could begin a tag, link, code or formula is escaped."""
 
 import bisect
 import html
