@@ -329,16 +329,17 @@ t.test('a wrong value is refused with a sentence', async (t) => {
     'trustedProxies={everybody}': /at '\/trustedProxies\/0': 'everybody' does not match pattern/,
     'runAs.user=0': /at '\/runAs\/user': minimum: got 0, want 1/,
     'token.value=': /token: set token\.existingSecret to the name of a Secret/,
-    'token.value=short': /token\.value: it has to have 16 characters or more/,
+    'token.value=short': /token\.value: it must have 16 characters or more/,
     'runtimeEnv.values.SPIN_TLS=off': /runtimeEnv\.values\.SPIN_TLS: names that begin with SPIN_ are/,
-    'drainSeconds=40': /terminationGracePeriodSeconds: it has to be more than/,
+    'drainSeconds=40': /terminationGracePeriodSeconds: it must be more than/,
     'settings.SPIN_TLS=off': /settings\.SPIN_TLS: the chart sets it\. Set tls\.mode instead/,
-    'settings.SPIN_UPSTREAM_TOKEN=abc': /settings\.SPIN_UPSTREAM_TOKEN: it would stand in the Deployment/,
+    'settings.SPIN_UPSTREAM_TOKEN=abc':
+      /settings\.SPIN_UPSTREAM_TOKEN: it would be readable in the Deployment/,
     'settings.SPIN_PORT=1': /at '\/settings\/SPIN_PORT': got number, want string/,
     'settings.API_KEY=abc': /at '\/.*invalid propertyName 'API_KEY'/,
-    'replicas=2': /replicas: each gateway would have a Jupyter of its own/,
-    'autoscaling.enabled=true': /replicas: each gateway would have a Jupyter of its own/,
-    'upstream.url=http://jupyter:8888': /mode: embedded has a Jupyter of its own/,
+    'replicas=2': /replicas: each gateway would have its own Jupyter/,
+    'autoscaling.enabled=true': /replicas: each gateway would have its own Jupyter/,
+    'upstream.url=http://jupyter:8888': /mode: embedded has its own Jupyter/,
     'mode=fronting': /mode: fronting needs a Jupyter/,
     'mode=fronting,jupyter.enabled=true': /upstream\.token: Jupyter in this release needs one/,
     'mode=fronting,jupyter.enabled=true,upstream.url=http://j': /upstream\.url: it names a Jupyter elsewhere/,
@@ -354,7 +355,7 @@ t.test('a wrong value is refused with a sentence', async (t) => {
     'httpRoute.enabled=true': /httpRoute: set hostnames/,
     'httpRoute.enabled=true,httpRoute.hostnames={a.example.com},httpRoute.parentRefs[0].name=g':
       /httpRoute: the Gateway would speak plain HTTP, which is refused/,
-    'terminationGracePeriodSeconds=31': /terminationGracePeriodSeconds: it has to be more than/,
+    'terminationGracePeriodSeconds=31': /terminationGracePeriodSeconds: it must be more than/,
   };
   for (const [values, sentence] of Object.entries(refused)) {
     await t.rejects(template(`--set=${token}`, `--set=${values}`), sentence, values);

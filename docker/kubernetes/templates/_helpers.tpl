@@ -1,9 +1,9 @@
-{{/* What every object of the release is called, or begins with. */}}
+{{/* The name of every object of the release, or the beginning of its name. */}}
 {{- define "spin.name" -}}
 {{- if contains "spin" .Release.Name }}{{ .Release.Name | trunc 53 | trimSuffix "-" }}{{ else }}{{ printf "%s-spin" .Release.Name | trunc 53 | trimSuffix "-" }}{{ end -}}
 {{- end -}}
 
-{{/* What selects the pods of one part: dict "root" $ "part" "gateway". */}}
+{{/* The labels that select the pods of one part: dict "root" $ "part" "gateway". */}}
 {{- define "spin.selector" -}}
 app.kubernetes.io/name: spin-runtime
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -23,7 +23,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if .image.digest }}{{ $repository }}@{{ .image.digest }}{{ else }}{{ $repository }}:{{ .image.tag | default .root.Chart.AppVersion }}{{ end -}}
 {{- end -}}
 
-{{/* What the restricted pod security standard asks of a pod, and its numbers: a `runAs` of the values. */}}
+{{/* What the restricted pod security standard requires of a pod, and its user numbers: a `runAs` of the values. */}}
 {{- define "spin.podSecurity" -}}
 automountServiceAccountToken: false
 # A Service called "spin" would become a variable SPIN_PORT, and every Service one that cells can use.
@@ -38,7 +38,7 @@ securityContext:
   {{- end }}
   {{- with .fsGroup }}
   fsGroup: {{ . }}
-  # Once, at a new volume: every time would open files of mode 600 to the group again.
+  # Only once, for a new volume: doing it every time would open files of mode 600 to the group again.
   fsGroupChangePolicy: OnRootMismatch
   {{- end }}
   seccompProfile:
@@ -84,7 +84,7 @@ spec:
       storage: {{ .persistence.size }}
 {{- end -}}
 
-{{/* The names of the Service, of which pods in the cluster use any. */}}
+{{/* The names of the Service. Pods in the cluster may use any of them. */}}
 {{- define "spin.serviceNames" -}}
 {{- $name := include "spin.name" . -}}
 {{ $name }},{{ $name }}.{{ .Release.Namespace }},{{ $name }}.{{ .Release.Namespace }}.svc,{{ $name }}.{{ .Release.Namespace }}.svc.cluster.local
