@@ -95,9 +95,8 @@ async function refuseChangeable(file: string, jupyterUid: number | undefined): P
   const look = async (path: string, stickyProtects: boolean): Promise<void> => {
     const { uid, mode } = await stat(path);
     if (uid === jupyterUid) refuse(path, "Jupyter's user");
-    if ((mode & 0o022) !== 0 && !((mode & 0o1000) !== 0 && stickyProtects)) {
+    if ((mode & 0o022) !== 0 && !((mode & 0o1000) !== 0 && stickyProtects))
       refuse(path, 'users other than its owner');
-    }
   };
   await look(target, false);
   for (const path of new Set([target, place])) {

@@ -187,9 +187,8 @@ export class Rewriter {
       const asked = name === '' ? '%%spin needs a processor.' : `There is no processor “${quoted(name)}”.`;
       throw new CellError(`${asked}${suggestion(name, known, '')} Known: ${known.join(', ')}.`);
     }
-    if (needsConnection(processor) && !this.#context.connections.types().has(name)) {
+    if (needsConnection(processor) && !this.#context.connections.types().has(name))
       throw new CellError(noConnection(name));
-    }
     return processor;
   }
 
@@ -260,9 +259,8 @@ function emit({ run, deliver, withheld = {} }: Compiled) {
   const values = Object.fromEntries(deliver.map(({ name, value }) => [name, text(value.reveal())]));
   const delivered = deliver.map(({ value }) => value);
   if (run.kind === 'python') return { code: text(run.code), spin: { values, withheld }, delivered };
-  if (run.kind !== 'call' && run.kind !== 'brokered') {
+  if (run.kind !== 'call' && run.kind !== 'brokered')
     throw new TypeError('a processor gave an unknown kind of code');
-  }
   const args = Object.entries(run.args).map(([key, value]) => `${pythonName(key)}=${pythonLiteral(value)}`);
   const code = `__spin__.${pythonName(run.name)}(${args.join(', ')})`;
   if (run.kind === 'call') return { code, spin: { call: true, values, withheld }, delivered };

@@ -59,9 +59,8 @@ export class Completer {
     const processor = isSpin ? this.#processorOf(code) : this.#processors.get('python');
     const isPython = processor?.name === 'python';
     const reference = openReference(code, cursor);
-    if (reference !== undefined && (!isPython || reference.typed.includes(':'))) {
+    if (reference !== undefined && (!isPython || reference.typed.includes(':')))
       return this.#references(reference, cursor, processor);
-    }
     if (isPython) return undefined;
     const suggested = await this.#ofProcessor(processor, code, cursor);
     return { ...suggested, items: suggested.items.slice(0, MOST_ITEMS) };
@@ -126,9 +125,8 @@ export class Completer {
 
   #words({ processor: name, expects, given }: Place & { kind: 'word' }): Suggestion[] {
     const { options = {}, connection } = this.#processors.get(name) ?? {};
-    if (typeof expects === 'object') {
+    if (typeof expects === 'object')
       return (options[expects.value]?.values ?? []).map((text) => ({ text, kind: 'value' }));
-    }
     const names = connection === undefined ? [] : this.#context.connections.names(name);
     return [
       ...(expects === 'connection' ? names.map((text) => ({ text, kind: 'connection' })) : []),

@@ -49,9 +49,8 @@ export function placeOnHead(
   }
   const [, option, value] = /^--([\w-]+)=(.*)$/.exec(word) ?? [];
   const at = { kind: 'word', processor, given } as const;
-  if (option !== undefined && value !== undefined) {
+  if (option !== undefined && value !== undefined)
     return { ...at, from: cursor - value.length, word: value, expects: { value: option } };
-  }
   if (open !== undefined && !word.startsWith('--')) return { ...at, from, word, expects: { value: open } };
   return { ...at, from, word, expects: connection || word.startsWith('-') ? 'option' : 'connection' };
 }

@@ -72,12 +72,10 @@ export function readHead(code: string, isFlag: (processor: string, option: strin
 export function readMetadata(spin: Readonly<Record<string, unknown>>, code: string): Draft {
   const { cell, connection, options } = spin;
   if (typeof cell !== 'string') throw new CellError("metadata.spin.cell has to be a processor's name.");
-  if (connection !== undefined && connection !== null && typeof connection !== 'string') {
+  if (connection !== undefined && connection !== null && typeof connection !== 'string')
     throw new CellError('metadata.spin.connection has to be text.');
-  }
-  if (options !== undefined && !isObject(options)) {
+  if (options !== undefined && !isObject(options))
     throw new CellError('metadata.spin.options has to be an object.');
-  }
   return {
     processor: cell,
     help: false,

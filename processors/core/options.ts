@@ -36,15 +36,12 @@ export function checkCell(draft: Draft, processor: Processor): Cell {
     options[name] = readValue(name, option, value);
   }
   const { out, timeout, rows } = options;
-  if (typeof out === 'string' && (!/^[A-Za-z_]\w*$/.test(out) || PYTHON_WORDS.has(out))) {
+  if (typeof out === 'string' && (!/^[A-Za-z_]\w*$/.test(out) || PYTHON_WORDS.has(out)))
     throw new CellError(`--out takes the name of a variable, not “${quoted(out)}”.`);
-  }
-  if (typeof timeout === 'number' && !(timeout > 0 && timeout <= 86_400)) {
+  if (typeof timeout === 'number' && !(timeout > 0 && timeout <= 86_400))
     throw new CellError('--timeout takes seconds: more than 0, at most 86400.');
-  }
-  if (typeof rows === 'number' && processor.options.rows === ROWS && !isCount(rows)) {
+  if (typeof rows === 'number' && processor.options.rows === ROWS && !isCount(rows))
     throw new CellError(`--rows takes a whole number from 1 to ${MOST_ROWS.toLocaleString('en')}.`);
-  }
   return { processor: processor.name, connection: draft.connection, options, body: draft.body };
 }
 

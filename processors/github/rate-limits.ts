@@ -21,9 +21,8 @@ export function limitOf(answer: HttpAnswer): number | undefined {
   if (status !== 403 && status !== 429 && !isGraphql) return undefined;
   const asked = retryAfter(headers);
   if (asked !== undefined) return asked;
-  if (headers['x-ratelimit-remaining'] === '0') {
+  if (headers['x-ratelimit-remaining'] === '0')
     return Math.max(0, Number(headers['x-ratelimit-reset']) * 1000 - Date.now());
-  }
   return status === 429 || /secondary rate limit|abuse/i.test(says) || isGraphql ? SECONDARY_MS : undefined;
 }
 

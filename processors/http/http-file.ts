@@ -158,9 +158,8 @@ function parseHeader(line: string, number: number): [name: string, value: string
       `Line ${number}: expected a header like “Accept: application/json”, or an empty line.`,
     );
   }
-  if (COMPUTED.includes(name.toLowerCase())) {
+  if (COMPUTED.includes(name.toLowerCase()))
     throw new CellError(`Leave out ${name}: it is set from the body.`);
-  }
   return [name, line.slice(colon + 1).trim()];
 }
 

@@ -22,9 +22,8 @@ const BACKSLASH = 0x5c;
  */
 export function readJson(pieces: Pieces): unknown {
   const size = sizeOf(pieces);
-  if (size > LARGEST) {
+  if (size > LARGEST)
     throw new CellError(`The answer is larger than ${LARGEST / 1024 ** 2} MiB in one piece. Ask for less.`);
-  }
   const bytes = Buffer.concat(pieces, size);
   measure(bytes);
   try {

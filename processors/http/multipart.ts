@@ -48,9 +48,8 @@ export function multipartText(lines: readonly string[], boundary: string, number
       if (content.length === 0 && /^<@?\s/.test(line))
         throw new CellError('A part from a file is not supported; read it into a variable.');
       content.push(line);
-    } else if (bare !== '') {
+    } else if (bare !== '')
       throw new CellError(`Line ${number + at}: a body in parts begins with ${delimiter}.`);
-    }
   }
   throw new CellError(`A body in parts ends with a line ${delimiter}--.`);
 }

@@ -64,9 +64,8 @@ export function textOf({ reference }: Reference, values: Values): string {
  * @returns e.g. `/things/a%2Fb?x=1%262`
  */
 export function renderTarget(template: Template, values: Values): string {
-  if (template.some((piece) => typeof piece === 'string' && /[\s\\]/.test(piece))) {
+  if (template.some((piece) => typeof piece === 'string' && /[\s\\]/.test(piece)))
     throw new CellError('The path contains white space or a backslash.');
-  }
   const result: string[] = [];
   // The last segment of the path, as far as it can be a step: `%2E%2E`, and one more.
   let segment = '';
@@ -88,9 +87,8 @@ export function renderTarget(template: Template, values: Values): string {
     if (value === '' && !inQuery)
       throw new CellError(`{{${piece.reference}}} is empty, which would change the path.`);
     put(percentEncoded(value, ''));
-    if (!inQuery && /^(?:\.|%2e){1,2}$/i.test(segment)) {
+    if (!inQuery && /^(?:\.|%2e){1,2}$/i.test(segment))
       throw new CellError(`{{${piece.reference}}} would lead to another folder of the URL.`);
-    }
   }
   return result.join('');
 }
@@ -107,9 +105,8 @@ export function renderHeader(name: string, template: Template, values: Values): 
     }
   }
   const value = template.map((piece) => (typeof piece === 'string' ? piece : textOf(piece, values))).join('');
-  if (CONTROL.test(value)) {
+  if (CONTROL.test(value))
     throw new CellError(`The value of header ${name} contains a line break or another control character.`);
-  }
   if (/[^\x00-\xff]/.test(value))
     throw new CellError(`The value of header ${name} contains characters that HTTP can't send there.`);
   return value;
@@ -132,9 +129,8 @@ function basicCredentials(template: Template, values: Values): string | undefine
       password = after;
       continue;
     }
-    if (password === undefined && text.includes(':') && typeof piece !== 'string') {
+    if (password === undefined && text.includes(':') && typeof piece !== 'string')
       throw new CellError(`{{${piece.reference}}} contains a colon, which would end the user's name.`);
-    }
     if (password === undefined) user += text;
     else password += text;
   }

@@ -69,9 +69,8 @@ export async function* piecesOf(
       ended = true;
       break;
     }
-    if (chunk.error !== undefined && chunk.error !== null) {
+    if (chunk.error !== undefined && chunk.error !== null)
       throw new CellError(`The model's service failed: ${messageIn(chunk)}`);
-    }
     const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
     const message = choice?.delta ?? choice?.message ?? {};
     const text = textIn(message.content);
@@ -186,12 +185,8 @@ export async function refusalOf(
   const inner = Object(Object(error).error) as { code?: unknown; type?: unknown };
   const refusal = credentialRefusal(host, status);
   if (refusal !== undefined) return refusal;
-  if (
-    inner.code === 'context_length_exceeded' ||
-    /context (length|window|size)|maximum context/i.test(said)
-  ) {
+  if (inner.code === 'context_length_exceeded' || /context (length|window|size)|maximum context/i.test(said))
     return new CellError(`The prompt is too long for ${quoted(model)}: ${said}`);
-  }
   if (status === 404) {
     return new CellError(
       `${host} has no model “${quoted(model)}”, or no chat completions below the connection's url (404): ${said}`,

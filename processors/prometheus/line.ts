@@ -59,11 +59,9 @@ function runsOf(points: readonly Point[], apart: number): Point[][] {
   let run: Point[] | undefined;
   for (const point of points) {
     const last = run?.at(-1);
-    if (!Number.isFinite(point[1])) {
-      run = undefined;
-    } else if (run !== undefined && last !== undefined && point[0] - last[0] <= apart) {
-      run.push(point);
-    } else {
+    if (!Number.isFinite(point[1])) run = undefined;
+    else if (run !== undefined && last !== undefined && point[0] - last[0] <= apart) run.push(point);
+    else {
       run = [point];
       runs.push(run);
     }

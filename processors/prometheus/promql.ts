@@ -66,9 +66,8 @@ function place(reference: string, value: Value | undefined, quote: string, isReg
   if (quote === '') return bare(reference, value);
   const texts =
     value.type === 'list' ? value.value.map((item) => plain(reference, item)) : [plain(reference, value)];
-  if (!isRegex && texts.length !== 1) {
+  if (!isRegex && texts.length !== 1)
     throw new CellError(`{{${reference}}} is a list: use it only in a =~ or !~ matcher.`);
-  }
   const text = isRegex ? texts.map(literally).join('|') : (texts[0] ?? '');
   if (quote === '`') {
     if (text.includes('`'))

@@ -44,9 +44,9 @@ export function* tableOf(data: unknown, asked: Asked, notes: readonly string[]):
   if (resultType === 'scalar' || resultType === 'string') {
     yield* single(result as readonly [number, string], resultType);
     yield { kind: 'end', note: joined(notes) };
-  } else if (resultType === 'matrix' || resultType === 'vector') {
+  } else if (resultType === 'matrix' || resultType === 'vector')
     yield* series((result as readonly Item[]).map(sampled), asked, resultType === 'matrix', notes);
-  } else {
+  else {
     yield* lists(data);
     yield { kind: 'end', note: joined(notes) };
   }

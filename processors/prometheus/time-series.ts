@@ -59,9 +59,8 @@ const TIMES = {
  */
 export function timeSeriesChart(series: readonly Series[], query: string, span: Span): Chart {
   const ranks = highestFirst(series);
-  if (ranks.length === 0) {
+  if (ranks.length === 0)
     return { note: series.length > 0 ? 'No value is finite: there is nothing to draw.' : '' };
-  }
   const shown = series.length > MOST_SERIES ? ranks.slice(0, MOST_SERIES) : [...series.keys()];
   const most = Math.floor(MOST_POINTS / shown.length);
   const lines = shown.map((at) => lineOf(series[at]?.points ?? [], span.step, most));

@@ -77,9 +77,8 @@ export const restOverConnection = brokered<Settings>({
     const { options } = cell;
     const file = readRequest(cell);
     const pagination = paginationOf(options);
-    if (pagination !== undefined && (file.method !== 'GET' || options.graphql === true)) {
+    if (pagination !== undefined && (file.method !== 'GET' || options.graphql === true))
       throw new CellError('--paginate works only with GET.');
-    }
     const texts = [file.target, ...Object.values(file.headers)];
     if (options.graphql === true) checkQuery(file.body ?? '');
     else texts.push(file.body ?? '');

@@ -96,21 +96,16 @@ export class SimpleCommand {
    */
   refusal(word: string): string | undefined {
     const assigned = ASSIGNMENT.exec(word)?.[1];
-    if (assigned !== undefined && EVALUATED_VARIABLES.has(assigned)) {
+    if (assigned !== undefined && EVALUATED_VARIABLES.has(assigned))
       return `bash evaluates what is assigned to ${assigned}`;
-    }
     if (isInSubscript(word)) return 'bash evaluates the subscript of an array as code';
     if (this.redirects === 'text' && this.isShell) return `${this.#name} runs this text as code`;
     if (this.starts || this.redirects !== 'no') return undefined;
     const name = this.#basename;
     if (EVALUATES.has(name)) return `${name} takes it as code or as a name; use a plain assignment`;
-    if (this.#awaitsCode) {
-      return 'this text is run as code; hand the value over after it and use "$1" in it';
-    }
+    if (this.#awaitsCode) return 'this text is run as code; hand the value over after it and use "$1" in it';
     if (DECLARES.has(name) && assigned === undefined) return `write ${name} NAME={{…}} with a plain name`;
-    if (this.#naming) {
-      return `${name} takes it as the name of a variable, which bash evaluates`;
-    }
+    if (this.#naming) return `${name} takes it as the name of a variable, which bash evaluates`;
     return undefined;
   }
 }

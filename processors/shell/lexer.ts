@@ -161,9 +161,8 @@ function conditional(cursor: Cursor): void {
       else cursor.within(why, () => unquoted(cursor));
     });
   }
-  if (evaluates && cursor.references > before) {
+  if (evaluates && cursor.references > before)
     cursor.refuse('[[ … ]] evaluates what it compares as numbers, and names after -v; use [ … ]');
-  }
 }
 
 /** `name=( … )`, from its opening. */

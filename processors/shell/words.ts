@@ -55,9 +55,9 @@ export function opaque(cursor: Cursor, pair: '()' | '[]' | '{}', why: string, qu
       if (opens) depth++;
       if (cursor.here === close) depth--;
       if (opens || cursor.here === close) cursor.copy();
-      else if (cursor.here === "'" && quoted) {
+      else if (cursor.here === "'" && quoted)
         cursor.unsure('a single quote in an expansion in double quotes');
-      } else unquoted(cursor);
+      else unquoted(cursor);
     }
   };
   cursor.within(() => why, read);

@@ -42,9 +42,8 @@ export class PageMask {
         if (shown !== '') yield { kind: 'text', text: shown };
         continue;
       }
-      if (page.kind === 'end' && open !== undefined) {
+      if (page.kind === 'end' && open !== undefined)
         yield { kind: 'text', text: this.#credentials.close(open) };
-      }
       if (page.kind === 'columns') bytesColumns = page.columns.map(({ type }) => type === 'bytes');
       if (page.kind === 'content') yield* this.#content(page, signal);
       else if (page.kind === 'rows' && bytesColumns.includes(true)) {

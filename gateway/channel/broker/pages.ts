@@ -13,9 +13,8 @@ export function cutToFit(json: string): readonly string[] {
   let at = 0;
   do {
     let length = Math.min(json.length - at, LARGEST - RESERVE);
-    while (Buffer.byteLength(JSON.stringify(json.slice(at, at + length))) > LARGEST - RESERVE) {
+    while (Buffer.byteLength(JSON.stringify(json.slice(at, at + length))) > LARGEST - RESERVE)
       length = Math.floor(length * 0.7);
-    }
     if (at + length < json.length && isHighSurrogate(json.charCodeAt(at + length - 1))) length -= 1;
     pieces.push(json.slice(at, at + length));
     at += length;

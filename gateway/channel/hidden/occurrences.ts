@@ -43,9 +43,8 @@ export class Pattern {
     const table = borders(this.text);
     let matched = 0;
     for (let at = 0; at < text.length; at++) {
-      while (matched > 0 && text.charCodeAt(at) !== this.text.charCodeAt(matched)) {
+      while (matched > 0 && text.charCodeAt(at) !== this.text.charCodeAt(matched))
         matched = table[matched - 1] ?? 0;
-      }
       if (text.charCodeAt(at) === this.text.charCodeAt(matched)) matched++;
     }
     return matched;

@@ -43,9 +43,8 @@ export async function connectChannel(
   head: Buffer,
 ): Promise<void> {
   const { target, client: who, principal } = admission;
-  if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket') {
+  if (req.method !== 'GET' || req.headers.upgrade?.toLowerCase() !== 'websocket')
     throw new GatewayError('BAD_REQUEST', 'This address accepts WebSocket connections only.');
-  }
   const parameters = new URLSearchParams(target.query);
   const session = parameters.get('session_id');
   const offered = offerOf(req).protocols.filter((name) => name === V1_PROTOCOL);

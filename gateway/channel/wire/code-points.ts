@@ -6,9 +6,8 @@
 /** @returns the index of the JavaScript string; its end for a position beyond it */
 export function indexOf(text: string, codePoints: number): number {
   let index = 0;
-  for (let passed = 0; passed < codePoints && index < text.length; passed += 1) {
+  for (let passed = 0; passed < codePoints && index < text.length; passed += 1)
     index += (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
-  }
   return index;
 }
 

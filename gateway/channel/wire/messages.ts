@@ -26,9 +26,8 @@ export interface ExecuteRequest {
 /** @throws {GatewayError} MALFORMED_FRAME when the header isn't one */
 export function readHeader(frame: Frame): Header {
   const header = readObject(frame, 'header');
-  if (typeof header.msg_id !== 'string' || typeof header.msg_type !== 'string') {
+  if (typeof header.msg_id !== 'string' || typeof header.msg_type !== 'string')
     throw new GatewayError('MALFORMED_FRAME', 'The message header has no msg_id or msg_type.');
-  }
   const session = typeof header.session === 'string' ? header.session : '';
   const subshell = typeof header.subshell_id === 'string' ? { subshell_id: header.subshell_id } : {};
   return { msg_id: header.msg_id, msg_type: header.msg_type, session, ...subshell };
