@@ -73,6 +73,7 @@ const pages: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'Trust the local CA': 'test/real/certificates.test.ts',
     'Debian, Ubuntu': 'test/real/certificates.test.ts',
     'Debian, Ubuntu: take it back': 'test/real/certificates.test.ts',
+    'Chromium, Chrome on Linux: take it back': 'test/real/certificates.test.ts',
     'Chromium, Chrome on Linux': 'test/real/certificates.test.ts',
     'Node.js': 'test/real/certificates.test.ts',
   },
