@@ -1,17 +1,18 @@
 import { z } from 'zod';
 import { apart, isSmall, textOf } from './core/apart.js';
 import { brokered, type Job, type Request } from './core/brokered.js';
+import { writeDuration } from './core/duration.js';
 import { OUT, RAW, TIMEOUT } from './core/options.js';
 import type { Page } from './core/pages.js';
 import { type Cell, CellError } from './core/processor.js';
 import { variablesIn } from './core/references.js';
 import { credential, httpUrl, text, tlsFields } from './core/settings.js';
+import { RANGE, secondsOf, timeOf } from './core/time-range.js';
 import { type Patience, usualPatience } from './http/retry.js';
 import { beginningOf } from './http/send.js';
 import { askForMuch, askService } from './http/service.js';
 import { readAnswer } from './prometheus/answer.js';
 import { completePromql } from './prometheus/completion.js';
-import { readDuration, writeDuration } from './prometheus/duration.js';
 import type { LargeAnswer } from './prometheus/large-answer.js';
 import { noSeries } from './prometheus/no-series.js';
 import { renderPromql } from './prometheus/promql.js';
@@ -61,7 +62,7 @@ export const prometheus = brokered<Settings>({
   summary: 'queries Prometheus with PromQL',
   example: '%%prometheus prod --range 6h\nsum by (job) (rate(http_requests_total[5m]))',
   options: {
-    range: { type: 'string', help: 'values over the last 15m, 6h, 7d …' },
+    range: RANGE,
     step: {
       type: 'string',
       help: 'time between two of these values, e.g. 30s; default auto',
@@ -98,9 +99,9 @@ function compileQuery({ options, body }: Cell): Request<Settings> {
   if (query === '') throw new CellError('A %%prometheus cell needs a query, e.g. up.');
   const { range, step, at } = options;
   if (step !== undefined && range === undefined) throw new CellError('--step works only with --range.');
-  const seconds = range === undefined ? undefined : duration('range', range);
-  const wanted = step === undefined || step === 'auto' ? undefined : duration('step', step);
-  const end = () => timeOf(at);
+  const seconds = range === undefined ? undefined : secondsOf('range', range);
+  const wanted = step === undefined || step === 'auto' ? undefined : secondsOf('step', step);
+  const end = () => timeOf('at', at) / 1000;
   end();
   const variables = variablesIn(query, options, PLACE);
   return {
@@ -184,22 +185,6 @@ function stepFor(range: number, wanted: number | undefined): number {
   if (wanted !== undefined) return Math.max(wanted, least);
   const aim = range / AUTO_POINTS;
   return Math.max(NICE_STEPS.find((step) => step >= aim) ?? Math.ceil(aim / 86_400) * 86_400, least);
-}
-
-function duration(option: string, value: unknown): number {
-  const seconds = readDuration(String(value));
-  if (seconds !== undefined && seconds > 0) return seconds;
-  throw new CellError(`--${option} takes a duration such as 30s, 15m, 6h or 7d.`);
-}
-
-/** @returns seconds since 1970 */
-function timeOf(at: unknown): number {
-  if (at === undefined) return Date.now() / 1000;
-  const ago = readDuration(String(at));
-  if (ago !== undefined && !/^\d+$/.test(String(at))) return Date.now() / 1000 - ago;
-  const time = Date.parse(String(at));
-  if (Number.isFinite(time)) return time / 1000;
-  throw new CellError('--at takes a time such as 2026-01-31T12:00:00Z, or 1h for an hour ago.');
 }
 
 function pick(options: Cell['options'], ...names: readonly string[]) {

@@ -22,15 +22,17 @@ const OTHERS = '(others)';
 /** Objects in objects become columns down to here. */
 const DEEPEST = 20;
 
-/**
- * A list of objects as a table: members of objects in it become columns (`user.login`), lists stay JSON.
- * @param isLast columns that come behind all others
- */
-export function tableOfRecords(
-  records: readonly unknown[],
-  isLast: (column: string) => boolean = () => false,
-): Generator<Page> {
-  return tableOfBatches(() => [records], isLast);
+/** What is known of a table's columns before its records are read. */
+export interface Known {
+  /** Columns that come behind all others. */
+  readonly isLast?: (column: string) => boolean;
+  /** Types by name, where the values alone don't say it, as for times. The values have to be written so. */
+  readonly types?: Readonly<Record<string, ColumnType>>;
+}
+
+/** A list of objects as a table: members of objects in it become columns (`user.login`), lists stay JSON. */
+export function tableOfRecords(records: readonly unknown[], known: Known = {}): Generator<Page> {
+  return tableOfBatches(() => [records], known);
 }
 
 /**
@@ -39,14 +41,17 @@ export function tableOfRecords(
  */
 export function* tableOfBatches(
   batches: () => Iterable<readonly unknown[]>,
-  isLast: (column: string) => boolean = () => false,
+  { isLast = () => false, types = {} }: Known = {},
 ): Generator<Page> {
   const kinds = kindsOf(batches());
   const found = [...kinds.keys()];
   const names = [...found.filter((name) => !isLast(name)), ...found.filter(isLast)];
   const shown = names.length > MOST_COLUMNS ? names.slice(0, MOST_COLUMNS) : names;
   const others = new Set(names.slice(shown.length));
-  const columns: Column[] = shown.map((name) => ({ name, type: typeOf(kinds.get(name)) }));
+  const columns: Column[] = shown.map((name) => ({
+    name,
+    type: (Object.hasOwn(types, name) ? types[name] : undefined) ?? typeOf(kinds.get(name)),
+  }));
   if (others.size > 0) columns.push({ name: OTHERS, type: 'document' });
   yield { kind: 'columns', columns };
   const most = Math.max(1, Math.min(PAGE_ROWS, Math.floor(PAGE_VALUES / columns.length)));

@@ -50,13 +50,16 @@ export function* readGraphql(pieces: Pieces, argument: unknown): Generator<Githu
 export function* tableOfAnswers(pieces: Pieces, argument: unknown): Generator<Page> {
   const { parts } = argument as Answers;
   const bytes = Buffer.concat(pieces, sizeOf(pieces));
-  yield* tableOfBatches(function* () {
-    let start = 0;
-    for (const { size, at } of parts) {
-      yield listAt(readJson([bytes.subarray(start, start + size)]), at);
-      start += size;
-    }
-  }, isLink);
+  yield* tableOfBatches(
+    function* () {
+      let start = 0;
+      for (const { size, at } of parts) {
+        yield listAt(readJson([bytes.subarray(start, start + size)]), at);
+        start += size;
+      }
+    },
+    { isLast: isLink },
+  );
 }
 
 function jsonOf(pieces: Pieces, status: string): unknown {

@@ -1,5 +1,5 @@
+import type { Labels } from '../chart/time-series.js';
 import type { Column } from '../core/pages.js';
-import type { Labels } from './time-series.js';
 
 /** The columns that aren't labels. */
 const OWN = 'time|metric|value|histogram_count|histogram_sum|histogram_buckets';

@@ -1,8 +1,8 @@
+import type { Labels } from '../chart/time-series.js';
 import type { Column, ColumnType, Page } from '../core/pages.js';
 import type { Json } from '../core/processor.js';
 import { tableOfRecords } from '../core/records.js';
 import { columnOfLabel, labelsOf } from './columns.js';
-import type { Labels } from './time-series.js';
 
 type Row = Readonly<Record<string, Json>>;
 

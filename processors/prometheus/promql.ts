@@ -1,7 +1,7 @@
+import { isDuration } from '../core/duration.js';
 import { CellError } from '../core/processor.js';
 import { referenceAt } from '../core/references.js';
 import { compoundName, isPlain, type Value } from '../core/value.js';
-import { isDuration } from './duration.js';
 
 /** What may stand outside of quotes: a metric's or label's name. */
 const NAME = /^[A-Za-z_:][\w:]*$/;

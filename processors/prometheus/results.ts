@@ -1,5 +1,6 @@
+import { usualStep } from '../chart/line.js';
+import { type Labels, type Series, type Span, timeSeriesChart } from '../chart/time-series.js';
 import type { Column, Page } from '../core/pages.js';
-import { usualStep } from './line.js';
 import { lists } from './lists.js';
 import {
   type Histogram,
@@ -10,7 +11,6 @@ import {
   type Sampled,
   tableOfSamples,
 } from './samples.js';
-import { type Labels, type Series, type Span, timeSeriesChart } from './time-series.js';
 
 /** A series of a range, or of an instant. */
 interface Item {

@@ -1,7 +1,7 @@
+import type { Labels } from '../chart/time-series.js';
 import type { Column, Page } from '../core/pages.js';
 import type { Json } from '../core/processor.js';
 import { columnOfLabel, HISTOGRAM_COLUMNS, labelsOf } from './columns.js';
-import type { Labels } from './time-series.js';
 
 /**
  * A native histogram; a bucket's rule says which of its bounds belong to it.

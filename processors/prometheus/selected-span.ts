@@ -1,4 +1,4 @@
-import { readDuration } from './duration.js';
+import { readDuration } from '../core/duration.js';
 
 const SELECTED = /\[\s*([\da-z]+)\s*(?::[^\]]*)?\]\s*(?:offset\s+(-?)([\da-z]+)\s*)?$/;
 

@@ -3,7 +3,7 @@ import { drawCharts } from '../../gateway/oneshot/charts.js';
 import { parseExact } from '../../gateway/oneshot/exact-json.js';
 import { parseNotebook } from '../../gateway/oneshot/notebook.js';
 import { stillOf } from '../../gateway/oneshot/still.js';
-import { timeSeriesChart } from '../../processors/prometheus/time-series.js';
+import { timeSeriesChart } from '../../processors/chart/time-series.js';
 
 t.setTimeout(120_000);
 

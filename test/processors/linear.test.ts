@@ -3,6 +3,7 @@ import t from 'tap';
 import { mapStrings, memberSpans, parseJson } from '../../gateway/channel/wire/json-text.js';
 import { placeOnHead } from '../../processors/completion/head.js';
 import { openReference } from '../../processors/completion/reference.js';
+import { readDuration } from '../../processors/core/duration.js';
 import { headName, readHead } from '../../processors/core/header.js';
 import { pythonLiteral } from '../../processors/core/literal.js';
 import { mentionsProvided, referencesIn, secretCalls } from '../../processors/core/references.js';
@@ -15,7 +16,6 @@ import { cut, renderHeader, renderTarget } from '../../processors/http/template.
 import { eventsIn } from '../../processors/llm/event-stream.js';
 import { renderPrompt } from '../../processors/llm/prompt.js';
 import { promqlPlace } from '../../processors/prometheus/completion-place.js';
-import { readDuration } from '../../processors/prometheus/duration.js';
 import { renderPromql } from '../../processors/prometheus/promql.js';
 import { bindReferences } from '../../processors/shell/lexer.js';
 import { sqlPlace } from '../../processors/sql/completion-place.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
+import { type Chart, type Series, timeSeriesChart } from '../../processors/chart/time-series.js';
 import type { Json } from '../../processors/core/processor.js';
-import { type Chart, type Series, timeSeriesChart } from '../../processors/prometheus/time-series.js';
 
 interface Value {
   readonly time: number;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { readDuration, writeDuration } from '../../processors/core/duration.js';
 import type { Value } from '../../processors/core/value.js';
-import { readDuration, writeDuration } from '../../processors/prometheus/duration.js';
 import { renderPromql } from '../../processors/prometheus/promql.js';
 
 const text = (value: string): Value => ({ type: 'text', value });
