@@ -14,7 +14,7 @@ import { shell } from './shell.js';
 import { sql } from './sql.js';
 
 export type { Completion } from './completion/completer.js';
-export type { Offer, Rewrite } from './rewriter.js';
+export type { Offer, Rewrite, Taken } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
 export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm];

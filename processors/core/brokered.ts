@@ -66,6 +66,7 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
         run: {
           kind: 'brokered',
           name,
+          connection: chosen.name,
           args: {
             ...request.args,
             connection: chosen.name,
