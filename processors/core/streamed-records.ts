@@ -32,7 +32,8 @@ export function columnsOf(
   goesOn: boolean,
 ): Column[] {
   const kinds = kindsOf([first]);
-  const found = [...kinds.keys()];
+  // A table without rows has the columns that are known.
+  const found = first.length === 0 ? Object.keys(types) : [...kinds.keys()];
   const names = [...found.filter((name) => !isLast(name)), ...found.filter(isLast)];
   // What comes last is what a log is about: a record with many fields must not lose it.
   const shown =

@@ -25,11 +25,35 @@ export interface Found extends Meta {
   readonly rows: number;
 }
 
+const isLast = (column: string) => column === 'message';
+
 type Record_ = Readonly<Record<string, unknown>>;
 
-const known: Known = {
-  types: { time: 'time' },
-  isLast: (column) => column === 'message',
+/** The fields that every record has; attributes come with the first page. */
+const types: Readonly<Record<Searched, NonNullable<Known['types']>>> = {
+  logs: { time: 'time', status: 'text', service: 'text', host: 'text', tags: 'json', message: 'text' },
+  spans: {
+    time: 'time',
+    duration_ms: 'number',
+    service: 'text',
+    env: 'text',
+    host: 'text',
+    type: 'text',
+    trace_id: 'text',
+    span_id: 'text',
+    parent_id: 'text',
+    tags: 'json',
+    message: 'text',
+  },
+  events: {
+    time: 'time',
+    status: 'text',
+    title: 'text',
+    service: 'text',
+    host: 'text',
+    tags: 'json',
+    message: 'text',
+  },
 };
 
 /** A work for `apart`: one page of a search. @throws {CellError} when it isn't Datadog's */
@@ -42,7 +66,8 @@ export function* readFound(pieces: Pieces, argument: unknown): Generator<Found |
   const found = (Array.isArray(data) ? data : [])
     .slice(0, most)
     .map((each) => record(Object(Object(each).attributes)));
-  const used = columns ?? columnsOf(found, known, goesOn && meta.after !== undefined);
+  const used =
+    columns ?? columnsOf(found, { types: types[subject], isLast }, goesOn && meta.after !== undefined);
   yield { kind: 'found', ...meta, columns: used, rows: found.length };
   yield* rowsOf(found, used);
 }
@@ -51,11 +76,11 @@ export function* readFound(pieces: Pieces, argument: unknown): Generator<Found |
 const records: Readonly<Record<Searched, (attributes: Record_) => Record_>> = {
   logs: ({ timestamp, status, service, host, attributes, tags, message }) => ({
     time: microsecondsOf(timestamp),
-    status: status ?? null,
-    service: service ?? null,
-    host: host ?? null,
+    status: textOf(status),
+    service: textOf(service),
+    host: textOf(host),
     ...named(attributes),
-    tags: tags ?? null,
+    tags: Array.isArray(tags) ? tags.map(String) : null,
     message: textOf(message),
   }),
   spans: (span) => {
@@ -65,15 +90,15 @@ const records: Readonly<Record<Searched, (attributes: Record_) => Record_>> = {
     return {
       time: microsecondsOf(start_timestamp),
       duration_ms: Number.isFinite(duration) ? duration : null,
-      service: service ?? null,
-      env: env ?? null,
-      host: host ?? null,
-      type: type ?? null,
-      trace_id: trace_id ?? null,
-      span_id: span_id ?? null,
-      parent_id: parent_id ?? null,
+      service: textOf(service),
+      env: textOf(env),
+      host: textOf(host),
+      type: textOf(type),
+      trace_id: textOf(trace_id),
+      span_id: textOf(span_id),
+      parent_id: textOf(parent_id),
       ...named({ ...Object(attributes), ...Object(custom) }),
-      tags: tags ?? null,
+      tags: Array.isArray(tags) ? tags.map(String) : null,
       message: textOf(resource_name),
     };
   },
@@ -89,12 +114,12 @@ const records: Readonly<Record<Searched, (attributes: Record_) => Record_>> = {
     } = Object(attributes) as Record_;
     return {
       time: microsecondsOf(timestamp),
-      status: status ?? null,
+      status: textOf(status),
       title: textOf(title),
-      service: service ?? null,
-      host: hostname ?? null,
+      service: textOf(service),
+      host: textOf(hostname),
       ...named(others),
-      tags: tags ?? null,
+      tags: Array.isArray(tags) ? tags.map(String) : null,
       message: textOf(message),
     };
   },

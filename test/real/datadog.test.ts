@@ -39,11 +39,7 @@ t.test('requests are as Datadog’s own description has them, and its answers be
     if (what === 'metrics') await run('service = "web-shop"');
     const answered = await run(cell);
     t.match(answered, { status: 'ok', error: '' }, what);
-    t.match(
-      answered.data.map((each) => each['text/html'] ?? '').join(''),
-      /<table>/,
-      `${what} are a table`,
-    );
+    t.match(answered.data.map((each) => each['text/html'] ?? '').join(''), /<table>/, `${what} are a table`);
   }
   t.notMatch(prism.log(), /must (?:be|have|match)|not valid|Violation/i, 'nothing offends against it');
   t.match((await run('print(list(logs.columns)[:3], len(points))')).stdout, /time.*status.*service/);
