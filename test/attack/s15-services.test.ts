@@ -21,6 +21,7 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
   datadog: ['%%datadog', 'logs *', '/api/v2/logs/events/search', { api_key: KEY, app_key: KEY }],
+  opensearch: ['%%opensearch', 'level:error', '/_search', {}],
 };
 
 /** How a sentence says that the time of the cell was over. */
