@@ -31,7 +31,7 @@ export const opensearch = brokered<OpenSearchSettings>({
   summary: 'searches OpenSearch or Elasticsearch: a Lucene query, a JSON search body, or GET /_cat/indices',
   example: '%%opensearch logs --index "logs-*" --range 1h\nservice:web AND level:error',
   options: {
-    index: { type: 'string', help: 'search in these, e.g. logs-*,metrics-*; default all' },
+    index: { type: 'string', help: 'search in these indexes or patterns, separated by commas; default all' },
     range: RANGE,
     at: AT,
     time: { type: 'string', help: 'the field with the time; default @timestamp' },
