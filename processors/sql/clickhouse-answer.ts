@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { parseExactJson } from '../core/exact-json.js';
 import type { Json } from '../core/processor.js';
 import { CellError } from '../core/processor.js';
-import { exceptionIn, type Exception } from './clickhouse-errors.js';
+import { type Exception, exceptionIn } from './clickhouse-errors.js';
 import { typedOf } from './clickhouse-types.js';
 import type { RowPages } from './row-pages.js';
 
@@ -43,7 +43,8 @@ export class ClickhouseAnswer {
     lines[0] = this.#line + (lines[0] ?? '');
     this.#line = lines.pop() ?? '';
     for (const line of lines) this.#read(line);
-    if (this.#line.length > LONGEST_LINE) throw new CellError('A row of the answer is too large. Ask for less.');
+    if (this.#line.length > LONGEST_LINE)
+      throw new CellError('A row of the answer is too large. Ask for less.');
   }
 
   /** The answer is over. @throws {CellError} when something is missing */
@@ -91,7 +92,8 @@ export class ClickhouseAnswer {
     } catch {
       meta = undefined;
     }
-    if (!Array.isArray(meta)) throw new CellError('The answer has no names of columns: it is not from ClickHouse.');
+    if (!Array.isArray(meta))
+      throw new CellError('The answer has no names of columns: it is not from ClickHouse.');
     const columns = meta.map((each) => {
       const { name, type } = Object(each) as { name?: unknown; type?: unknown };
       return typedOf(String(name ?? ''), String(type ?? ''), this.#isIso);

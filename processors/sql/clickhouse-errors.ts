@@ -33,11 +33,10 @@ export function exceptionIn(text: string): Exception | undefined {
   const [, code] = /^Code: (\d{1,5})[.,]/.exec(part) ?? [];
   const begin = part.indexOf('DB::Exception: ');
   if (code === undefined || begin < 0) return undefined;
-  const said = part
+  const [said = ''] = part
     .slice(begin + 'DB::Exception: '.length)
-    .split(/, e\.what\(\) =|\n__exception__|\nStack trace/, 1)[0]
-    ?.replace(/\s*\(version [^()]{1,100}(?:\([^()]{1,100}\))?\)\s*$/, '');
-  const [what = '', expected] = (said ?? '').trim().split(/(?=Expected one of: )/);
+    .split(/, e\.what\(\) =|\n__exception__|\nStack trace| \(version \d/, 1);
+  const [what = '', expected] = said.trim().split(/(?=Expected one of: )/);
   const message = what + (expected === undefined ? '' : shortened(expected, LONGEST_EXPECTED));
   return { code: Number(code), message: shortened(message, LONGEST) };
 }

@@ -1,7 +1,7 @@
 import { ExactNumber, exactJson } from '../core/exact-json.js';
 import type { Column } from '../core/pages.js';
 import type { Json } from '../core/processor.js';
-import { asDate, asInteger, asText, asTime, asDatetime, columnOf, type Reader } from './types.js';
+import { asDate, asDatetime, asInteger, asText, asTime, columnOf, type Reader } from './types.js';
 
 /** A column, and how a value of JSON becomes one of a page. */
 export interface Typed {
@@ -12,7 +12,8 @@ export interface Typed {
 const WRAPPED = /^(?:Nullable|LowCardinality)\((.*)\)$/s;
 const ARRAY = /^Array\((.*)\)$/s;
 /** Types whose values have a structure, or whose JSON is any. */
-const STRUCTURED = /^(?:Tuple|Map|Nested|JSON|Object|Variant|Dynamic|AggregateFunction|Point|Ring|Polygon|MultiPolygon|LineString|MultiLineString|Geometry)\b/;
+const STRUCTURED =
+  /^(?:Tuple|Map|Nested|JSON|Object|Variant|Dynamic|AggregateFunction|Point|Ring|Polygon|MultiPolygon|LineString|MultiLineString|Geometry)\b/;
 const ISO = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*(Z?)$/;
 
 /**

@@ -1,6 +1,6 @@
+import type { Plain } from '../core/value.js';
 import { hasOffset } from './arrays.js';
 import { utcText } from './mysql-values.js';
-import type { Plain } from '../core/value.js';
 
 /** The widest integers of ClickHouse, by bits. */
 const SIGNED = [64, 128, 256] as const;

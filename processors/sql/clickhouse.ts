@@ -7,7 +7,7 @@ import type { Place } from '../http/dispatcher.js';
 import { NoAnswer } from '../http/no-answer.js';
 import { type OpenAnswer, open } from '../http/send.js';
 import { ClickhouseAnswer } from './clickhouse-answer.js';
-import { errorOf, type Exception, exceptionIn, isBound, knowsNoSetting } from './clickhouse-errors.js';
+import { type Exception, errorOf, exceptionIn, isBound, knowsNoSetting } from './clickhouse-errors.js';
 import { clickhouseText } from './clickhouse-values.js';
 import type { Rendered } from './parameters.js';
 import { atMost, CANCEL_MS } from './patience.js';
@@ -121,16 +121,23 @@ export class ClickhouseSession implements Session {
     return `ClickHouse ${this.#version}`;
   }
 
-  async *run(rendered: Rendered, statement: Statement, most: number, next?: string): AsyncGenerator<Page, Done> {
+  async *run(
+    rendered: Rendered,
+    statement: Statement,
+    most: number,
+    next?: string,
+  ): AsyncGenerator<Page, Done> {
     const { text, parameters } = rendered;
     const { verb } = statement;
     if (READS.has(verb) && OWN_FORMAT.test(text.slice(-200)))
       throw new CellError('Leave out FORMAT: the result is shown as a table.');
     if (parameters.length > 0 && !this.#isSince(PARAMETERS_FROM))
-      throw new CellError(`ClickHouse ${this.#version} takes no parameters: {{…}} needs version 20.1 or later.`);
+      throw new CellError(
+        `ClickHouse ${this.#version} takes no parameters: {{…}} needs version 20.1 or later.`,
+      );
     if (next !== undefined) this.#session ??= randomUUID();
     const query = new URLSearchParams();
-    parameters.forEach((each, at) => query.set(`param_p${at + 1}`, clickhouseText(each)));
+    for (const [at, each] of parameters.entries()) query.set(`param_p${at + 1}`, clickhouseText(each));
     this.#query = randomUUID();
     try {
       const { body } = await this.#send(text, query);

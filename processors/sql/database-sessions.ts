@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Page } from '../core/pages.js';
 import type { Environment } from '../core/environment.js';
+import type { Page } from '../core/pages.js';
 import { type Closable, Resources } from '../core/resources.js';
 import { type ClickhouseSession, openClickhouse } from './clickhouse.js';
 import { type MysqlSession, openMysql } from './mysql.js';

@@ -95,8 +95,7 @@ export function render(
         add(from, to, bindArray(value.value.map((item) => arrayItem(item, reference))));
         continue;
       }
-      if (isArray)
-        throw new CellError(`This database has no any() for a list: write in ({{${reference}}}).`);
+      if (isArray) throw new CellError(`This database has no any() for a list: write in ({{${reference}}}).`);
       if (value.value.length === 0)
         throw new CellError(`{{${reference}}} is an empty list. SQL has no such value.`);
       if (value.value.length > MOST_PARAMETERS) throw tooMany(dialect);

@@ -87,7 +87,9 @@ export function endpointOf(settings: SqlSettings): Endpoint {
   const url = settings.dsn === undefined ? undefined : urlOf(settings.dsn.reveal());
   const dialect = url ? driverIn(url.href) : DRIVERS[settings.driver ?? ''];
   if (dialect === undefined)
-    throw new CellError("The connection's dsn is not a database URL. Use postgres://…, mysql://… or clickhouse://….");
+    throw new CellError(
+      "The connection's dsn is not a database URL. Use postgres://…, mysql://… or clickhouse://….",
+    );
   const host = settings.host ?? (bareHost(decodeURIComponent(url?.hostname ?? '')) || 'localhost');
   const password =
     settings.password ?? (url?.password ? new Secret(decodeURIComponent(url.password)) : undefined);
@@ -132,7 +134,9 @@ function modeIn(url: URL | undefined): SslMode | undefined {
 
 function urlOf(dsn: string): URL {
   if (!URL.canParse(dsn))
-    throw new CellError("The connection's dsn is not a database URL. Use postgres://…, mysql://… or clickhouse://….");
+    throw new CellError(
+      "The connection's dsn is not a database URL. Use postgres://…, mysql://… or clickhouse://….",
+    );
   return new URL(dsn);
 }
 

@@ -105,7 +105,7 @@ const databases: Readonly<Record<string, (socket: Socket) => void>> = {
 };
 
 for (const [what, serve] of Object.entries(databases)) {
-  for (const driver of ['postgres', 'mysql']) {
+  for (const driver of ['postgres', 'mysql', 'clickhouse']) {
     t.test(`S14, S15: a database of ${driver} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
       const port = await listen(t, serve);
       const settings = {

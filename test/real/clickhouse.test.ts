@@ -29,19 +29,32 @@ async function startClickhouse(t: Test): Promise<number> {
   await mkdir(join(folder, 'data'), { recursive: true });
   await writeFile(join(folder, 'users.xml'), users);
   await writeFile(join(folder, 'config.xml'), config);
-  const server = spawn('clickhouse-server', [`--config-file=${folder}/config.xml`], { cwd: folder, stdio: 'ignore' });
+  const server = spawn('clickhouse-server', [`--config-file=${folder}/config.xml`], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
   const ended = once(server, 'exit');
   t.teardown(async () => {
     server.kill('SIGKILL');
     await ended;
   });
-  const answers = () => fetch(`http://127.0.0.1:${http}/ping`).then(({ ok }) => ok, () => false);
+  const answers = () =>
+    fetch(`http://127.0.0.1:${http}/ping`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
   await until(answers, 60_000);
   return http;
 }
 
 const port = await startClickhouse(t);
-const settings = { driver: 'clickhouse', host: '127.0.0.1', port, username: 'gateway', password: new Secret(PASSWORD) };
+const settings = {
+  driver: 'clickhouse',
+  host: '127.0.0.1',
+  port,
+  username: 'gateway',
+  password: new Secret(PASSWORD),
+};
 const ask = (body: string, more: object = {}, options = '', values: Record<string, Value> = {}) =>
   performCell(`%%sql ${options}\n${body}`, oneConnection('sql', { ...settings, ...more }), values);
 const rowsOf = (answers: readonly Record<string, unknown>[]) =>
@@ -55,19 +68,41 @@ t.test('values of every type', async (t) => {
   t.equal(error, '');
   t.match(answers[0], {
     columns: [
-      { name: 'u', type: 'integer' }, { type: 'integer' }, { type: 'float' }, { type: 'float' },
-      { name: 'a', type: 'list', items: 'integer' }, { name: 'aa', type: 'list', items: 'text' }, { name: 'd', type: 'decimal' },
-      { type: 'datetime' }, { type: 'date' }, { name: 'n', type: 'text' }, { name: 'tup', type: 'document' }, {}, {},
+      { name: 'u', type: 'integer' },
+      { type: 'integer' },
+      { type: 'float' },
+      { type: 'float' },
+      { name: 'a', type: 'list', items: 'integer' },
+      { name: 'aa', type: 'list', items: 'text' },
+      { name: 'd', type: 'decimal' },
+      { type: 'datetime' },
+      { type: 'date' },
+      { name: 'n', type: 'text' },
+      { name: 'tup', type: 'document' },
+      {},
+      {},
     ],
   });
   t.same(rowsOf(answers), [
-    '18446744073709551615', -1, 'nan', 'inf', [1, 2], [['x'], []], '1.100',
-    Date.parse('2026-01-31T12:00:00Z') * 1000, '2026-01-31', null, '[1,"x"]', 'a\n\t\'"\\ü', 0.1,
+    '18446744073709551615',
+    -1,
+    'nan',
+    'inf',
+    [1, 2],
+    [['x'], []],
+    '1.100',
+    Date.parse('2026-01-31T12:00:00Z') * 1000,
+    '2026-01-31',
+    null,
+    '[1,"x"]',
+    'a\n\t\'"\\ü',
+    0.1,
   ]);
 });
 
 t.test('an error in the middle of rows, which come with status 200, fails the cell', async (t) => {
-  const broken = 'select if(number = 300000, throwIf(number >= 300000), 0), number from system.numbers limit 400000';
+  const broken =
+    'select if(number = 300000, throwIf(number >= 300000), 0), number from system.numbers limit 400000';
   const { error, answers } = await ask(broken);
   t.equal(error, "Code 395: Value passed to 'throwIf' function is non zero");
   t.ok(answers.length > 5, 'rows had come');
@@ -78,10 +113,21 @@ t.test('an error in the middle of rows, which come with status 200, fails the ce
   t.match((await ask('select 1 format JSON')).error, /Leave out FORMAT/);
 });
 
-const running = async () => rowsOf((await ask("select count() from system.processes where query like '%hits_of_numbers%' and query not like '%processes%'")).answers)[0];
+const running = async () =>
+  rowsOf(
+    (
+      await ask(
+        "select count() from system.processes where query like '%hits_of_numbers%' and query not like '%processes%'",
+      )
+    ).answers,
+  )[0];
 
 t.test('a limit and an interrupt end the statement at the database', async (t) => {
-  const { answers, error } = await ask('select number as hits_of_numbers from system.numbers', {}, '--limit 10');
+  const { answers, error } = await ask(
+    'select number as hits_of_numbers from system.numbers',
+    {},
+    '--limit 10',
+  );
   t.equal(error, '');
   t.same(rowsOf(answers), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   t.match(JSON.stringify(answers), /There are more rows\. --limit ends them at 10\./);
@@ -92,7 +138,9 @@ t.test('a limit and an interrupt end the statement at the database', async (t) =
 });
 
 t.test('statements of a cell share a session, and none is left for the next', async (t) => {
-  const made = await ask('create temporary table tt (a UInt64); insert into tt values (1), (2); select sum(a) from tt');
+  const made = await ask(
+    'create temporary table tt (a UInt64); insert into tt values (1), (2); select sum(a) from tt',
+  );
   t.same(rowsOf(made.answers), [3]);
   t.match((await ask('select * from tt')).error, /tt/);
 });
@@ -131,14 +179,20 @@ t.test('S10, S12: the password is in no frame, memory, history, file or log', as
       hide: () => {},
     });
   t.match(await test({ read_only: true }), /^ClickHouse 18\.16\.\d+, read-only$/);
-  await t.rejects(test({ password: new Secret('no') }), { message: /does not accept the connection's username or password/ });
+  await t.rejects(test({ password: new Secret('no') }), {
+    message: /does not accept the connection's username or password/,
+  });
   const runtime = await startRuntime(
     t,
-    [`ch: {type: sql, dsn: "clickhouse://gateway@127.0.0.1:${port}/default", password: "{{runtime_env:CH}}"}`],
+    [
+      `ch: {type: sql, dsn: "clickhouse://gateway@127.0.0.1:${port}/default", password: "{{runtime_env:CH}}"}`,
+    ],
     { CH: PASSWORD },
   );
   const { run } = await runtime.startKernel(t);
-  const shown = await run("%%sql ch --out df\nselect number as n, toString(n) as s from system.numbers limit 3");
+  const shown = await run(
+    '%%sql ch --out df\nselect number as n, toString(n) as s from system.numbers limit 3',
+  );
   t.match(shown, { status: 'ok', error: '' });
   t.equal((await run('print(df.n.sum(), list(df.s))')).stdout, "3 ['0', '1', '2']\n");
   const leaks = await runtime.findLeaks(t, ['%%sql ch\nselect 1', '%%sql ch\nselec'], [PASSWORD]);
