@@ -3,9 +3,11 @@ import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
+import { datadog } from './datadog.js';
 import { github } from './github.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
+import { opensearch } from './opensearch.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
 import { rest } from './rest.js';
@@ -17,7 +19,17 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite, Taken } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm];
+export const builtIn: readonly Processor[] = [
+  python,
+  shell,
+  rest,
+  prometheus,
+  sql,
+  github,
+  datadog,
+  opensearch,
+  llm,
+];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {
