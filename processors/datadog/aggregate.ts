@@ -1,6 +1,6 @@
-import { timeSeriesChart } from '../chart/time-series.js';
 import { apart, type Pieces } from '../core/apart.js';
 import type { Job } from '../core/brokered.js';
+import { timeSeriesChart } from '../core/chart/time-series.js';
 import type { Page } from '../core/pages.js';
 import { CellError } from '../core/processor.js';
 import { tableOfRecords } from '../core/records.js';
@@ -170,7 +170,7 @@ export function* readBuckets(pieces: Pieces, argument: unknown): Generator<Page>
     span,
   );
   const note = joined([...notes, chart.note]);
-  yield { kind: 'end', note, ...(chart.bundle && { displays: [chart.bundle] }) };
+  yield { kind: 'end', note, displays: chart.displays };
 }
 
 /** Logs answer `{buckets: [{by, computes}]}`, spans `[{attributes: {by, compute}}]`; values are `c0`, `c1` … */

@@ -1,7 +1,7 @@
-import { usualStep } from '../chart/line.js';
-import { type Labels, timeSeriesChart } from '../chart/time-series.js';
 import { apart, type Pieces } from '../core/apart.js';
 import type { Job } from '../core/brokered.js';
+import { usualStep } from '../core/chart/line.js';
+import { type Labels, timeSeriesChart } from '../core/chart/time-series.js';
 import type { Column, Page } from '../core/pages.js';
 import { CellError, type Json } from '../core/processor.js';
 import { shortened } from '../core/refusal.js';
@@ -54,14 +54,15 @@ export function* readSeries(pieces: Pieces, argument: unknown): Generator<Page> 
     points: points.flatMap(([time, value]) => (value === null ? [] : [[time, value] as const])),
   }));
   const drawn = lines.filter(({ points }) => points.length > 0);
-  const chart = timeSeriesChart(drawn, query, { start: range.start, end: range.end, step });
   const units = unitsOf(all);
+  const unit = units.length === 1 ? (units[0] ?? '') : '';
+  const chart = timeSeriesChart(drawn, query, { start: range.start, end: range.end, step }, unit);
   const note = [
     all.length === 0 ? 'No series matches in this time.' : '',
-    units.length === 1 && units[0] !== '' ? `Values in ${units[0]}.` : '',
+    unit === '' ? '' : `Values in ${unit}.`,
     chart.note,
   ].filter((each) => each !== '');
-  yield { kind: 'end', note: note.join(' '), ...(chart.bundle && { displays: [chart.bundle] }) };
+  yield { kind: 'end', note: note.join(' '), displays: chart.displays };
 }
 
 function* table(all: readonly Answered[]): Generator<Page> {

@@ -1,5 +1,5 @@
-import { usualStep } from '../chart/line.js';
-import { type Series, timeSeriesChart } from '../chart/time-series.js';
+import { usualStep } from '../core/chart/line.js';
+import { type Series, timeSeriesChart } from '../core/chart/time-series.js';
 import { ExactNumber } from '../core/exact-json.js';
 import type { Page } from '../core/pages.js';
 import type { Json } from '../core/processor.js';
@@ -53,7 +53,7 @@ export function aggregationPages(aggregations: unknown, title: string): Aggregat
     const types = Object.fromEntries([...made.times].map((name) => [name, 'time' as const]));
     tables.push([...tableOfRecords(made.rows, { types })]);
     const chart = chartOf(made, title);
-    if (chart?.bundle) charts.push(chart.bundle);
+    if (chart) charts.push(...chart.displays);
     if (chart?.note) notes.add(chart.note);
   }
   return { tables, charts, notes: [...notes] };
