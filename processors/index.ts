@@ -11,13 +11,14 @@ import { python } from './python.js';
 import { rest } from './rest.js';
 import { type Rewrite, Rewriter } from './rewriter.js';
 import { shell } from './shell.js';
+import { splunk } from './splunk.js';
 import { sql } from './sql.js';
 
 export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm, splunk];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

@@ -18,6 +18,7 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
+  splunk: ['%%splunk', 'index=web', '/services/search/v2/jobs', {}],
 };
 
 /** How a sentence says that the time of the cell was over. */
@@ -42,7 +43,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000000000000' });
       response.write('{"a": ');
     },
-    /larger than 256 MiB|took longer than 1 s/,
+    /larger than (?:256 MiB|[\d.]+ [kM]i?B)|took longer than 1 s/,
   ],
   'never ends': [
     (response) => {
@@ -53,7 +54,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more);
       more();
     },
-    /larger than 256 MiB|took longer than 1 s|something else than events/,
+    /larger than (?:256 MiB|[\d.]+ [kM]i?B)|took longer than 1 s|something else than events/,
   ],
   'compresses a bomb': [
     (response) => {

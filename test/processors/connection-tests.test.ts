@@ -10,6 +10,7 @@ const kinds: Readonly<Record<string, object>> = {
   rest: {},
   github: {},
   llm: { model: 'm' },
+  splunk: {},
 };
 const TOKEN = 'canary-token-of-the-connection';
 const resources = new Resources(new Map());
@@ -23,7 +24,13 @@ for (const [name, more] of Object.entries(kinds)) {
     const answer = (...[response]: Parameters<ReturnType<typeof give>>) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(body());
     };
-    const paths = ['/', '/api/v1/status/buildinfo', '/rate_limit', '/models'];
+    const paths = [
+      '/',
+      '/api/v1/status/buildinfo',
+      '/rate_limit',
+      '/models',
+      '/services/authentication/current-context',
+    ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;
     const settings = kind?.settings.parse({ url: server.origin, token: new Secret(TOKEN), ...more });

@@ -18,6 +18,9 @@ import { renderPrompt } from '../../processors/llm/prompt.js';
 import { promqlPlace } from '../../processors/prometheus/completion-place.js';
 import { renderPromql } from '../../processors/prometheus/promql.js';
 import { bindReferences } from '../../processors/shell/lexer.js';
+import { refuseWriting } from '../../processors/splunk/commands.js';
+import { expanded } from '../../processors/splunk/expansion.js';
+import { renderSpl } from '../../processors/splunk/values.js';
 import { sqlPlace } from '../../processors/sql/completion-place.js';
 import { render } from '../../processors/sql/parameters.js';
 import { readArray } from '../../processors/sql/postgres-types.js';
@@ -82,6 +85,12 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'parameters of MySQL': (text) => render(text, scan(text, 'mysql'), 'mysql', values),
   'a place in SQL': (text) => sqlPlace(text, text.length, 'postgres'),
   'an array of PostgreSQL': (text) => readArray(`{${text}`, (item) => item),
+  'a search of Splunk': (text) => renderSpl(`search ${text}`, values),
+  'commands of a search': (text) => refuseWriting(`search ${text}`),
+  'names in a search': (text) =>
+    expanded(`search ${text}`, { macro: async () => undefined, savedSearch: async () => undefined }).catch(
+      () => {},
+    ),
   'a shell script': (text) => bindReferences(text, (reference) => reference),
   'a prompt': (text) => renderPrompt(text, values),
   'a Python literal': pythonLiteral,
