@@ -4,6 +4,7 @@ import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
 import { github } from './github.js';
+import { jenkins } from './jenkins.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
 import { prometheus } from './prometheus.js';
@@ -18,7 +19,17 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm, splunk];
+export const builtIn: readonly Processor[] = [
+  python,
+  shell,
+  rest,
+  prometheus,
+  sql,
+  github,
+  llm,
+  splunk,
+  jenkins,
+];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

@@ -18,6 +18,7 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
+  jenkins: ['%%jenkins', 'jobs', '/api/json', { username: 'me' }],
   splunk: ['%%splunk', 'index=web', '/services/search/v2/jobs', {}],
 };
 

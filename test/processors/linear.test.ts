@@ -13,6 +13,7 @@ import { renderBody } from '../../processors/http/body.js';
 import { parseHttpFile, startsWithRequest } from '../../processors/http/http-file.js';
 import { nextLink } from '../../processors/http/pagination.js';
 import { cut, renderHeader, renderTarget } from '../../processors/http/template.js';
+import { readCommand, renderCommand } from '../../processors/jenkins/command.js';
 import { eventsIn } from '../../processors/llm/event-stream.js';
 import { renderPrompt } from '../../processors/llm/prompt.js';
 import { promqlPlace } from '../../processors/prometheus/completion-place.js';
@@ -91,6 +92,8 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
     expanded(`search ${text}`, { macro: async () => undefined, savedSearch: async () => undefined }).catch(
       () => {},
     ),
+  'a command of Jenkins': (text) => renderCommand(readCommand(`build a\nX=${text}`), values, false),
+  'names of Jenkins': (text) => readCommand(`log ${text}`),
   'a shell script': (text) => bindReferences(text, (reference) => reference),
   'a prompt': (text) => renderPrompt(text, values),
   'a Python literal': pythonLiteral,
