@@ -5,6 +5,7 @@ import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
 import { datadog } from './datadog.js';
 import { github } from './github.js';
+import { jenkins } from './jenkins.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
 import { opensearch } from './opensearch.js';
@@ -13,6 +14,7 @@ import { python } from './python.js';
 import { rest } from './rest.js';
 import { type Rewrite, Rewriter } from './rewriter.js';
 import { shell } from './shell.js';
+import { splunk } from './splunk.js';
 import { sql } from './sql.js';
 
 export type { Completion } from './completion/completer.js';
@@ -29,6 +31,8 @@ export const builtIn: readonly Processor[] = [
   datadog,
   opensearch,
   llm,
+  splunk,
+  jenkins,
 ];
 
 /** The types of connections that processors use, by name. */

@@ -11,6 +11,7 @@ const kinds: Readonly<Record<string, object>> = {
   github: {},
   llm: { model: 'm' },
   opensearch: {},
+  splunk: {},
 };
 const TOKEN = 'canary-token-of-the-connection';
 const resources = new Resources(new Map());
@@ -24,7 +25,14 @@ for (const [name, more] of Object.entries(kinds)) {
     const answer = (...[response]: Parameters<ReturnType<typeof give>>) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(body());
     };
-    const paths = ['/', '/api/v1/status/buildinfo', '/rate_limit', '/models', '/_search'];
+    const paths = [
+      '/',
+      '/api/v1/status/buildinfo',
+      '/rate_limit',
+      '/models',
+      '/_search',
+      '/services/authentication/current-context',
+    ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;
     const settings = kind?.settings.parse({ url: server.origin, token: new Secret(TOKEN), ...more });
