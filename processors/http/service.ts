@@ -10,13 +10,15 @@ import { type HttpAnswer, type HttpRequest, type OpenAnswer, open, send } from '
 export type ServiceSettings = Place & Pick<Authentication, 'token' | 'username' | 'password'>;
 
 export interface ServiceRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Below the connection's URL, e.g. `api/v1/query`. */
   readonly path: string;
-  /** Sent as a form by POST, as a query by GET. */
+  /** Sent as a form by POST, as a query by GET and DELETE. */
   readonly parameters?: URLSearchParams;
   /** Sent by POST in place of parameters. */
   readonly json?: object;
+  /** Beside the credential, which no header of these can replace. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Media types that are wanted; default JSON. */
   readonly accept?: string;
   /** The largest answer that is wanted, in bytes. */
@@ -97,18 +99,20 @@ async function toHttp(
     path,
     parameters = new URLSearchParams(),
     json,
+    headers = {},
     accept = 'application/json',
     largest,
   }: ServiceRequest,
 ): Promise<HttpRequest> {
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));
-  if (method === 'GET') url.search = parameters.toString();
+  if (method !== 'POST') url.search = parameters.toString();
   const proof = await prove(settings, signal, { hide, resources });
   return {
     method,
     url,
     headers: {
       accept,
+      ...headers,
       ...proof.headers,
       ...(method === 'POST' && {
         'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded',
