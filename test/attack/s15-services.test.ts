@@ -15,6 +15,7 @@ const TOGETHER = { buffered: true } as const;
 /** A cell of each processor that speaks HTTP, without its time limit, with the path that it asks for. */
 const cells: Readonly<Record<string, readonly [magic: string, body: string, path: string, more: object]>> = {
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
+  loki: ['%%loki', '{app="a"}', '/loki/api/v1/query_range', {}],
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
