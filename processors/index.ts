@@ -1,3 +1,4 @@
+import { alertmanager } from './alertmanager.js';
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
@@ -18,7 +19,17 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, loki, sql, github, llm];
+export const builtIn: readonly Processor[] = [
+  python,
+  shell,
+  rest,
+  prometheus,
+  loki,
+  alertmanager,
+  sql,
+  github,
+  llm,
+];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

@@ -8,6 +8,7 @@ import { type give, startRestServer } from './rest-server.js';
 const kinds: Readonly<Record<string, object>> = {
   prometheus: {},
   loki: { org_id: 'team-a' },
+  alertmanager: {},
   rest: {},
   github: {},
   llm: { model: 'm' },
@@ -24,7 +25,14 @@ for (const [name, more] of Object.entries(kinds)) {
     const answer = (...[response]: Parameters<ReturnType<typeof give>>) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(body());
     };
-    const paths = ['/', '/api/v1/status/buildinfo', '/loki/api/v1/labels', '/rate_limit', '/models'];
+    const paths = [
+      '/',
+      '/api/v1/status/buildinfo',
+      '/loki/api/v1/labels',
+      '/api/v2/status',
+      '/rate_limit',
+      '/models',
+    ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;
     const settings = kind?.settings.parse({ url: server.origin, token: new Secret(TOKEN), ...more });
