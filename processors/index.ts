@@ -5,6 +5,7 @@ import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
 import { github } from './github.js';
+import { grafana } from './grafana.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
 import { loki } from './loki.js';
@@ -26,6 +27,7 @@ export const builtIn: readonly Processor[] = [
   prometheus,
   loki,
   alertmanager,
+  grafana,
   sql,
   github,
   llm,

@@ -17,6 +17,7 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
   loki: ['%%loki', '{app="a"}', '/loki/api/v1/query_range', {}],
   alertmanager: ['%%alertmanager', 'severity="critical"', '/api/v2/alerts', {}],
+  grafana: ['%%grafana', '/d/abc?viewPanel=4', '/api/dashboards/uid/abc', {}],
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],

@@ -9,6 +9,7 @@ const kinds: Readonly<Record<string, object>> = {
   prometheus: {},
   loki: { org_id: 'team-a' },
   alertmanager: {},
+  grafana: {},
   rest: {},
   github: {},
   llm: { model: 'm' },
@@ -30,6 +31,7 @@ for (const [name, more] of Object.entries(kinds)) {
       '/api/v1/status/buildinfo',
       '/loki/api/v1/labels',
       '/api/v2/status',
+      '/api/search',
       '/rate_limit',
       '/models',
     ];
