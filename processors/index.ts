@@ -15,6 +15,7 @@ import { rest } from './rest.js';
 import { type Rewrite, Rewriter } from './rewriter.js';
 import { shell } from './shell.js';
 import { sql } from './sql.js';
+import { tempo } from './tempo.js';
 
 export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
@@ -26,6 +27,7 @@ export const builtIn: readonly Processor[] = [
   rest,
   prometheus,
   loki,
+  tempo,
   alertmanager,
   grafana,
   sql,

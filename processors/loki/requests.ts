@@ -121,20 +121,25 @@ function refusal(status: number, body: string, logql: string): string {
   if (refused !== undefined) return refused.message;
   const said = messageIn(body);
   if (said === undefined) return notLoki(status).message;
-  const place = /^parse error at line (\d{1,6}), col (\d{1,6}): /.exec(said);
-  const line = logql.split('\n')[Number(place?.[1]) - 1];
-  if (place !== null && line !== undefined) {
-    const caret = `${' '.repeat(Math.max(0, Math.min(Number(place[2]) - 1, line.length)))}^`;
-    return `Loki: ${said}\n  ${shortened(line, LONGEST_SENTENCE)}\n  ${caret}`;
-  }
+  const place = placeIn(said, logql);
+  if (place !== undefined) return `Loki: ${said}\n${place}`;
   if (/time range exceeds the limit/.test(said)) return `Loki: ${said}. Ask for less time with --range.`;
   if (/timed out|deadline exceeded/i.test(said))
     return 'Loki took too long for this query. Ask for less time with --range, or select fewer streams.';
   return `Loki answered ${status}: ${said}`;
 }
 
-/** @returns undefined for what no Loki says, e.g. a page */
-function messageIn(body: string): string | undefined {
+/** The line of a query with a caret below the place that a parse error names. @returns undefined where it names none */
+export function placeIn(said: string, query: string): string | undefined {
+  const place = /parse error at line (\d{1,6}), col (\d{1,6}): /.exec(said);
+  const line = query.split('\n')[Number(place?.[1]) - 1];
+  if (place === null || line === undefined) return undefined;
+  const caret = `${' '.repeat(Math.max(0, Math.min(Number(place[2]) - 1, line.length)))}^`;
+  return `  ${shortened(line, LONGEST_SENTENCE)}\n  ${caret}`;
+}
+
+/** What a service says in plain text, or a proxy before it in JSON. @returns undefined for what none says, e.g. a page */
+export function messageIn(body: string): string | undefined {
   const text = body.trim();
   if (text === '' || text.startsWith('<')) return undefined;
   try {

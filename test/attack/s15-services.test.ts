@@ -16,6 +16,7 @@ const TOGETHER = { buffered: true } as const;
 const cells: Readonly<Record<string, readonly [magic: string, body: string, path: string, more: object]>> = {
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
   loki: ['%%loki', '{app="a"}', '/loki/api/v1/query_range', {}],
+  tempo: ['%%tempo', '{ status = error }', '/api/search', {}],
   alertmanager: ['%%alertmanager', 'severity="critical"', '/api/v2/alerts', {}],
   grafana: ['%%grafana', '/d/abc?viewPanel=4', '/api/dashboards/uid/abc', {}],
   rest: ['%%rest it', 'GET /things', '/things', {}],

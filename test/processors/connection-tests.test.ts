@@ -8,6 +8,7 @@ import { type give, startRestServer } from './rest-server.js';
 const kinds: Readonly<Record<string, object>> = {
   prometheus: {},
   loki: { org_id: 'team-a' },
+  tempo: { org_id: 'team-a' },
   alertmanager: {},
   grafana: {},
   rest: {},
@@ -32,6 +33,7 @@ for (const [name, more] of Object.entries(kinds)) {
       '/loki/api/v1/labels',
       '/api/v2/status',
       '/api/search',
+      '/api/search/tags',
       '/rate_limit',
       '/models',
     ];
