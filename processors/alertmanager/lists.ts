@@ -8,6 +8,9 @@ import { type Matcher, writeMatcher } from './matchers.js';
 import { type AlertmanagerSettings, notAlertmanager, readAnswer } from './requests.js';
 import { pageOf } from './ui.js';
 
+/** Of the receivers, in bytes. */
+const LARGEST = 1024 * 1024;
+
 export interface AlertsAsked {
   readonly silenced: boolean;
   readonly inhibited: boolean;
@@ -41,7 +44,11 @@ export async function* listSilences(
 }
 
 export async function* listReceivers(job: Job<AlertmanagerSettings>): AsyncGenerator<Page> {
-  const { status, body } = yield* askPatiently(job, { method: 'GET', path: 'api/v2/receivers' });
+  const { status, body } = yield* askPatiently(job, {
+    method: 'GET',
+    path: 'api/v2/receivers',
+    largest: LARGEST,
+  });
   yield* tableOfRecords(listIn(status, [Buffer.from(body)]));
   yield { kind: 'end' };
 }

@@ -1,8 +1,9 @@
+import { oneApart, type Pieces } from '../core/apart.js';
 import type { Job } from '../core/brokered.js';
 import type { Page } from '../core/pages.js';
 import { CellError } from '../core/processor.js';
 import { quoted } from '../core/refusal.js';
-import { askPatiently, askService } from '../http/service.js';
+import { askForMuch, askService } from '../http/service.js';
 import { listIn, silenceTable } from './lists.js';
 import { type Matcher, writeMatcher } from './matchers.js';
 import { type AlertmanagerSettings, notAlertmanager, readAnswer } from './requests.js';
@@ -14,6 +15,9 @@ export interface Silence {
   readonly author: string;
 }
 
+/** Of an answer to a change, in bytes. */
+const LARGEST = 64 * 1024;
+
 /** Of Alertmanager: a UUID. */
 const ID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
@@ -24,8 +28,9 @@ export async function* silence(job: Job<AlertmanagerSettings>, asked: Silence): 
   if (matchers.length === 0) throw new CellError('A silence needs a matcher, e.g. alertname="DiskFull".');
   const parameters = new URLSearchParams({ active: 'true', silenced: 'false', inhibited: 'false' });
   for (const matcher of matchers) parameters.append('filter', writeMatcher(matcher));
-  const alerts = yield* askPatiently(job, { method: 'GET', path: 'api/v2/alerts', parameters });
-  const count = listIn(alerts.status, [Buffer.from(alerts.body)]).length;
+  const alerts = yield* askForMuch(job, { method: 'GET', path: 'api/v2/alerts', parameters });
+  const work = { module: new URL(import.meta.url), name: 'countOf', argument: alerts.status };
+  const count = await oneApart<number>(alerts.pieces, work, job.signal);
   const now = Date.now();
   const [startsAt, endsAt] = [now, now + 1000 * seconds];
   const { status, body } = await askService(job, {
@@ -38,6 +43,7 @@ export async function* silence(job: Job<AlertmanagerSettings>, asked: Silence): 
       createdBy: author,
       comment,
     },
+    largest: LARGEST,
   });
   const { silenceID: id } = Object(readAnswer(status, [Buffer.from(body)])) as { silenceID?: unknown };
   if (typeof id !== 'string') throw notAlertmanager(status);
@@ -56,6 +62,11 @@ export async function* silence(job: Job<AlertmanagerSettings>, asked: Silence): 
   yield { kind: 'end', note: `Silences ${what} now.`, summary: page };
 }
 
+/** A work for `apart`. @throws {CellError} what Alertmanager said */
+export function* countOf(pieces: Pieces, argument: unknown): Generator<number> {
+  yield listIn(argument as number, pieces).length;
+}
+
 /** Ends silences. @param text their IDs, one a line */
 export async function* expire(job: Job<AlertmanagerSettings>, text: string): AsyncGenerator<Page> {
   mayWrite(job.settings);
@@ -67,7 +78,11 @@ export async function* expire(job: Job<AlertmanagerSettings>, text: string): Asy
   const ended: { readonly state: string; readonly id: string }[] = [];
   for (const id of ids) {
     try {
-      const { status, body } = await askService(job, { method: 'DELETE', path: `api/v2/silence/${id}` });
+      const { status, body } = await askService(job, {
+        method: 'DELETE',
+        path: `api/v2/silence/${id}`,
+        largest: LARGEST,
+      });
       if (status === 404) throw new CellError(`There is no silence ${id}.`);
       if (status !== 200) readAnswer(status, [Buffer.from(body)]);
     } catch (error) {

@@ -82,7 +82,7 @@ export function waterfallChart(bars: readonly Bar[], title: string): Waterfall {
                 field: 'start',
                 type: 'quantitative',
                 axis: { title: 'ms' },
-                scale: { domain: [0, end || 1] },
+                scale: { domain: [0, end || 1], nice: false },
               },
               x2: { field: 'end' },
               y,

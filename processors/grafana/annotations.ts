@@ -6,6 +6,9 @@ import { askService } from '../http/service.js';
 import { readPanelAddress } from './panel-url.js';
 import { type GrafanaJob, grafanaRequest, mayWrite, notGrafana, readAnswer } from './requests.js';
 
+/** Of an answer, in bytes. */
+const LARGEST = 64 * 1024;
+
 export interface Annotation {
   readonly text: string;
   readonly tags: readonly string[];
@@ -34,7 +37,12 @@ export async function* annotate(
     ...(place && { dashboardUID: place.uid }),
     ...(place?.panel !== undefined && { panelId: place.panel }),
   };
-  const request = grafanaRequest(job.settings, { method: 'POST', path: 'api/annotations', json });
+  const request = grafanaRequest(job.settings, {
+    method: 'POST',
+    path: 'api/annotations',
+    json,
+    largest: LARGEST,
+  });
   const { status, body } = await askService(job, request);
   const { id } = Object(readAnswer(status, [Buffer.from(body)])) as { id?: unknown };
   if (typeof id !== 'number') throw notGrafana(status);

@@ -1,4 +1,4 @@
-import { type Pieces, textOf } from '../core/apart.js';
+import { oneApart, type Pieces, textOf } from '../core/apart.js';
 import type { TestJob } from '../core/connection.js';
 import type { Page } from '../core/pages.js';
 import { CellError, type Limits } from '../core/processor.js';
@@ -24,6 +24,8 @@ export type GrafanaSettings = Pick<
 export type GrafanaJob = ServiceJob & Pick<Limits, 'endsAt'> & { readonly settings: GrafanaSettings };
 
 const LARGEST_STATUS = 1024 * 1024;
+/** Dashboards and lists, which are read as a whole. */
+const LARGEST_LIST = 16 * 1024 * 1024;
 const LONGEST_SENTENCE = 500;
 
 /** Source: https://grafana.com/docs/grafana/latest/developers/http_api/#x-grafana-org-id-header */
@@ -48,8 +50,19 @@ export async function* read(
   path: string,
   parameters?: URLSearchParams,
 ): AsyncGenerator<Page, unknown> {
-  const { status, pieces } = yield* ask(job, { method: 'GET', path, ...(parameters && { parameters }) });
-  return readAnswer(status, pieces);
+  const request = { method: 'GET', path, ...(parameters && { parameters }), largest: LARGEST_LIST } as const;
+  const { status, pieces } = yield* ask(job, request);
+  return readApart(job, status, pieces);
+}
+
+/** The same as {@link readAnswer}, for an answer that may be large. */
+export function readApart({ signal }: GrafanaJob, status: number, pieces: Pieces): Promise<unknown> {
+  return oneApart(pieces, { module: new URL(import.meta.url), name: 'answerIn', argument: status }, signal);
+}
+
+/** A work for `apart`. @throws {CellError} what Grafana said */
+export function* answerIn(pieces: Pieces, argument: unknown): Generator<unknown> {
+  yield readAnswer(argument as number, pieces);
 }
 
 /** Looks for a dashboard, which a token without rights may not, and for the version, which every one may see. */

@@ -1,7 +1,7 @@
 import type { Page } from '../core/pages.js';
 import { CellError } from '../core/processor.js';
 import { quoted } from '../core/refusal.js';
-import { ask, type GrafanaJob, read, readAnswer } from './requests.js';
+import { ask, type GrafanaJob, read, readApart } from './requests.js';
 import type { Language } from './variables.js';
 
 /** A data source of Grafana. */
@@ -14,14 +14,15 @@ export interface Source {
 
 const NOT_ALLOWED = 403;
 const MOST_NAMED = 10;
+const LARGEST = 16 * 1024 * 1024;
 
 /**
  * The data sources. To list them takes a right that a viewer hasn't; what a viewer's pages get names them too.
  * Source: https://grafana.com/docs/grafana/latest/developers/http_api/data_source/
  */
 export async function* readSources(job: GrafanaJob): AsyncGenerator<Page, Source[]> {
-  const { status, pieces } = yield* ask(job, { method: 'GET', path: 'api/datasources' });
-  if (status !== NOT_ALLOWED) return sourcesIn(readAnswer(status, pieces));
+  const { status, pieces } = yield* ask(job, { method: 'GET', path: 'api/datasources', largest: LARGEST });
+  if (status !== NOT_ALLOWED) return sourcesIn(await readApart(job, status, pieces));
   const { datasources } = Object(yield* read(job, 'api/frontend/settings')) as { datasources?: unknown };
   return sourcesIn(Object.values(Object(datasources)));
 }
