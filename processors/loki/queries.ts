@@ -5,7 +5,14 @@ import type { TimeRange } from '../core/time-range.js';
 import { beginningOf, type HttpAnswer } from '../http/send.js';
 import { askForMuch } from '../http/service.js';
 import type { LogPage, LogsAsked, MetricAsked } from './reading.js';
-import { type LokiSettings, linesAllowed, lokiPatience, lokiRequest, nanoseconds } from './requests.js';
+import {
+  type LokiSettings,
+  linesAllowed,
+  lokiPatience,
+  lokiRequest,
+  nanoseconds,
+  notLoki,
+} from './requests.js';
 
 export interface RangeQuery extends TimeRange {
   readonly logql: string;
@@ -97,9 +104,11 @@ export async function* fetchRange(job: Job<LokiSettings>, query: RangeQuery): As
     size = Math.max(FEWEST_LINES, Math.floor(PAGE_BYTES / Math.max(1, answer.size / page.count)));
     const last = BigInt(page.last);
     ({ again } = page);
+    const before = `${start} ${end}`;
     // The start is part of the time, its end isn't.
     if (isBackward) end = String(last + 1n);
     else start = page.last;
+    if (page.shown === 0 && before === `${start} ${end}`) throw notLoki(status);
     if (again.length >= most) {
       lost = `More than ${(most - 1).toLocaleString('en')} lines have the time ${timeOf(last)}: the others of that time are missing, as Loki gives no more at once.`;
       again = [];

@@ -3,8 +3,8 @@ import type { TestJob } from '../core/connection.js';
 import { CellError } from '../core/processor.js';
 import { shortened } from '../core/refusal.js';
 import { credentialRefusal } from '../http/credential-refusal.js';
+import { messageIn, placeIn } from '../http/plain-refusal.js';
 import { askService, type ServiceRequest, type ServiceSettings } from '../http/service.js';
-import { messageIn, placeIn } from '../loki/requests.js';
 
 export type TempoSettings = ServiceSettings & {
   /** A tenant. Source: https://grafana.com/docs/tempo/latest/operations/manage-advanced-systems/multitenancy/ */
