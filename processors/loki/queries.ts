@@ -118,7 +118,8 @@ export async function* fetchRange(job: Job<LokiSettings>, query: RangeQuery): As
     more = BigInt(start) < BigInt(end);
   }
   const cut = more && left <= 0 ? aboutMore(query) : '';
-  yield { kind: 'end', note: [cut, lost, remarks].filter(Boolean).join(' ') };
+  const nothing = left === query.limit ? 'No line matches.' : '';
+  yield { kind: 'end', note: [nothing, cut, lost, remarks].filter(Boolean).join(' ') };
 }
 
 function aboutMore({ limit, direction }: RangeQuery): string {
