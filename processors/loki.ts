@@ -80,7 +80,8 @@ function compileQuery({ options, body }: Cell): Request<LokiSettings> {
     throw new CellError(`--limit takes a whole number from 1 to ${MOST_LINES.toLocaleString('en')}.`);
   if (direction !== undefined && direction !== 'forward' && direction !== 'backward')
     throw new CellError('--direction takes backward or forward.');
-  const times = () => timeRangeOf(options, USUAL_RANGE);
+  // Whole seconds: what a chart and a table of numbers show then reads well.
+  const times = () => timeRangeOf(options, USUAL_RANGE, Math.ceil(Date.now() / 1000) * 1000);
   times();
   const seconds = secondsOf('range', range ?? USUAL_RANGE);
   const wanted = step === undefined || step === 'auto' ? undefined : secondsOf('step', step);

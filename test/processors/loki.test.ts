@@ -4,6 +4,7 @@ import { Secret } from '../../processors/core/secret.js';
 import type { Value } from '../../processors/core/value.js';
 import { renderLogql } from '../../processors/loki/logql.js';
 import { type Answered, oneConnection, performCell, weighCell } from '../support/brokered.js';
+import { until } from '../support/until.js';
 import { type Asked, give, startRestServer } from './rest-server.js';
 
 /**
@@ -277,6 +278,21 @@ t.test(
     t.match(server.last.headers, { 'x-scope-orgid': 'team-a', authorization: 'Bearer canary-token' });
   },
 );
+
+t.test('a query that isn’t waited for any longer is cancelled at Loki', async (t) => {
+  let isCancelled = false;
+  const server = await startRestServer(t, {
+    '/loki/api/v1/query_range': (response) => {
+      // As Loki does: its query ends when the connection does.
+      response.on('close', () => {
+        isCancelled = true;
+      });
+    },
+  });
+  const { error } = await performCell('%%loki --timeout 0.2\n{a="b"}', at(server.origin));
+  t.match(error, /took longer than 0\.2 s/);
+  await until(() => isCancelled);
+});
 
 t.test('S11: a value stays a value in each kind of string', (t) => {
   const values = (value: string): ReadonlyMap<string, Value> => new Map([['x', { type: 'text', value }]]);
