@@ -4,11 +4,13 @@ import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
+import { datadog } from './datadog.js';
 import { github } from './github.js';
 import { grafana } from './grafana.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
 import { loki } from './loki.js';
+import { opensearch } from './opensearch.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
 import { rest } from './rest.js';
@@ -18,7 +20,7 @@ import { sql } from './sql.js';
 import { tempo } from './tempo.js';
 
 export type { Completion } from './completion/completer.js';
-export type { Offer, Rewrite } from './rewriter.js';
+export type { Offer, Rewrite, Taken } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
 export const builtIn: readonly Processor[] = [
@@ -32,6 +34,8 @@ export const builtIn: readonly Processor[] = [
   grafana,
   sql,
   github,
+  datadog,
+  opensearch,
   llm,
 ];
 

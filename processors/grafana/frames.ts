@@ -1,6 +1,6 @@
-import { usualStep } from '../chart/line.js';
-import { type Labels, type Series, timeSeriesChart } from '../chart/time-series.js';
 import type { Pieces } from '../core/apart.js';
+import { usualStep } from '../core/chart/line.js';
+import { type Labels, type Series, timeSeriesChart } from '../core/chart/time-series.js';
 import type { Column, ColumnType, Page } from '../core/pages.js';
 import { CellError, type Json } from '../core/processor.js';
 import { shortened } from '../core/refusal.js';
@@ -117,7 +117,7 @@ function* seriesPages(
   yield {
     kind: 'end',
     note: [...notes, chart.note].filter(Boolean).join(' '),
-    ...(chart.bundle && { displays: [chart.bundle] }),
+    displays: chart.displays,
     ...(link !== '' && { summary: link }),
   };
 }

@@ -1,5 +1,5 @@
-import { type Bar, waterfallChart } from '../chart/waterfall.js';
 import type { Pieces } from '../core/apart.js';
+import { type Bar, waterfallChart } from '../core/chart/waterfall.js';
 import type { Column, Page } from '../core/pages.js';
 import { CellError, type Json } from '../core/processor.js';
 import { shortened } from '../core/refusal.js';
@@ -60,7 +60,7 @@ export function* tableOfTrace(pieces: Pieces, argument: unknown): Generator<Page
   const isPartial = answer.status === 'PARTIAL' || answer.status === 1;
   const why = typeof answer.message === 'string' && answer.message !== '' ? answer.message : 'Tempo says so';
   const notes = [chart.note, isPartial ? `Partial, because ${shortened(why, LONGEST_SENTENCE)}.` : ''];
-  yield { kind: 'end', note: notes.filter(Boolean).join(' '), displays: [chart.bundle] };
+  yield { kind: 'end', note: notes.filter(Boolean).join(' '), displays: chart.displays };
 }
 
 /** Attributes stay JSON, as each service has other ones: all together would be hundreds of columns. */

@@ -14,6 +14,7 @@ const kinds: Readonly<Record<string, object>> = {
   rest: {},
   github: {},
   llm: { model: 'm' },
+  opensearch: {},
 };
 const TOKEN = 'canary-token-of-the-connection';
 const resources = new Resources(new Map());
@@ -36,6 +37,7 @@ for (const [name, more] of Object.entries(kinds)) {
       '/api/search/tags',
       '/rate_limit',
       '/models',
+      '/_search',
     ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;

@@ -1,5 +1,5 @@
-import type { Json } from '../core/processor.js';
 import { titleOf } from './chart-text.js';
+import { type Chart, SCHEMA, VEGA_LITE, WIDTH } from './frame.js';
 
 /** A piece of work in a waterfall. */
 export interface Bar {
@@ -14,19 +14,11 @@ export interface Bar {
   readonly isError: boolean;
 }
 
-export interface Waterfall {
-  /** MIME bundle. */
-  readonly bundle: Readonly<Record<string, Json>>;
-  /** What the chart doesn't show, in a sentence; may be empty. */
-  readonly note: string;
-}
-
 /** More bars make a chart unreadable and a notebook heavy; the table has them all. */
 const MOST_BARS = 150;
 const MOST_GROUPS = 20;
 const LONGEST_LABEL = 80;
-/** In pixels, as a time-series chart. */
-const WIDTH = 720;
+/** In pixels. */
 const ROW = 18;
 /** From this part of the width on a label is left of the end of its bar: else it would leave the chart. */
 const RIGHT = 0.6;
@@ -35,7 +27,7 @@ const RIGHT = 0.6;
  * Bars below each other in the order in which they come, as stock JupyterLab draws them.
  * Source: https://vega.github.io/vega-lite/docs/bar.html#ranged-bars (version 5)
  */
-export function waterfallChart(bars: readonly Bar[], title: string): Waterfall {
+export function waterfallChart(bars: readonly Bar[], title: string): Chart {
   const shown = longest(bars);
   const end = bars.reduce((last, bar) => Math.max(last, bar.end), 0);
   const groups = [...new Set(shown.map(({ group }) => group))];
@@ -67,46 +59,48 @@ export function waterfallChart(bars: readonly Bar[], title: string): Waterfall {
   });
   const number = { type: 'quantitative', format: ',.6~g' };
   return {
-    bundle: {
-      'application/vnd.vegalite.v5+json': {
-        $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-        title: { text: titleOf(title), anchor: 'start', fontWeight: 'normal', limit: WIDTH },
-        width: WIDTH,
-        height: Math.max(1, shown.length) * ROW,
-        data: { values },
-        layer: [
-          {
-            mark: { type: 'bar', opacity: 0.55, cornerRadius: 2 },
-            encoding: {
-              x: {
-                field: 'start',
-                type: 'quantitative',
-                axis: { title: 'ms' },
-                scale: { domain: [0, end || 1], nice: false },
+    displays: [
+      {
+        [VEGA_LITE]: {
+          $schema: SCHEMA,
+          title: { text: titleOf(title), anchor: 'start', fontWeight: 'normal', limit: WIDTH },
+          width: WIDTH,
+          height: Math.max(1, shown.length) * ROW,
+          data: { values },
+          layer: [
+            {
+              mark: { type: 'bar', opacity: 0.55, cornerRadius: 2 },
+              encoding: {
+                x: {
+                  field: 'start',
+                  type: 'quantitative',
+                  axis: { title: 'ms' },
+                  scale: { domain: [0, end || 1], nice: false },
+                },
+                x2: { field: 'end' },
+                y,
+                color: {
+                  field: 'service',
+                  type: 'nominal',
+                  scale: { domain, scheme: domain.length > 10 ? 'tableau20' : 'tableau10' },
+                  legend: { orient: 'bottom', columns: 4, title: null },
+                },
+                tooltip: [
+                  { field: 'service', type: 'nominal' },
+                  { field: 'name', type: 'nominal' },
+                  { field: 'start', title: 'after ms', ...number },
+                  { field: 'duration', title: 'ms', ...number },
+                  { field: 'status', type: 'nominal' },
+                ],
               },
-              x2: { field: 'end' },
-              y,
-              color: {
-                field: 'service',
-                type: 'nominal',
-                scale: { domain, scheme: domain.length > 10 ? 'tableau20' : 'tableau10' },
-                legend: { orient: 'bottom', columns: 4, title: null },
-              },
-              tooltip: [
-                { field: 'service', type: 'nominal' },
-                { field: 'name', type: 'nominal' },
-                { field: 'start', title: 'after ms', ...number },
-                { field: 'duration', title: 'ms', ...number },
-                { field: 'status', type: 'nominal' },
-              ],
             },
-          },
-          text(false),
-          text(true),
-        ],
+            text(false),
+            text(true),
+          ],
+        },
+        'text/plain': `<waterfall of ${bars.length} spans>`,
       },
-      'text/plain': `<waterfall of ${bars.length} spans>`,
-    },
+    ],
     note:
       shown.length < bars.length
         ? `The chart shows the longest ${shown.length} of ${bars.length.toLocaleString('en')} spans.`
