@@ -31,7 +31,7 @@ const taken: Readonly<Record<Subject, readonly string[]>> = {
   metrics: ['range', 'at'],
   monitors: ['limit'],
   events: ['range', 'at', 'limit'],
-  aggregate: ['range', 'at', 'limit', 'indexes', 'compute', 'by', 'interval', 'of'],
+  aggregate: ['range', 'at', 'limit', 'indexes', 'compute', 'facets', 'interval', 'of'],
 };
 const OWN: ReadonlySet<string> = new Set(Object.values(taken).flat());
 
@@ -47,7 +47,7 @@ export const datadog = brokered<DatadogSettings>({
       help: 'at most this many rows, or groups of aggregate; default 1,000, or 100 groups',
     },
     compute: { type: 'string', help: 'of aggregate: count, avg:@duration, pc95:@duration …; default count' },
-    by: { type: 'string', help: 'of aggregate: the facets to group by, e.g. service,status' },
+    facets: { type: 'string', help: 'of aggregate: the facets to group by, e.g. service,status' },
     interval: { type: 'string', help: 'of aggregate: values over time, e.g. one each 5m' },
     of: { type: 'string', help: 'what aggregate is about; default logs', values: ['logs', 'spans'] },
     indexes: { type: 'string', help: 'the log indexes to look in, e.g. main,archive; default all' },
@@ -99,9 +99,9 @@ function asking(subject: Subject, options: Cell['options']): Ask {
   const { of = 'logs', compute = 'count', interval } = options;
   if (of !== 'logs' && of !== 'spans') throw new CellError('--of takes logs or spans.');
   const computes = readComputes(String(compute));
-  const by = listOf(options.by);
+  const by = listOf(options.facets);
   if (computes.length === 0) throw new CellError('--compute needs an aggregation, e.g. count.');
-  if (by.length > MOST_FACETS) throw new CellError(`--by takes at most ${MOST_FACETS} facets.`);
+  if (by.length > MOST_FACETS) throw new CellError(`--facets takes at most ${MOST_FACETS} facets.`);
   const seconds = interval === undefined ? {} : { interval: secondsOf('interval', interval) };
   return (job, query, range) => {
     const asked = { of, query, range, computes, by, limit, indexes, ...seconds } as const;

@@ -233,7 +233,7 @@ t.test('monitors page by page, with links to the site', async (t) => {
 
 t.test('aggregates are a table, and over time a chart', async (t) => {
   const { answers, error } = await ask(
-    '%%datadog --by service --compute count,avg:@duration --limit 2\naggregate status:error',
+    '%%datadog --facets service --compute count,avg:@duration --limit 2\naggregate status:error',
   );
   t.equal(error, '');
   t.match(pages(answers, 'rows')[0]?.rows, [
@@ -252,7 +252,7 @@ t.test('aggregates are a table, and over time a chart', async (t) => {
     ],
   });
   const series = await ask(
-    '%%datadog --by service --interval 5m --range 1h --at 2023-11-14T22:30:00Z\naggregate',
+    '%%datadog --facets service --interval 5m --range 1h --at 2023-11-14T22:30:00Z\naggregate',
   );
   t.match(pages(series.answers, 'rows')[0]?.rows, [
     ['1699999200000000', '1699999500000000', '1699999200000000', '1699999500000000'],
@@ -292,7 +292,7 @@ t.test('mistakes of the cell are told before anything is asked', async (t) => {
     (await ask('%%datadog\nservice:web')).error,
     /begins with logs, spans, metrics, monitors, events or aggregate/,
   );
-  t.match((await ask('%%datadog --by x\nlogs y')).error, /logs takes no --by/);
+  t.match((await ask('%%datadog --facets x\nlogs y')).error, /logs takes no --facets/);
   t.match((await ask('%%datadog --compute nope\naggregate')).error, /no aggregation “nope”/);
   t.match((await ask('%%datadog --compute avg\naggregate')).error, /avg:@duration/);
   t.match((await ask('%%datadog --limit 0\nlogs')).error, /--limit takes/);

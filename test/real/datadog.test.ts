@@ -28,8 +28,8 @@ const cells: Readonly<Record<string, string>> = {
   events: '%%datadog --limit 1\nevents source:{{service}}',
   metrics: '%%datadog --range 6h --out points\nmetrics avg:system.cpu.user{service:{{service}}} by {host}',
   monitors: '%%datadog\nmonitors status:alert',
-  aggregate: '%%datadog --by service,status --compute count,pc95:@duration\naggregate env:prod',
-  'aggregate of spans': '%%datadog --of spans --by service --interval 5m\naggregate env:prod',
+  aggregate: '%%datadog --facets service,status --compute count,pc95:@duration\naggregate env:prod',
+  'aggregate of spans': '%%datadog --of spans --facets service --interval 5m\naggregate env:prod',
 };
 
 t.test('requests are as Datadog’s own description has them, and its answers become tables', async (t) => {
