@@ -1,3 +1,4 @@
+import { alertmanager } from './alertmanager.js';
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
@@ -5,9 +6,11 @@ import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
 import { datadog } from './datadog.js';
 import { github } from './github.js';
+import { grafana } from './grafana.js';
 import { jenkins } from './jenkins.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
+import { loki } from './loki.js';
 import { opensearch } from './opensearch.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
@@ -16,6 +19,7 @@ import { type Rewrite, Rewriter } from './rewriter.js';
 import { shell } from './shell.js';
 import { splunk } from './splunk.js';
 import { sql } from './sql.js';
+import { tempo } from './tempo.js';
 
 export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite, Taken } from './rewriter.js';
@@ -26,6 +30,10 @@ export const builtIn: readonly Processor[] = [
   shell,
   rest,
   prometheus,
+  loki,
+  tempo,
+  alertmanager,
+  grafana,
   sql,
   github,
   datadog,

@@ -18,6 +18,7 @@ import { noSeries } from './prometheus/no-series.js';
 import { renderPromql } from './prometheus/promql.js';
 import { type Asked, isEmpty, tableOf } from './prometheus/results.js';
 import { selectedSpan } from './prometheus/selected-span.js';
+import { MOST_POINTS, stepFor } from './prometheus/step.js';
 
 const settings = z.strictObject({
   url: httpUrl(),
@@ -50,12 +51,6 @@ const patience: Patience = (answer, request, tries) => {
   const isItsOwn = pause !== undefined && beginningOf(answer, LARGEST_ERROR).includes('"errorType"');
   return isItsOwn ? undefined : pause;
 };
-
-/** Prometheus refuses a range query for more points per series ("exceeded maximum resolution of 11,000 points"). */
-const MOST_POINTS = 11_000;
-/** What `--step auto` aims at: a chart is about 700 pixels wide. */
-const AUTO_POINTS = 350;
-const NICE_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
 
 export const prometheus = brokered<Settings>({
   name: 'prometheus',
@@ -178,13 +173,6 @@ async function* ask(
       )
     : '';
   yield* tableOf(data, asked, [nothing, note, remarks]);
-}
-
-function stepFor(range: number, wanted: number | undefined): number {
-  const least = Math.ceil(range / (MOST_POINTS - 1));
-  if (wanted !== undefined) return Math.max(wanted, least);
-  const aim = range / AUTO_POINTS;
-  return Math.max(NICE_STEPS.find((step) => step >= aim) ?? Math.ceil(aim / 86_400) * 86_400, least);
 }
 
 function pick(options: Cell['options'], ...names: readonly string[]) {

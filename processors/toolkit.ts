@@ -8,6 +8,7 @@ import { shortened } from './core/refusal.js';
 import { credential, file, httpUrl, text, tlsFields } from './core/settings.js';
 import { jsonOf } from './core/value.js';
 import { askPatiently, askService } from './http/service.js';
+import { renderText } from './http/template.js';
 import { renderPromql } from './prometheus/promql.js';
 
 /**
@@ -23,6 +24,7 @@ export const toolkit = {
   referencesIn,
   variablesIn,
   renderPromql,
+  renderText,
   jsonOf,
   askService,
   askPatiently,

@@ -11,14 +11,16 @@ export type ServiceSettings = Place &
   Pick<Authentication, 'token' | 'username' | 'password' | 'api_key' | 'api_key_header'>;
 
 export interface ServiceRequest {
-  /** `DELETE`: of what a request before it has made at the service for its own time. */
+  /** `DELETE`: of what a request before it has made at the service for its own time, or of what the user wants to end. */
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** Below the connection's URL, e.g. `api/v1/query`. */
   readonly path: string;
-  /** Sent as a form by POST, as a query by GET. */
+  /** Sent as a form by POST, as a query by GET and DELETE. */
   readonly parameters?: URLSearchParams;
   /** Sent as the body in place of parameters, which are the query then. */
   readonly json?: object | string;
+  /** Beside the credential, which no header of these can replace. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Media types that are wanted; default JSON. */
   readonly accept?: string;
   /** The largest answer that is wanted, in bytes. */
@@ -99,6 +101,7 @@ async function toHttp(
     path,
     parameters = new URLSearchParams(),
     json,
+    headers = {},
     accept = 'application/json',
     largest,
   }: ServiceRequest,
@@ -112,6 +115,7 @@ async function toHttp(
     url,
     headers: {
       accept,
+      ...headers,
       ...proof.headers,
       ...(json !== undefined && { 'content-type': 'application/json' }),
       ...(isForm && { 'content-type': 'application/x-www-form-urlencoded' }),

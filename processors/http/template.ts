@@ -60,6 +60,17 @@ export function textOf({ reference }: Reference, values: Values): string {
 }
 
 /**
+ * A text with its values as they are: for a parameter that is encoded as a whole, never for a language.
+ *
+ * @throws {CellError} for a value that is no plain one
+ */
+export function renderText(text: string, values: Values): string {
+  return cut(text)
+    .map((piece) => (typeof piece === 'string' ? piece : textOf(piece, values)))
+    .join('');
+}
+
+/**
  * Path and query with each value encoded, so that it can't become syntax (invariant S11).
  * @returns e.g. `/things/a%2Fb?x=1%262`
  */

@@ -1,7 +1,7 @@
 import type { CompletionJob, Suggested, Suggestion } from '../core/suggestion.js';
 import type { ServiceJob, ServiceSettings } from '../http/service.js';
 import { PROMQL_FUNCTIONS, type PromqlPlace, promqlPlace } from './completion-place.js';
-import { namesOf } from './names.js';
+import { escapedFor, namesOf } from './names.js';
 
 /** Metric names, label names and label values of a connection, and PromQL's functions. */
 export async function completePromql(
@@ -17,7 +17,7 @@ export async function completePromql(
     )) ?? [];
   const kind = place.kind;
   const items: Suggestion[] = names.map((text) => ({
-    text: kind === 'value' ? escaped(text, place.quote) : text,
+    text: kind === 'value' ? escapedFor(place.quote, text) : text,
     kind,
   }));
   if (kind === 'metric') items.push(...PROMQL_FUNCTIONS.map((text) => ({ text, kind: 'function' })));
@@ -34,10 +34,4 @@ function load(place: PromqlPlace, job: ServiceJob): Promise<readonly string[]> {
   const label = place.kind === 'metric' ? '__name__' : place.kind === 'value' ? place.label : undefined;
   const path = label === undefined ? 'api/v1/labels' : `api/v1/label/${label}/values`;
   return namesOf(job, { path, from: Date.now() / 1000, match });
-}
-
-/** As it is written between quotes: https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals */
-function escaped(value: string, quote: string): string {
-  if (quote === '`') return value;
-  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll(quote, `\\${quote}`);
 }

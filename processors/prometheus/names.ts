@@ -56,14 +56,23 @@ interface Read {
 
 /** A work for `apart`. @throws {CellError} */
 export function* readNames(pieces: Pieces, argument: unknown): Generator<readonly string[]> {
+  yield bounded(namesIn(pieces, argument));
+}
+
+/** As many of a service's names as the gateway keeps. */
+export function bounded(names: readonly string[]): readonly string[] {
   let left = MOST_CHARACTERS;
-  yield namesIn(pieces, argument)
-    .slice(0, MOST_NAMES)
-    .filter((name) => {
-      if (name.length > LONGEST_NAME) return false;
-      left -= name.length;
-      return left >= 0;
-    });
+  return names.slice(0, MOST_NAMES).filter((name) => {
+    if (name.length > LONGEST_NAME) return false;
+    left -= name.length;
+    return left >= 0;
+  });
+}
+
+/** As it is written between quotes: https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals */
+export function escapedFor(quote: string, value: string): string {
+  if (quote === '`') return value;
+  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll(quote, `\\${quote}`);
 }
 
 /** A work for `apart`: to compare names takes long too. @throws {CellError} */

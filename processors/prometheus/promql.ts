@@ -6,6 +6,14 @@ import { compoundName, isPlain, type Value } from '../core/value.js';
 /** What may stand outside of quotes: a metric's or label's name. */
 const NAME = /^[A-Za-z_:][\w:]*$/;
 
+/** What a string of a query is to its language. */
+export interface StringKind {
+  /** A value stands there for itself: it is escaped as a literal, and a list becomes alternatives. */
+  readonly isRegex: boolean;
+  /** What has a meaning there that can't be escaped, and what the string is: `{{` in a template. */
+  readonly refuses?: readonly [part: string, kind: string];
+}
+
 /**
  * Puts kernel variables into PromQL by its own rules (invariant S11): inside quotes a value is escaped for that quote,
  * and as a literal where the matcher takes a regular expression (a list there becomes alternatives); outside of quotes
@@ -13,17 +21,22 @@ const NAME = /^[A-Za-z_:][\w:]*$/;
  *
  * Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#string-literals
  *
+ * @param kindOf for a language with the same strings: what the one is that opens at an index, behind another one
  * @throws {CellError} for a value that can't stand where the reference is
  */
-export function renderPromql(query: string, values: ReadonlyMap<string, Value>): string {
+export function renderPromql(
+  query: string,
+  values: ReadonlyMap<string, Value>,
+  kindOf: (query: string, at: number, before: StringKind) => StringKind = promqlKind,
+): string {
   let result = '';
   let quote = '';
-  let isRegex = false;
+  let kind: StringKind = { isRegex: false };
   for (let at = 0; at < query.length; ) {
     const reference =
       query.startsWith('{{', at) && query[at - 1] !== '\\' ? referenceAt(query, at) : undefined;
     if (reference !== undefined) {
-      result += place(reference, values.get(reference), quote, isRegex);
+      result += place(reference, values.get(reference), quote, kind);
       at += reference.length + 4;
       continue;
     }
@@ -46,7 +59,7 @@ export function renderPromql(query: string, values: ReadonlyMap<string, Value>):
     }
     if (quote === '' && /["'`]/.test(character)) {
       quote = character;
-      isRegex = followsRegexMatcher(query, at);
+      kind = kindOf(query, at, kind);
     } else if (character === quote) quote = '';
     result += character;
     at += 1;
@@ -55,13 +68,23 @@ export function renderPromql(query: string, values: ReadonlyMap<string, Value>):
 }
 
 /** Whether `=~` or `!~` is right before an index. */
-function followsRegexMatcher(query: string, at: number): boolean {
-  let before = at;
-  while (/\s/.test(query[before - 1] ?? '')) before -= 1;
-  return /^[=!]~$/.test(query.slice(Math.max(0, before - 2), before));
+function promqlKind(query: string, at: number): StringKind {
+  return { isRegex: /^[=!]~$/.test(textBefore(query, at, 2)) };
 }
 
-function place(reference: string, value: Value | undefined, quote: string, isRegex: boolean): string {
+/** The last characters before an index, without the spaces between. */
+export function textBefore(query: string, at: number, most: number): string {
+  let before = at;
+  while (/\s/.test(query[before - 1] ?? '')) before -= 1;
+  return query.slice(Math.max(0, before - most), before);
+}
+
+function place(
+  reference: string,
+  value: Value | undefined,
+  quote: string,
+  { isRegex, refuses }: StringKind,
+): string {
   if (value === undefined) throw new CellError(`{{${reference}}} has no value.`);
   if (quote === '') return bare(reference, value);
   const texts =
@@ -69,6 +92,10 @@ function place(reference: string, value: Value | undefined, quote: string, isReg
   if (!isRegex && texts.length !== 1)
     throw new CellError(`{{${reference}}} is a list: use it only in a =~ or !~ matcher.`);
   const text = isRegex ? texts.map(literally).join('|') : (texts[0] ?? '');
+  if (refuses !== undefined && text.includes(refuses[0]))
+    throw new CellError(
+      `{{${reference}}} contains ${refuses[0]}, which has a meaning in ${refuses[1]}. Use a value without it.`,
+    );
   if (quote === '`') {
     if (text.includes('`'))
       throw new CellError(`{{${reference}}} contains a backtick. Use double quotes there.`);

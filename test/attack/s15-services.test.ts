@@ -17,6 +17,10 @@ const KEY = new Secret('canary-token');
 /** A cell of each processor that speaks HTTP, without its time limit, with the path that it asks for. */
 const cells: Readonly<Record<string, readonly [magic: string, body: string, path: string, more: object]>> = {
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
+  loki: ['%%loki', '{app="a"}', '/loki/api/v1/query_range', {}],
+  tempo: ['%%tempo', '{ status = error }', '/api/search', {}],
+  alertmanager: ['%%alertmanager', 'severity="critical"', '/api/v2/alerts', {}],
+  grafana: ['%%grafana', '/d/abc?viewPanel=4', '/api/dashboards/uid/abc', {}],
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
@@ -86,6 +90,23 @@ for (const [what, [answer, sentence]] of Object.entries(services)) {
       t.notMatch(error, /its log says more/, 'it is no fault of the gateway');
     });
   }
+}
+
+for (const [type, [magic, body, path, more]] of Object.entries(cells)) {
+  t.test(`S10: a service of ${type} that quotes the credential doesn't give it away`, TOGETHER, async (t) => {
+    const said = 'the token canary-token is bad';
+    for (const answer of [said, JSON.stringify({ message: said, error: said }), JSON.stringify(said)]) {
+      const server = await startRestServer(t, {
+        [path]: (response) => response.writeHead(400, { 'content-type': 'application/json' }).end(answer),
+      });
+      const canary = new Secret('canary-token');
+      const proof = 'api_key' in more ? { api_key: canary, app_key: canary } : { ...more, token: canary };
+      const settings = { url: server.origin, ...proof };
+      const { error, text } = await performCell(`${magic}\n${body}`, oneConnection(type, settings));
+      t.not(error + text, '');
+      t.notMatch(error + text, 'canary-token');
+    }
+  });
 }
 
 /** What listens where a database should be. */

@@ -7,6 +7,10 @@ import { type give, startRestServer } from './rest-server.js';
 /** What each kind of HTTP connection is, beside its url and token. */
 const kinds: Readonly<Record<string, object>> = {
   prometheus: {},
+  loki: { org_id: 'team-a' },
+  tempo: { org_id: 'team-a' },
+  alertmanager: {},
+  grafana: {},
   rest: {},
   github: {},
   llm: { model: 'm' },
@@ -32,6 +36,10 @@ for (const [name, more] of Object.entries(kinds)) {
       '/models',
       '/_search',
       '/services/authentication/current-context',
+      '/loki/api/v1/labels',
+      '/api/v2/status',
+      '/api/search',
+      '/api/search/tags',
     ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { startAlertmanager } from '../support/alertmanager.js';
+import { startRestServer } from '../processors/rest-server.js';
 import { complete } from '../support/completion.js';
 import { blocksOf } from '../support/page.js';
 import { PASSWORD, USER } from '../support/prometheus.js';
@@ -7,16 +7,28 @@ import { startRuntime } from '../support/runtime.js';
 
 t.setTimeout(180_000);
 
+const SHIFTS = [
+  { team: 'Disks "full"', person: 'Ana' },
+  { team: 'mail & news', person: 'Bo' },
+];
+
 t.test('the integration that CONTRIBUTING.md shows works as it says', async (t) => {
   const [{ text: source } = { text: '' }] = await blocksOf('CONTRIBUTING.md', 'One with connections');
   t.ok(source.split('\n').length <= 60, 'in at most 60 lines');
-  const labels = { alertname: 'Disk "full"', severity: 'critical' };
-  const alertmanager = await startAlertmanager([
-    { labels },
-    { labels: { alertname: 'Quiet', severity: 'info' } },
-  ]);
-  t.teardown(() => alertmanager.close());
-  const at = `type: alertmanager, url: "${alertmanager.url}", username: ${USER}`;
+  const encoded = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+  // The service is one of the reader's own.
+  const service = await startRestServer(t, {
+    '/api/shifts': (response, { headers, url }) => {
+      if (headers.authorization !== `Basic ${encoded}`)
+        return response.writeHead(401).end(`not ${headers.authorization}`);
+      const teams = new URL(url, 'http://it').searchParams.getAll('team');
+      const unknown = teams.find((team) => !SHIFTS.some((shift) => shift.team === team));
+      if (unknown !== undefined) return response.writeHead(400).end(`no team ${unknown}`);
+      const shifts = SHIFTS.filter(({ team }) => teams.length === 0 || teams.includes(team));
+      return response.setHeader('content-type', 'application/json').end(JSON.stringify(shifts));
+    },
+  });
+  const at = `type: oncall, url: "${service.origin}", username: ${USER}`;
   const runtime = await startRuntime(
     t,
     [
@@ -24,32 +36,27 @@ t.test('the integration that CONTRIBUTING.md shows works as it says', async (t) 
       `wrong: {${at}, password: "{{runtime_env:WRONG}}"}`,
     ],
     { ALERTS: PASSWORD, WRONG: 'no' },
-    { 'alertmanager.mjs': source },
+    { 'oncall.mjs': source },
   );
   const { kernel, run, print } = await runtime.startKernel(t);
-  const all = await run('%%alertmanager --out alerts');
+  const all = await run('%%oncall --out shifts');
   t.match(all, { status: 'ok', error: '' });
-  t.match(all.data[0]?.['text/html'], /Disk &quot;full&quot;.*2 rows/s);
-  t.equal(await print('sorted(alerts["labels.severity"])'), "['critical', 'info']");
+  t.match(all.data[0]?.['text/html'], /Disks &quot;full&quot;.*2 rows/s);
+  t.equal(await print('sorted(shifts.person)'), "['Ana', 'Bo']");
 
-  await run('name = \'Disk "full"\'; levels = ["critical", "a.c"]');
-  for (const matcher of ['alertname="{{name}}"', 'severity=~"{{levels}}"']) {
-    t.match(
-      (await run(`%%alertmanager\n${matcher}`)).data[0]?.['text/plain'],
-      /\(1 row × \d+ columns\)/,
-      matcher,
-    );
-  }
-  t.match(await run('%%alertmanager wrong'), { status: 'error', error: /answered 401: see the credential/ });
-  t.match(await run('%%alertmanager\nnonsense'), {
+  await run('team = \'Disks "full"\'; others = {"mail": "mail & news"}; list_ = [team]');
+  for (const team of ['{{team}}', '{{others["mail"]}}', 'mail & news'])
+    t.match((await run(`%%oncall\n${team}`)).data[0]?.['text/plain'], /\(1 row\)/, team);
+  t.match(await run('%%oncall\n{{list_}}'), { status: 'error', error: /is a list; only text/ });
+  t.match(await run('%%oncall wrong'), { status: 'error', error: /answered 401: see the credential/ });
+  t.match(await run('%%oncall\nnobody'), {
     status: 'error',
-    error: /Alertmanager answered 400: .*bad matcher/,
+    error: /The on-call service answered 400: no team nobody/,
   });
-  t.match(await run('%%alertmanager --silence'), { status: 'error', error: /Did you mean --silenced\?/ });
-  t.same((await complete(kernel, '%%alertmanager --si│')).matches, ['--silenced']);
-  t.same((await complete(kernel, '%%alertmanager wr│')).matches, ['wrong']);
+  t.match(await run('%%oncall --nxt'), { status: 'error', error: /Did you mean --next\?/ });
+  t.same((await complete(kernel, '%%oncall --ne│')).matches, ['--next']);
+  t.same((await complete(kernel, '%%oncall wr│')).matches, ['wrong']);
 
-  const cells = ['%%alertmanager --out a', '%%alertmanager wrong', '%%alertmanager\nnonsense'];
-  const encoded = Buffer.from(`${USER}:${PASSWORD}`).toString('base64');
+  const cells = ['%%oncall --out a', '%%oncall wrong', '%%oncall\nnobody'];
   t.same(await runtime.findLeaks(t, cells, [PASSWORD, encoded]), [], 'S10, S12: the credential is nowhere');
 });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { PEERS } from './peers.js';
@@ -11,6 +11,11 @@ export interface Build {
    * `go install` refuses such a module (https://go.dev/ref/mod#go-install): it is built as the dependency of an empty one.
    */
   readonly staged?: Staged;
+  /**
+   * Of a module whose own `replace` lines `go install` refuses, and whose requirements a new Go can't compile: the module
+   * and what newer requirements it takes. It is built in a copy of its files, without the folder `vendor`.
+   */
+  readonly renewed?: Renewed;
   /** Variables that the project's own releases set when they are linked, e.g. `main.version`: its value. */
   readonly stamps?: Readonly<Record<string, string>>;
 }
@@ -20,6 +25,13 @@ export interface Staged {
   readonly module: string;
   /** The version under which the modules in those folders are published, e.g. `v0.37.2`. */
   readonly version: string;
+}
+
+export interface Renewed {
+  /** The program's module, e.g. `github.com/grafana/loki`. */
+  readonly module: string;
+  /** As `go get` takes them, e.g. `github.com/modern-go/reflect2@v1.0.2`. */
+  readonly requirements: readonly string[];
 }
 
 /**
@@ -33,7 +45,7 @@ export interface Staged {
 export async function goPeer(
   program: string,
   version: string,
-  { staged, stamps = {} }: Build = {},
+  { staged, renewed, stamps = {} }: Build = {},
 ): Promise<string> {
   const kept = join(PEERS, `${program.replaceAll('/', '+')}@${version}`);
   // `go install` leaves a module's own major version out of the name, as in …/pebble/v2.
@@ -51,7 +63,10 @@ export async function goPeer(
   const link = `-ldflags=${Object.entries(stamps)
     .map(([variable, value]) => `-X ${variable}=${value}`)
     .join(' ')}`;
-  if (staged === undefined) {
+  if (renewed !== undefined) {
+    await mkdir(folder, { recursive: true });
+    await buildRenewed(program, version, renewed, link, folder, name);
+  } else if (staged === undefined) {
     await go(['install', link, `${program}@${version}`], { GOBIN: folder });
   } else {
     await mkdir(folder, { recursive: true });
@@ -87,6 +102,25 @@ async function moduleAround(version: string, { module, version: published }: Sta
       : `replace ${Old.Path} => ${New.Path} ${New.Version}`,
   );
   return ['module peer', `go ${Go}`, `require ${module} ${version}`, ...replaced, ''].join('\n');
+}
+
+/** Builds `program` into `folder`/`name`; the copy of its module's files lives only as long. */
+async function buildRenewed(
+  program: string,
+  version: string,
+  { module, requirements }: Renewed,
+  link: string,
+  folder: string,
+  name: string,
+): Promise<void> {
+  const copy = join(folder, 'module');
+  const { Dir } = await download(module, version);
+  await cp(Dir, copy, { recursive: true, filter: (source) => source !== join(Dir, 'vendor') });
+  // The module cache is read-only, and `go get` writes go.mod.
+  await promisify(execFile)('chmod', ['-R', 'u+w', copy]);
+  await go(['get', '-C', copy, ...requirements]);
+  await go(['build', '-C', copy, '-mod=mod', link, '-o', join(folder, name), program]);
+  await rm(copy, { recursive: true });
 }
 
 async function download(module: string, version: string): Promise<{ Dir: string; GoMod: string }> {
