@@ -35,7 +35,7 @@ export const grafana = brokered<GrafanaSettings>({
     range: { ...RANGE, help: 'values over the last 15m, 6h, 7d …; default the address’s time, else 1h' },
     at: AT,
     list: { type: 'string', help: 'list what there is instead', values: LISTS },
-    annotate: { type: 'flag', help: 'write an annotation whose text is the cell' },
+    annotation: { type: 'flag', help: 'write an annotation whose text is the cell' },
     tags: { type: 'string', help: 'of an annotation: its tags, e.g. deploy,checkout' },
     on: { type: 'string', help: 'of an annotation: the address of its dashboard or panel' },
     timeout: TIMEOUT,
@@ -61,13 +61,15 @@ export const grafana = brokered<GrafanaSettings>({
 
 /** @throws {CellError} */
 function check(options: Cell['options'], text: string): void {
-  const { source, list, annotate: writes, range } = options;
-  const kinds = Object.entries({ source, list, annotate: writes }).filter(([, value]) => value !== undefined);
+  const { source, list, annotation: writes, range } = options;
+  const kinds = Object.entries({ source, list, annotation: writes }).filter(
+    ([, value]) => value !== undefined,
+  );
   if (kinds.length > 1)
     throw new CellError(`${kinds.map(([name]) => `--${name}`).join(' and ')} exclude each other.`);
   for (const name of ['tags', 'on'])
     if (options[name] !== undefined && writes !== true)
-      throw new CellError(`--${name} works only with --annotate.`);
+      throw new CellError(`--${name} works only with --annotation.`);
   if (list !== undefined && !LISTS.some((each) => each === list))
     throw new CellError(`--list takes ${LISTS.join(', ')}.`);
   if (list !== undefined && list !== 'dashboards' && text !== '')
@@ -85,7 +87,7 @@ async function* perform(
   options: Cell['options'],
   text: string,
 ): AsyncGenerator<Page> {
-  const { source, list, annotate: writes, range, at, tags, on } = options;
+  const { source, list, annotation: writes, range, at, tags, on } = options;
   const isRaw = options.raw === true;
   const times = () => timeRangeOf(options, USUAL_RANGE);
   const plain = isRaw ? text : renderedIf(writes === true || list !== undefined, text, job);

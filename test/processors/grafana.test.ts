@@ -271,7 +271,7 @@ t.test('lists, and an annotation over a connection that may write', async (t) =>
   t.match(rules.text, /"firing","inactive".*alerting\/grafana\/r1\/view/);
   t.match((await run('%%grafana --list annotations')).error, '');
   const cell =
-    '%%grafana --annotate --tags deploy,x --on /d/abc123?viewPanel=4 --at 2026-01-31T12:00:00Z --range 1m\nrelease {{v}}';
+    '%%grafana --annotation --tags deploy,x --on /d/abc123?viewPanel=4 --at 2026-01-31T12:00:00Z --range 1m\nrelease {{v}}';
   const asked = grafana.asked.length;
   t.match((await run(cell, { v: text('1.2') })).error, /only reads.*read_only: false/);
   t.equal(grafana.asked.length, asked);

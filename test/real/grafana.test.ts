@@ -85,8 +85,8 @@ t.test('panels and queries of a scripted Grafana with a real Prometheus behind i
   });
   t.match((await run('%%grafana\n/d/abc123')).data[0]?.['text/plain'], /Requests/);
   t.match((await run('%%grafana --list dashboards')).data[0]?.['text/plain'], /Checkout/);
-  t.match(await run('%%grafana writes --annotate\nreleased'), { status: 'ok', error: '' });
-  t.match(await run('%%grafana --annotate\nreleased'), { status: 'error', error: /only reads/ });
+  t.match(await run('%%grafana writes --annotation\nreleased'), { status: 'ok', error: '' });
+  t.match(await run('%%grafana --annotation\nreleased'), { status: 'error', error: /only reads/ });
   t.match(await run('%%grafana wrong --list rules'), {
     status: 'error',
     error: /401: the service does not accept/,
