@@ -5,6 +5,7 @@ import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
 import { github } from './github.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
+import { kubernetes } from './kubernetes.js';
 import { llm } from './llm.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
@@ -17,7 +18,7 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, kubernetes, llm];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

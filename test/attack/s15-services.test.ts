@@ -17,6 +17,7 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
+  kubernetes: ['%%kubernetes', 'get pods', '/api', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
 };
 
@@ -42,7 +43,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000000000000' });
       response.write('{"a": ');
     },
-    /larger than 256 MiB|took longer than 1 s/,
+    /larger than \d+ MiB|took longer than 1 s/,
   ],
   'never ends': [
     (response) => {
@@ -53,7 +54,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more);
       more();
     },
-    /larger than 256 MiB|took longer than 1 s|something else than events/,
+    /larger than \d+ MiB|took longer than 1 s|something else than events/,
   ],
   'compresses a bomb': [
     (response) => {

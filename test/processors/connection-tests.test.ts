@@ -9,6 +9,7 @@ const kinds: Readonly<Record<string, object>> = {
   prometheus: {},
   rest: {},
   github: {},
+  kubernetes: {},
   llm: { model: 'm' },
 };
 const TOKEN = 'canary-token-of-the-connection';
@@ -23,7 +24,13 @@ for (const [name, more] of Object.entries(kinds)) {
     const answer = (...[response]: Parameters<ReturnType<typeof give>>) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(body());
     };
-    const paths = ['/', '/api/v1/status/buildinfo', '/rate_limit', '/models'];
+    const paths = [
+      '/',
+      '/api/v1/status/buildinfo',
+      '/rate_limit',
+      '/models',
+      '/api/v1/namespaces/default/pods',
+    ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;
     const settings = kind?.settings.parse({ url: server.origin, token: new Secret(TOKEN), ...more });

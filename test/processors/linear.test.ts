@@ -13,6 +13,11 @@ import { renderBody } from '../../processors/http/body.js';
 import { parseHttpFile, startsWithRequest } from '../../processors/http/http-file.js';
 import { nextLink } from '../../processors/http/pagination.js';
 import { cut, renderHeader, renderTarget } from '../../processors/http/template.js';
+import { commandsIn } from '../../processors/kubernetes/command.js';
+import { commands } from '../../processors/kubernetes/commands.js';
+import { objectsIn } from '../../processors/kubernetes/manifest.js';
+import { microseconds } from '../../processors/kubernetes/objects.js';
+import { quantity } from '../../processors/kubernetes/quantity.js';
 import { eventsIn } from '../../processors/llm/event-stream.js';
 import { renderPrompt } from '../../processors/llm/prompt.js';
 import { promqlPlace } from '../../processors/prometheus/completion-place.js';
@@ -83,6 +88,11 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a place in SQL': (text) => sqlPlace(text, text.length, 'postgres'),
   'an array of PostgreSQL': (text) => readArray(`{${text}`, (item) => item),
   'a shell script': (text) => bindReferences(text, (reference) => reference),
+  'commands of Kubernetes': (text) => commandsIn(text, commands, false),
+  'a flag of them': (text) => commandsIn(`get pods ${text}`, commands, false),
+  'a manifest': (text) => objectsIn(`a: |\n ${text}`, values, false),
+  'a time of Kubernetes': microseconds,
+  'a quantity': quantity,
   'a prompt': (text) => renderPrompt(text, values),
   'a Python literal': pythonLiteral,
   'a sentence': presentable,
