@@ -9,6 +9,7 @@ import { github } from './github.js';
 import { grafana } from './grafana.js';
 import { jenkins } from './jenkins.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
+import { kubernetes } from './kubernetes.js';
 import { llm } from './llm.js';
 import { loki } from './loki.js';
 import { opensearch } from './opensearch.js';
@@ -38,6 +39,7 @@ export const builtIn: readonly Processor[] = [
   github,
   datadog,
   opensearch,
+  kubernetes,
   llm,
   splunk,
   jenkins,

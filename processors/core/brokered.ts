@@ -25,6 +25,8 @@ export interface Request<Settings> {
   readonly args: Readonly<Record<string, Json>>;
   /** References to kernel variables in it. */
   readonly variables: readonly string[];
+  /** The time that it has where the cell doesn't say it, in seconds; default the broker's. */
+  readonly timeout?: number;
   /** @throws {CellError} what the service said, or why it can't be reached */
   perform(job: Job<Settings>): AsyncIterable<Page>;
 }
@@ -79,7 +81,7 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
           },
           variables:
             annotate === undefined ? request.variables : [...new Set([...request.variables, annotate])],
-          timeout: typeof timeout === 'number' ? timeout : undefined,
+          timeout: typeof timeout === 'number' ? timeout : request.timeout,
           perform(values, signal, limits) {
             // The catalogue has checked them against the definition's own schema.
             const settings = chosen.settings() as Settings;

@@ -42,8 +42,16 @@ export interface Column {
  * last one is the cell's value.
  */
 export type Page =
-  /** `instead`: of the table before, which is not shown. */
-  | { readonly kind: 'columns'; readonly columns: readonly Column[]; readonly instead?: true }
+  /**
+   * `instead`: of the table before, which is not shown. `follows`: the table has no end of its own, and its last rows are
+   * shown while they come.
+   */
+  | {
+      readonly kind: 'columns';
+      readonly columns: readonly Column[];
+      readonly instead?: true;
+      readonly follows?: true;
+    }
   /** New values by column: of each the same number. */
   | { readonly kind: 'rows'; readonly rows: readonly (readonly Json[])[] }
   /** A sentence below the table that has come so far. */

@@ -12,6 +12,15 @@ import { proxyOf } from './proxy.js';
 /** Where a service is and how its certificate is verified. */
 export interface Place extends TlsFiles {
   readonly url: string;
+  /** Contents that come before those of the files, as a kubeconfig contains them. */
+  readonly tls?: GivenTls | undefined;
+  /** The connection's own proxy, an http:// or https:// URL; it comes before the environment's. */
+  readonly proxy_url?: string | undefined;
+}
+
+export interface GivenTls extends Partial<TlsContents> {
+  /** The name that the service's certificate is for, where it isn't the URL's. */
+  readonly servername?: string | undefined;
 }
 
 /** After so long without use, in milliseconds, a dispatcher is closed: it contains a client's private key. */
@@ -40,13 +49,19 @@ export class Dispatchers implements Closable {
    * @throws {CellError} when a file of the connection isn't what it has to be, or the proxy's URL is none
    */
   for(place: Place): { dispatcher: Dispatcher; proxy: URL | undefined } {
-    const tls = readTlsFiles(place);
+    const { ca_file, cert_file, key_file, tls: given = {} } = place;
+    const files = readTlsFiles(place);
+    const tls = {
+      ca: given.ca ?? files.ca,
+      cert: given.cert ?? files.cert,
+      key: given.key ?? files.key,
+      ...(given.servername !== undefined && { servername: given.servername }),
+    };
     const url = new URL(place.url);
     const named = isIP(bareHost(url.hostname)) !== 0;
-    const proxy = proxyOf(url, this.#environment);
-    const { ca_file, cert_file, key_file } = place;
-    const key = JSON.stringify([ca_file, cert_file, key_file, named, proxy]);
-    const contents = createHash('sha256').update(JSON.stringify(tls)).digest('base64');
+    const proxy = place.proxy_url === undefined ? proxyOf(url, this.#environment) : new URL(place.proxy_url);
+    const key = JSON.stringify([ca_file, cert_file, key_file, named, proxy, hashOf(given)]);
+    const contents = hashOf(tls);
     const known = this.#kept.get(key);
     if (known?.contents === contents) {
       this.#endWhenIdle(key, known);
@@ -84,7 +99,12 @@ export class Dispatchers implements Closable {
   }
 }
 
-function dispatcherOf(tls: TlsContents, named: boolean, proxy: URL | undefined): Dispatcher {
+/** Contents may be a private key. */
+function hashOf(contents: object): string {
+  return createHash('sha256').update(JSON.stringify(contents)).digest('base64');
+}
+
+function dispatcherOf(tls: TlsContents & GivenTls, named: boolean, proxy: URL | undefined): Dispatcher {
   // A proxy looks names up itself, so it has to guard their addresses.
   if (proxy) return new ProxyAgent({ uri: proxy.href, requestTls: tls, proxyTunnel: false });
   return new Agent({ connect: connector({ ...tls, ...(named ? {} : { lookup: refusingLinkLocal }) }) });

@@ -25,6 +25,8 @@ _LONGEST_QUESTION = 8 * 1024 * 1024 - 64 * 1024
 _CONNECTED_WITHIN = 20
 # A growing text is shown again after so many times the time that showing it took.
 _PAUSE = 4
+# And a growing table at most so often, in seconds.
+_LIVE = 0.25
 
 
 def run_brokered(binding, ticket, out, view):
@@ -130,10 +132,11 @@ class _Result:
             if not page.get("instead"):
                 self._show_table()
             self._notes = []
-            self._table = Table(page["columns"])
+            self._table = Table(page["columns"], page.get("follows", False))
             self._is_whole = False
         elif kind == "rows":
             self._table.add(page["rows"])
+            self._show_growing()
         elif kind == "whole":
             self._is_whole = True
         elif kind == "note":
@@ -147,6 +150,8 @@ class _Result:
                 self._show_text()
         elif kind == "content":
             self._content(page)
+        elif kind == "progress" and self._table is not None and self._table.follows and len(self._table):
+            self._show_growing()
         elif kind == "progress" and not self._text:
             # A page that is reloaded meanwhile never gets the end: what it was saved with has to stay true.
             at = time.strftime("%H:%M:%S", time.gmtime())
@@ -159,6 +164,15 @@ class _Result:
         self._shown_length = len(self._text)
         self._shown_at = time.monotonic() + _PAUSE * (time.monotonic() - began)
 
+    def _show_growing(self):
+        """The last rows of a table that has no end of its own, while it grows."""
+        began = time.monotonic()
+        if not self._table.follows or len(self._table) == self._shown_length or began < self._shown_at:
+            return
+        self._update(self._table.bundle("More rows may come: interrupt the cell to end it.", self._view.rows))
+        self._shown_length = len(self._table)
+        self._shown_at = time.monotonic() + max(_LIVE, _PAUSE * (time.monotonic() - began))
+
     def _show_rest(self):
         if self._shown_length < len(self._text):
             self._show_text()
@@ -169,7 +183,12 @@ class _Result:
             return
         content = b"".join(self._pieces)
         self._pieces.clear()
+        self._show_table()
+        self._table = None
         self.withdraw()
+        # What comes next is shown below it.
+        self._display_id = uuid.uuid4().hex
+        self._shown = False
         if page.get("part"):
             self._parts.append(ReadJson(content.decode(json.detect_encoding(content), "surrogatepass"), page.get("at", ())))
         else:

@@ -33,8 +33,12 @@ View = collections.namedtuple("View", "rows exact tree", defaults=(None, False, 
 
 
 class Table:
-    def __init__(self, columns):
-        """`columns`: `{"name": str, "type": …, "items": …}` each; what the types are is said in processors/core/pages.ts."""
+    def __init__(self, columns, follows=False):
+        """
+        `columns`: `{"name": str, "type": …, "items": …}` each; what the types are is said in processors/core/pages.ts.
+        `follows`: it grows as long as the cell runs.
+        """
+        self.follows = follows
         self._columns = columns
         self._values = [[] for _ in columns]
 
@@ -107,7 +111,9 @@ class Table:
         shown = self._pairs()[:_MOST_COLUMNS]
         if is_plan:
             shown = [({"type": "text"}, _plan_texts(column, values)) for column, values in shown]
-        cells = [cell_texts(column, values[:first], longest) for column, values in shown]
+        # Of a table that is followed the newest rows count.
+        part = slice(-first, None) if self.follows else slice(first)
+        cells = [cell_texts(column, values[part], longest) for column, values in shown]
         columns = [
             {"name": cell_text(name), "is_number": column["type"] in _NUMBERS, "is_plan": is_plan}
             for name, (column, _) in zip(names, shown)
@@ -119,7 +125,7 @@ class Table:
         shown, total, columns = min(len(self), first), len(self), len(self._columns)
         text = "{:,} row{}".format(total, "" if total == 1 else "s")
         if shown < total:
-            text = "first {:,} of {}".format(shown, text)
+            text = "{} {:,} of {}".format("last" if self.follows else "first", shown, text)
         if columns > _FEW_COLUMNS:
             text += " × {:,} columns".format(columns)
         if columns > _MOST_COLUMNS:

@@ -45,7 +45,34 @@ const quotes = success(Array.from({ length: 8 }, () => `"${'\\"'.repeat(MIB / 2)
 const likeNames = success(Array.from({ length: 19_000 }, (_, at) => `"${'upp'.repeat(60)}${at}"`).join());
 const longNames = ['upq', 'upr', 'ups'].map((name) => name.repeat(60)).join(' + ');
 const manyNames = success(Array.from({ length: 20_000 }, (_, at) => `"a_label_of_some_length_${at}"`).join());
+/** What discovery says where there is one type, and a list that has no pages, whatever it is asked for. */
+const kubernetesTypes = (group: string, resource: string, kind: string) =>
+  JSON.stringify({
+    kind: 'APIGroupDiscoveryList',
+    items: [
+      {
+        metadata: { name: group },
+        versions: [
+          {
+            version: 'v1',
+            resources: [{ resource, responseKind: { kind }, scope: 'Namespaced', verbs: [] }],
+          },
+        ],
+      },
+    ],
+  });
+const kubernetesRow = { cells: ['a', '1'], object: { metadata: { name: 'a', labels: { b: 'c' } } } };
+const kubernetesTable = JSON.stringify({
+  kind: 'Table',
+  columnDefinitions: ['Name', 'Ready'].map((name) => ({ name, type: 'string', priority: 0 })),
+  rows: new Array(100_000).fill(kubernetesRow),
+});
 const answers: Readonly<Record<string, Answer>> = {
+  '/api': give(json, kubernetesTypes('', 'pods', 'Pod')),
+  '/apis': give(json, kubernetesTypes('apps', 'deployments', 'Deployment')),
+  '/api/v1/pods': give(json, kubernetesTable),
+  '/apis/apps/v1/deployments': give(json, `{"items":[${'{},'.repeat(MIB)}{}],"kind":"DeploymentList"}`),
+  '/api/v1/events': give(json, objects),
   '/api/v1/query_range': give(json, matrix),
   '/api/v1/query': give(json, '{"status":"success","data":{"resultType":"vector","result":[]}}'),
   '/api/v1/label/__name__/values': give(json, likeNames),
@@ -113,6 +140,9 @@ const cells: readonly (readonly [type: string, cell: string, error: RegExp | '']
   ['github', '%%github\nGET /deep', /nests deeper/],
   ['prometheus', '%%prometheus it --range 5m\nup', ''],
   ['prometheus', `%%prometheus it\n${longNames}`, ''],
+  ['kubernetes', '%%kubernetes\nget pods -A --show-labels', ''],
+  ['kubernetes', '%%kubernetes\nget deployments -A', ''],
+  ['kubernetes', '%%kubernetes\nevents -A', /larger than 32 MiB|more than 4,000,000 values/],
   ['llm', '%%llm it\nhi', /accepts no more requests|answered 4/],
 ];
 t.test('X7: no answer of a service keeps everybody waiting', async (t) => {

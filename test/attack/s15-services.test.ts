@@ -23,6 +23,7 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   grafana: ['%%grafana', '/d/abc?viewPanel=4', '/api/dashboards/uid/abc', {}],
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
+  kubernetes: ['%%kubernetes', 'get pods', '/api', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
   datadog: ['%%datadog', 'logs *', '/api/v2/logs/events/search', { api_key: KEY, app_key: KEY }],
   opensearch: ['%%opensearch', 'level:error', '/_search', {}],

@@ -13,6 +13,7 @@ const kinds: Readonly<Record<string, object>> = {
   grafana: {},
   rest: {},
   github: {},
+  kubernetes: {},
   llm: { model: 'm' },
   opensearch: {},
   splunk: {},
@@ -40,6 +41,7 @@ for (const [name, more] of Object.entries(kinds)) {
       '/api/v2/status',
       '/api/search',
       '/api/search/tags',
+      '/api/v1/namespaces/default/pods',
     ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;

@@ -14,6 +14,11 @@ import { parseHttpFile, startsWithRequest } from '../../processors/http/http-fil
 import { nextLink } from '../../processors/http/pagination.js';
 import { cut, renderHeader, renderTarget } from '../../processors/http/template.js';
 import { readCommand, renderCommand } from '../../processors/jenkins/command.js';
+import { commandsIn } from '../../processors/kubernetes/command.js';
+import { commands } from '../../processors/kubernetes/commands.js';
+import { objectsIn } from '../../processors/kubernetes/manifest.js';
+import { microseconds } from '../../processors/kubernetes/objects.js';
+import { quantity } from '../../processors/kubernetes/quantity.js';
 import { eventsIn } from '../../processors/llm/event-stream.js';
 import { renderPrompt } from '../../processors/llm/prompt.js';
 import { promqlPlace } from '../../processors/prometheus/completion-place.js';
@@ -95,6 +100,11 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'a command of Jenkins': (text) => renderCommand(readCommand(`build a\nX=${text}`), values, false),
   'names of Jenkins': (text) => readCommand(`log ${text}`),
   'a shell script': (text) => bindReferences(text, (reference) => reference),
+  'commands of Kubernetes': (text) => commandsIn(text, commands, false),
+  'a flag of them': (text) => commandsIn(`get pods ${text}`, commands, false),
+  'a manifest': (text) => objectsIn(`a: |\n ${text}`, values, false),
+  'a time of Kubernetes': microseconds,
+  'a quantity': quantity,
   'a prompt': (text) => renderPrompt(text, values),
   'a Python literal': pythonLiteral,
   'a sentence': presentable,

@@ -1,7 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,33 +47,57 @@ export interface Said {
   readonly stderr: string;
 }
 
+/** The same without the programs. */
+export interface ApiServer {
+  /** Its URL. */
+  readonly url: string;
+  /** Of its administrator. */
+  readonly token: string;
+  /** File with the certificate that it made for itself, which is its own authority. */
+  readonly certificate: string;
+  /** A folder that ends with it. */
+  readonly folder: string;
+  close(): Promise<void>;
+}
+
 /** Helm's path. */
 export function helmPeer(): Promise<string> {
   return goPeer('helm.sh/helm/v3/cmd/helm', HELM, FROM_HELM);
 }
 
+/** kubectl's path. */
+export function kubectlPeer(): Promise<string> {
+  return goPeer('k8s.io/kubernetes/cmd/kubectl', KUBERNETES, FROM_KUBERNETES);
+}
+
 /**
  * Starts etcd (Debian's) and kube-apiserver on loopback ports.
  *
+ * @param users lines of a token file beside the administrator's: `token,name,uid`
+ * @param clientAuthority PEM of the authority whose certificates name users
  * @throws {Error} with what they said when they don't come up
  */
-export async function startCluster(): Promise<Cluster> {
-  // One after the other: each compiler uses every core.
+export async function startApiServer(
+  users: readonly string[] = [],
+  clientAuthority?: string,
+): Promise<ApiServer> {
   const apiserver = await goPeer('k8s.io/kubernetes/cmd/kube-apiserver', KUBERNETES, FROM_KUBERNETES);
-  const kubectl = await goPeer('k8s.io/kubernetes/cmd/kubectl', KUBERNETES, FROM_KUBERNETES);
-  const helm = await helmPeer();
   const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const [client, peer, port] = await Promise.all([freePort(), freePort(), freePort()]);
   const token = 'kubernetes-test-token';
-  const server = `https://127.0.0.1:${port}`;
+  const url = `https://127.0.0.1:${port}`;
   const { privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
   await writeFile(join(folder, 'service-accounts.pem'), privateKey, { mode: 0o600 });
-  await writeFile(join(folder, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 });
-  await writeFile(join(folder, 'kubeconfig'), kubeconfig(server, token), { mode: 0o600 });
+  const tokens = [`${token},admin,admin,system:masters`, ...users, ''].join('\n');
+  await writeFile(join(folder, 'tokens.csv'), tokens, { mode: 0o600 });
+  await writeFile(join(folder, 'kubeconfig'), kubeconfig(url, token), { mode: 0o600 });
+
+  const authority = join(folder, 'clients.pem');
+  if (clientAuthority !== undefined) await writeFile(authority, clientAuthority);
 
   const processes: ChildProcess[] = [];
   const said: string[] = [];
@@ -103,8 +128,50 @@ export async function startCluster(): Promise<Cluster> {
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${folder}/service-accounts.pem`,
     `--service-account-signing-key-file=${folder}/service-accounts.pem`,
+    ...(clientAuthority === undefined ? [] : [`--client-ca-file=${authority}`]),
   ]);
+  const close = async () => {
+    for (const child of processes.reverse()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    }
+    await rm(folder, { recursive: true, force: true });
+  };
+  const certificate = join(folder, 'certificates', 'apiserver.crt');
+  try {
+    await until(() => isReady(url, token, certificate), START_MS);
+  } catch (error) {
+    await close();
+    throw new Error(`kube-apiserver did not come up:\n${said.join('').slice(-5_000)}`, { cause: error });
+  }
+  return { url, token, certificate, folder, close };
+}
 
+/** The certificate is made while the server starts. */
+async function isReady(url: string, token: string, certificate: string): Promise<boolean> {
+  const ca = await readFile(certificate).catch(() => undefined);
+  if (ca === undefined) return false;
+  return new Promise((resolve) => {
+    const asked = get(`${url}/readyz`, { ca, headers: { authorization: `Bearer ${token}` } }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    });
+    asked.on('error', () => resolve(false));
+  });
+}
+
+/**
+ * The same with the programs that people use with it.
+ *
+ * @throws {Error} with what they said when they don't come up
+ */
+export async function startCluster(): Promise<Cluster> {
+  // One after the other: each compiler uses every core.
+  const kubectl = await kubectlPeer();
+  const helm = await helmPeer();
+  const { folder, close } = await startApiServer();
   const environment = {
     PATH: [dirname(kubectl), dirname(helm), process.env.PATH].join(':'),
     KUBECONFIG: join(folder, 'kubeconfig'),
@@ -113,34 +180,12 @@ export async function startCluster(): Promise<Cluster> {
     HELM_DATA_HOME: folder,
     HOME: folder,
   };
-  const cluster: Cluster = {
+  return {
     environment,
     kubectl: (args, input) => run(kubectl, args, environment, input),
     helm: (args) => run(helm, args, environment),
-    async close() {
-      for (const child of processes.reverse()) {
-        if (child.exitCode !== null || child.signalCode !== null) continue;
-        const ended = once(child, 'exit');
-        child.kill('SIGKILL');
-        await ended;
-      }
-      await rm(folder, { recursive: true, force: true });
-    },
+    close,
   };
-  try {
-    await until(
-      () =>
-        cluster.kubectl(['get', '--raw=/readyz']).then(
-          () => true,
-          () => false,
-        ),
-      START_MS,
-    );
-  } catch (error) {
-    await cluster.close();
-    throw new Error(`kube-apiserver did not come up:\n${said.join('').slice(-5_000)}`, { cause: error });
-  }
-  return cluster;
 }
 
 /** @throws {Error} with what it said on stderr when it fails */
