@@ -78,7 +78,7 @@ export const datadog = brokered<DatadogSettings>({
         const range = timeRangeOf(options, USUAL_RANGE);
         const about = options.of === 'spans' ? 'spans' : subject;
         const link = linkTo(job.settings, about, rendered, range);
-        if (link !== undefined) yield { kind: 'notice', text: `The same in Datadog: ${link}` } satisfies Page;
+        if (link !== undefined) yield { kind: 'notice', text: `In Datadog: ${link}` } satisfies Page;
         yield* ask(job, rendered, range);
       },
     };

@@ -74,7 +74,8 @@ export const opensearch = brokered<OpenSearchSettings>({
 
 function compileSearch({ options, body }: Cell): Request<OpenSearchSettings> {
   const text = body.trim();
-  const isJson = text.startsWith('{');
+  // Two braces are a reference, with which a Lucene query may begin.
+  const isJson = /^\{(?!\{)/.test(text);
   const index = indexOf(options.index);
   const limit = limitOf(options.limit);
   const time = String(options.time ?? USUAL_TIME);

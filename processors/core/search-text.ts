@@ -16,6 +16,7 @@ export interface SearchSyntax {
 
 /** Reads as itself wherever a word can stand. */
 const WORD = /^(?!(?:AND|OR|NOT|TO|IN)$)[\p{L}\p{N}_][\p{L}\p{N}_.]*$/u;
+const OPERATOR = /^(?:AND|OR|NOT|TO|IN)$/;
 const CONTROL = /\p{Cc}/u;
 
 /** Characters before a reference that tell what can stand there. */
@@ -94,7 +95,8 @@ function placed(
   const isNumber = value.type === 'number' && (/^\d/.test(text) || /(?:[:<>=[{]|TO )$/.test(before));
   if (isTerm) return isNumber ? text : termOf(text);
   if (value.type === 'number' && /^[\d.]+$/.test(text)) return text;
-  if (text === '' || CONTROL.test(text) || syntax.unescapable?.test(text))
+  const isOperator = startsTerm && OPERATOR.test(text);
+  if (text === '' || isOperator || CONTROL.test(text) || syntax.unescapable?.test(text))
     throw new CellError(
       `{{${reference}}} can't be a part of a word here. Write it in quotes: "{{${reference}}}".`,
     );

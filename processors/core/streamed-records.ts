@@ -52,10 +52,11 @@ export function columnsOf(
 export function* rowsOf(records: readonly unknown[], columns: readonly Column[]): Generator<Page> {
   const hasOthers = columns.at(-1)?.name === OTHERS;
   const named = hasOthers ? columns.slice(0, -1) : columns;
+  const types = new Map(named.map(({ name, type }) => [name, type]));
   const most = Math.max(1, Math.min(PAGE_ROWS, Math.floor(PAGE_VALUES / columns.length)));
   for (let from = 0; from < records.length; from += most) {
     const rows = records.slice(from, from + most).map(flat);
-    const others = rows.map((row) => unfit(row, named));
+    const others = rows.map((row) => unfit(row, types));
     const values = named.map(({ name, type }) =>
       rows.map((row, at) => (others[at]?.has(name) ? null : written(row.get(name) ?? null, type))),
     );
@@ -65,8 +66,7 @@ export function* rowsOf(records: readonly unknown[], columns: readonly Column[])
 }
 
 /** The names of a row's values that have no column, or don't fit theirs. */
-function unfit(row: Row, columns: readonly Column[]): ReadonlySet<string> {
-  const types = new Map(columns.map(({ name, type }) => [name, type]));
+function unfit(row: Row, types: ReadonlyMap<string, Column['type']>): ReadonlySet<string> {
   const names = [...row].filter(([name, value]) => {
     const type = types.get(name);
     return type === undefined || (value !== null && !fits(value, type));

@@ -44,6 +44,7 @@ export function aggregationPages(aggregations: unknown, title: string): Aggregat
   const groups = [...(plain.length > 0 ? [plain] : []), ...bucketed.map((each) => [each])];
   const notes = new Set<string>();
   const tables: Page[][] = [];
+  const drawn: Page[][] = [];
   const charts: Readonly<Record<string, Json>>[] = [];
   for (const group of groups) {
     const made: Rows = { rows: [], keys: new Set(), times: new Set(), values: new Set(), notes };
@@ -51,12 +52,13 @@ export function aggregationPages(aggregations: unknown, title: string): Aggregat
     if (made.rows.length >= MOST_ROWS)
       notes.add(`Only the first ${MOST_ROWS.toLocaleString('en')} rows of an aggregation.`);
     const types = Object.fromEntries([...made.times].map((name) => [name, 'time' as const]));
-    tables.push([...tableOfRecords(made.rows, { types })]);
     const chart = chartOf(made, title);
     if (chart) charts.push(...chart.displays);
+    (chart && chart.displays.length > 0 ? drawn : tables).push([...tableOfRecords(made.rows, { types })]);
     if (chart?.note) notes.add(chart.note);
   }
-  return { tables, charts, notes: [...notes] };
+  // A chart is shown right above the table that comes last.
+  return { tables: [...tables, ...drawn], charts, notes: [...notes] };
 }
 
 function hasBuckets(aggregation: unknown): boolean {

@@ -40,7 +40,7 @@ export async function completeSearch(
     const indexes = path.includes('/') ? [] : await remembered(job, 'indexes');
     return offer(path, [...READ_PATHS, ...indexes], 'path');
   }
-  const isJson = body.trimStart().startsWith('{');
+  const isJson = /^\s*\{(?!\{)/.test(body);
   const typed = (isJson ? /"([^"\s]*)$/ : /(?:^|[\s(+-])([@\w.-]*)$/).exec(before)?.[1];
   if (typed === undefined) return offer('', [], 'field');
   return offer(typed, await remembered(job, 'fields'), 'field');

@@ -116,6 +116,9 @@ t.test('time ranges, reads, and mistakes in the service’s words', async (t) =>
   const listed = await ask('%%opensearch\nGET /_cat/indices');
   t.match(columnOf(listed.answers, 'index'), ['logs-1']);
   t.match((await ask('%%opensearch\nGET /logs-1/_count')).answers, [{}, { kind: 'rows', rows: [[LINES]] }]);
+  const found = await ask('%%opensearch\nGET /logs-1/_search?q=service:db&size=2');
+  t.equal(columnOf(found.answers, 'message').length, 2);
+  t.match(found.answers.at(-1)?.note, /Only the first 2 of 8,230 hits: .*size=/);
   t.match((await ask('%%opensearch\nGET /logs-1/_mapping')).contents, /"keyword"/);
   t.match(
     (await ask('%%opensearch --index nothing\nx')).error,

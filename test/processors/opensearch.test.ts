@@ -164,6 +164,7 @@ t.test('S11: a value stays a value, in Lucene and in JSON', async (t) => {
   t.equal(await queryOf('a:{{v}}', text('x" OR *:*')), 'a:"x\\" OR *:*"');
   t.equal(await queryOf('a:x{{v}}', text('* OR /')), 'a:x\\*\\ OR\\ \\/');
   t.match(await queryOf('a:x{{v}}', text('>1')), /Write it in quotes/);
+  t.match(await queryOf('{{v}}^2 b', text('NOT')), /Write it in quotes/);
   t.match(await queryOf('a:/x{{v}}/', text('.*')), /in a regular expression/);
   t.equal(await queryOf('a:[{{v}} TO *]', { type: 'number', value: '-1' }), 'a:[-1 TO *]');
   t.same(await bodyOf('{"query": {"term": {"a": "{{v}}"}}}', text('"}}, "size": 1')), {

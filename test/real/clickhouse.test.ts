@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Secret } from '../../processors/core/secret.js';
@@ -16,7 +17,7 @@ t.setTimeout(180_000);
 const PASSWORD = 'canary-"$`\'password';
 
 async function startClickhouse(t: Test): Promise<number> {
-  const folder = t.testdir();
+  const folder = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const [http, tcp] = [await freePort(), await freePort()];
   const user = (profile: string) =>
     `<password>${PASSWORD.replaceAll('"', '&quot;')}</password><networks><ip>127.0.0.1</ip></networks><profile>${profile}</profile><quota>default</quota>`;
@@ -37,6 +38,7 @@ async function startClickhouse(t: Test): Promise<number> {
   t.teardown(async () => {
     server.kill('SIGKILL');
     await ended;
+    await rm(folder, { recursive: true, force: true });
   });
   const answers = () =>
     fetch(`http://127.0.0.1:${http}/ping`).then(

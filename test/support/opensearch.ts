@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
@@ -67,8 +68,9 @@ export async function startOpenSearch(t: Test): Promise<string> {
     await run('mvn', ['-q', '-B', '-f', join(place, 'pom.xml'), ...copy], { cwd: place });
     await run('javac', ['-cp', join(place, 'lib', '*'), '-d', place, join(place, 'Peer.java')]);
   });
+  const home = await mkdtemp(join(tmpdir(), 'spin-test-'));
   const classes = `${join(folder, 'lib', '*')}:${folder}`;
-  const server = spawn('java', ['-Xmx512m', '-cp', classes, 'Peer', t.testdir()], {
+  const server = spawn('java', ['-Xmx512m', '-cp', classes, 'Peer', home], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let log = '';
@@ -81,6 +83,7 @@ export async function startOpenSearch(t: Test): Promise<string> {
   t.teardown(async () => {
     server.stdin.end();
     await ended;
+    await rm(home, { recursive: true, force: true });
   });
   const address = () => /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(log)?.[1];
   await until(() => {
