@@ -37,6 +37,10 @@ export interface CellRecord {
   readonly principal: string;
   readonly kernel: string;
   readonly processor: string;
+  /** The connection whose credential it used. */
+  readonly connection?: string;
+  /** The references whose values the kernel got: `secret:NAME`. */
+  readonly names?: readonly string[];
   /** SHA-256 of the code as the user typed it, hex. */
   readonly source: string;
   readonly status: string;

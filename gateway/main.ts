@@ -3,7 +3,6 @@ import { loadAddOns } from '../processors/add-ons.js';
 import type { Processor } from '../processors/core/processor.js';
 import { Resources } from '../processors/core/resources.js';
 import { builtIn, createProcessors, kindsOf } from '../processors/index.js';
-import { openAcmeCertificates } from './acme/renewal.js';
 import { createApi } from './api/api.js';
 import { PageMask } from './channel/broker/mask.js';
 import { openSharedValues } from './channel/hidden/shared-values.js';
@@ -86,7 +85,7 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
   await jupyter.checked;
   const metrics = new Metrics(version());
   const report = createTell(logReader(log), metricsReader(metrics));
-  // The SDK is loaded only where it is used.
+  // What few need is loaded only where it is used.
   const tracing = config.tracing
     ? (await import('./otlp.js')).openOtlp(config.tracing, version(), log)
     : NO_TRACING;
@@ -99,7 +98,9 @@ export async function startGateway(config: Config, log: Log, tell: (line: string
     publicUrl: config.publicUrl,
     log,
   });
-  const acme = config.acme && (await openAcmeCertificates(config, config.acme, log));
+  const acme = config.acme
+    ? await (await import('./acme/renewal.js')).openAcmeCertificates(config, config.acme, log)
+    : undefined;
   const certificates = acme ?? (await openCertificates(config, log));
   const addOns = await openAddOns(config);
 

@@ -1,16 +1,11 @@
 import { Command, CommanderError, Option } from 'commander';
-import { printConnections, tryConnections } from './commands/connections.js';
-import { printFindings } from './commands/doctor.js';
 import { EX_USAGE } from './commands/exit-status.js';
-import { explain } from './commands/explain.js';
-import { printLocalAuthority } from './commands/local-authority.js';
-import { printLoginUrl } from './commands/login-url.js';
-import { type RunFlags, run } from './commands/run.js';
-import { start } from './commands/start.js';
+import type { RunFlags } from './commands/run.js';
 import { FORMATS } from './oneshot/print.js';
 import { printableLines } from './printable.js';
 import { version } from './version.js';
 
+// Each command's code is loaded when it is asked for: `--help` and `login-url` needn't wait for the gateway's.
 const program = new Command('spin-runtime')
   .description(
     'A security and integration gateway in front of a stock Jupyter server. Configure it with environment variables: see docs/reference/settings.md.',
@@ -18,11 +13,14 @@ const program = new Command('spin-runtime')
   .version(version())
   .showHelpAfterError('spin-runtime --help lists the commands.')
   .exitOverride();
-program.command('start').description('start the gateway (the default)').action(start);
+program
+  .command('start')
+  .description('start the gateway (the default)')
+  .action(async () => (await import('./commands/start.js')).start());
 program
   .command('login-url')
   .description('print a link that logs in once, within ten minutes')
-  .action(printLoginUrl);
+  .action(async () => (await import('./commands/login-url.js')).printLoginUrl());
 
 program
   .command('run')
@@ -45,27 +43,32 @@ program
     'after',
     '\nMAX_DURATION=10m ends it after ten minutes. Exit status: 0; 1 a cell failed; 124 time; 78 settings.',
   )
-  .action((notebook: string, flags: RunFlags) => run(notebook, flags));
+  .action(async (notebook: string, flags: RunFlags) =>
+    (await import('./commands/run.js')).run(notebook, flags),
+  );
 
 program
   .command('cert')
   .description('certificates')
   .command('ca')
   .description("print the local CA's certificate (PEM), for browsers and systems to trust")
-  .action(printLocalAuthority);
+  .action(async () => (await import('./commands/local-authority.js')).printLocalAuthority());
 
 const connections = program.command('connections').description('the connection catalogue (SPIN_CONNECTIONS)');
-connections.command('list').description('print name, type and default').action(printConnections);
+connections
+  .command('list')
+  .description('print name, type and default')
+  .action(async () => (await import('./commands/connections.js')).printConnections());
 connections
   .command('test')
   .argument('[name]', 'default: all')
   .description('reach each service with its credentials and say what failed')
-  .action(tryConnections);
+  .action(async (name?: string) => (await import('./commands/connections.js')).tryConnections(name));
 
 program
   .command('doctor')
   .description('check everything that the gateway needs, and say how to fix what is wrong')
-  .action(printFindings);
+  .action(async () => (await import('./commands/doctor.js')).printFindings());
 
 try {
   // Not commander's default command, which would take a mistyped one as its argument.
@@ -75,6 +78,7 @@ try {
 } catch (error) {
   // commander has printed its own message, or the help that was asked for.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EX_USAGE);
+  const { explain } = await import('./commands/explain.js');
   const [message, status] = explain(error);
   process.stderr.write(`${printableLines(message)}\n`);
   process.exit(status);

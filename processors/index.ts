@@ -3,10 +3,12 @@ import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
+import { datadog } from './datadog.js';
 import { github } from './github.js';
 import { jenkins } from './jenkins.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
+import { opensearch } from './opensearch.js';
 import { prometheus } from './prometheus.js';
 import { python } from './python.js';
 import { rest } from './rest.js';
@@ -16,7 +18,7 @@ import { splunk } from './splunk.js';
 import { sql } from './sql.js';
 
 export type { Completion } from './completion/completer.js';
-export type { Offer, Rewrite } from './rewriter.js';
+export type { Offer, Rewrite, Taken } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
 export const builtIn: readonly Processor[] = [
@@ -26,6 +28,8 @@ export const builtIn: readonly Processor[] = [
   prometheus,
   sql,
   github,
+  datadog,
+  opensearch,
   llm,
   splunk,
   jenkins,

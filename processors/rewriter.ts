@@ -20,10 +20,18 @@ import type { Secret } from './core/secret.js';
 import { within } from './core/within.js';
 import { python } from './python.js';
 
-/** The code that the kernel gets in place of a SPIN cell. */
-export interface Rewrite {
-  /** The processor's name, for the log; empty when it isn't known. */
+/** What the record of a cell says of its rewriting. */
+export interface Taken {
+  /** The processor's name; empty when it isn't known. */
   readonly processor: string;
+  /** The connection whose credential the gateway uses for it. */
+  readonly connection?: string;
+  /** The references whose values the kernel gets: `secret:NAME`. */
+  readonly names?: readonly string[];
+}
+
+/** The code that the kernel gets in place of a SPIN cell. */
+export interface Rewrite extends Taken {
   /** The new `content.code`: the text as typed, a readable call, or the raise of an error. */
   readonly code: string;
   /** The new `metadata.spin`: values for this one execution. */
@@ -123,7 +131,7 @@ export class Rewriter {
       const compiled = await within(this.#limitMs, processor.compile(cell(), this.#context), () => {
         throw new CompileTimeout();
       });
-      return { processor: processor.name, ...emit(compiled) };
+      return { processor: processor.name, ...usesOf(compiled), ...emit(compiled) };
     } catch (error) {
       return this.#failed(error, processor.name, word);
     }
@@ -255,6 +263,13 @@ function sentenceOf(error: unknown): string | undefined {
 }
 
 /** @throws {TypeError} when a processor's result has another type than promised: no compiler checks add-ons */
+function usesOf({ run, deliver }: Compiled): Omit<Taken, 'processor'> {
+  return {
+    ...(run.kind === 'brokered' && { connection: run.connection }),
+    ...(deliver.length > 0 && { names: deliver.map(({ name }) => name) }),
+  };
+}
+
 function emit({ run, deliver, withheld = {} }: Compiled) {
   const values = Object.fromEntries(deliver.map(({ name, value }) => [name, text(value.reveal())]));
   const delivered = deliver.map(({ value }) => value);

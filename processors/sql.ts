@@ -18,7 +18,7 @@ const LARGEST_LIMIT = 100_000_000;
 
 export const sql = brokered<SqlSettings>({
   name: 'sql',
-  summary: 'queries PostgreSQL, MySQL or MariaDB',
+  summary: 'queries PostgreSQL, MySQL, MariaDB or ClickHouse',
   example: '%%sql shop --out orders\nselect id, total from orders where day >= {{since}} limit 10',
   options: {
     limit: { type: 'number', help: `at most this many rows; default ${DEFAULT_LIMIT.toLocaleString('en')}` },
@@ -32,9 +32,9 @@ export const sql = brokered<SqlSettings>({
   },
   connection: {
     settings,
-    async test({ settings, signal }) {
+    async test({ settings, signal, resources }) {
       const endpoint = endpointOf(settings);
-      const session = await openSession(endpoint, signal);
+      const session = await openSession(endpoint, signal, resources);
       const close = () => session.close();
       signal.addEventListener('abort', close, { once: true });
       try {
@@ -66,7 +66,7 @@ export const sql = brokered<SqlSettings>({
 });
 
 function perform(
-  { settings, values, signal, resources }: Job<SqlSettings>,
+  { settings, values, signal, resources, endsAt }: Job<SqlSettings>,
   body: string,
   limit: number,
   withReferences: boolean,
@@ -80,7 +80,10 @@ function perform(
   }));
   if (statements.length === 0) throw new CellError('A %%sql cell needs a statement, e.g. SELECT 1.');
   const cell: Whole = { body, statements, limit, out, dialect: endpoint.dialect };
-  return resources.of(Sessions).in(endpoint, signal, (session) => runAll(session, cell));
+  return resources.of(Sessions).in(endpoint, signal, (session) => {
+    session.endsAt = endsAt;
+    return runAll(session, cell);
+  });
 }
 
 interface Prepared {
@@ -129,6 +132,7 @@ async function* runAll(session: Session, cell: Whole): AsyncGenerator<Page> {
 const LISTS: Readonly<Record<Dialect, (reference: string) => string>> = {
   postgres: (list) => `Write a list as in ({{${list}}}), = any({{${list}}}) or array[{{${list}}}].`,
   mysql: (list) => `Write a list as in ({{${list}}}).`,
+  clickhouse: (list) => `Write a list as in ({{${list}}}).`,
 };
 
 /** The database's message, with the line and a caret below the place where there is one. */

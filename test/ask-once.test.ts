@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import { askOnce, type Peer, statusOf } from '../gateway/ask-once.js';
 import { Secret } from '../processors/core/secret.js';
 import { createAuthority } from './support/authority.js';
+import { shortFolder } from './support/short-folder.js';
 
 const peer = { basePath: '/base', socketPath: undefined, token: undefined, ca: undefined };
 const question = { path: '/api', limitMs: 60_000, mostBytes: 1_000 };
@@ -24,7 +25,7 @@ async function serve(t: Test, answer: RequestListener): Promise<Peer> {
 t.test(
   'on a unix socket, below the base path, with the token, on a connection for one question',
   async (t) => {
-    const socketPath = join(t.testdir({}), 's');
+    const socketPath = join(await shortFolder(t), 's');
     const server = createServer(({ url, method, headers }, res) => {
       res.end(JSON.stringify({ url, method, headers }));
     }).listen(socketPath);

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { freePort } from './support/free-port.js';
+import { shortFolder } from './support/short-folder.js';
 
 const gateway = fileURLToPath(new URL('../gateway/cli.js', import.meta.url));
 const healthcheck = fileURLToPath(new URL('../../docker/healthcheck.mjs', import.meta.url));
@@ -73,10 +72,7 @@ const WAYS: Readonly<Record<string, (folder: string) => Settings>> = {
 
 for (const [where, own] of Object.entries(WAYS)) {
   t.test(`finds the gateway at ${where}`, async (t) => {
-    // Wherever the checkout is: a socket's path has at most 107 bytes.
-    const folder = await mkdtemp(join(tmpdir(), 'spin-health-'));
-    t.teardown(() => rm(folder, { recursive: true }));
-    const all = await settings(t, own(folder));
+    const all = await settings(t, own(await shortFolder(t)));
     await start(t, all);
     t.same(await check(all), { status: 0, why: '' });
   });

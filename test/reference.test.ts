@@ -8,6 +8,8 @@ import { refuseUnknownNames } from '../gateway/config/names.js';
 import { Problems } from '../gateway/config/problems.js';
 import { GatewayError, type Refusal } from '../gateway/errors.js';
 import { Metrics } from '../gateway/metrics.js';
+import { CHART_OPTIONS } from '../processors/core/chart/chart-options.js';
+import type { Option } from '../processors/core/processor.js';
 import { builtIn } from '../processors/index.js';
 
 /** The pages of docs/reference/ beside what the program does: neither has what the other has not. */
@@ -98,11 +100,19 @@ t.test('exit statuses: every one, and no other', async (t) => {
 t.test('cells: every processor with its options and the settings of its connections', async (t) => {
   const page = read('docs/reference/cells.md');
   const words = { flag: '–', string: 'text', number: 'number' } as const;
+  const rowOf = ([option, { type, help }]: [string, Option]) => [`\`--${option}\``, words[type], help];
+  t.same(
+    rowsOf('cells.md', 'Charts'),
+    Object.entries(CHART_OPTIONS).map(rowOf),
+    'what all take whose result is a table',
+  );
   for (const { name, options, connection } of builtIn) {
     const heading = name === 'python' ? 'Python' : `%%${name}`;
     t.same(
       rowsOf('cells.md', heading),
-      Object.entries(options).map(([option, { type, help }]) => [`\`--${option}\``, words[type], help]),
+      Object.entries(options)
+        .filter(([, option]) => !Object.values(CHART_OPTIONS).includes(option))
+        .map(rowOf),
       heading,
     );
     if (connection === undefined) continue;
@@ -118,6 +128,6 @@ t.test('cells: every processor with its options and the settings of its connecti
   }
   t.same(
     [...page.matchAll(/^## (?:%%)?(\w+)$/gm)].map(([, name = '']) => name.toLowerCase()),
-    builtIn.map(({ name }) => name),
+    ['charts', ...builtIn.map(({ name }) => name)],
   );
 });

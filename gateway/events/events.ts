@@ -64,6 +64,10 @@ export interface CellEnded extends FromPrincipal {
   readonly kernel: string;
   /** Its name; empty where it isn't known. */
   readonly processor: string;
+  /** The connection whose credential it used. */
+  readonly connection?: string;
+  /** The references whose values the kernel got: `secret:NAME`. */
+  readonly names?: readonly string[];
   /** SHA-256 of the code as the user typed it, hex. */
   readonly source: string;
   readonly outcome: CellOutcome;

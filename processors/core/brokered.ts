@@ -1,3 +1,5 @@
+import { CHART_OPTIONS } from './chart/chart-options.js';
+import { drawn, readDrawing } from './chart/drawn.js';
 import type { ConnectionKind } from './connection.js';
 import { ROWS } from './options.js';
 import type { Page } from './pages.js';
@@ -39,14 +41,14 @@ export interface BrokeredDefinition<Settings> {
   compile(cell: Cell, context: Context): Request<Settings>;
   /** See {@link Processor.complete}. */
   complete?(body: string, cursor: number, job: CompletionJob<Settings>): Suggested | Promise<Suggested>;
-  /** Set where a result never is a table: its cells take no {@link ROWS} then. */
+  /** Set where a result never is a table: its cells take no {@link ROWS} and draw no charts then. */
   readonly hasNoTables?: true;
 }
 
 /** A processor whose requests the gateway makes, with the credentials of a connection that the kernel never sees. */
 export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Processor {
   const { name, summary, example, connection, complete, hasNoTables = false } = definition;
-  const options = hasNoTables ? definition.options : { rows: ROWS, ...definition.options };
+  const options = hasNoTables ? definition.options : { rows: ROWS, ...definition.options, ...CHART_OPTIONS };
   return {
     name,
     summary,
@@ -62,23 +64,34 @@ export function brokered<Settings>(definition: BrokeredDefinition<Settings>): Pr
       const request = definition.compile(cell, context);
       const { out, timeout } = cell.options;
       const rows = options.rows === ROWS ? cell.options.rows : undefined;
+      const drawing = hasNoTables ? undefined : readDrawing(cell);
+      const { annotate } = drawing ?? {};
       return {
         run: {
           kind: 'brokered',
           name,
+          connection: chosen.name,
           args: {
             ...request.args,
             connection: chosen.name,
             ...(out !== undefined && { out }),
             ...(rows !== undefined && { rows }),
           },
-          variables: request.variables,
+          variables:
+            annotate === undefined ? request.variables : [...new Set([...request.variables, annotate])],
           timeout: typeof timeout === 'number' ? timeout : undefined,
           perform(values, signal, limits) {
             // The catalogue has checked them against the definition's own schema.
             const settings = chosen.settings() as Settings;
             secretsIn(settings).forEach(limits.hide);
-            return request.perform({ settings, values, signal, resources: context.resources, ...limits });
+            const pages = request.perform({
+              settings,
+              values,
+              signal,
+              resources: context.resources,
+              ...limits,
+            });
+            return drawing === undefined ? pages : drawn(pages, drawing, values);
           },
         },
         deliver: [],

@@ -73,6 +73,8 @@ export interface Compiled {
 export interface Brokered {
   readonly kind: 'brokered';
   readonly name: string;
+  /** The connection's name. */
+  readonly connection: string;
   readonly args: Readonly<Record<string, Json>>;
   /** References to kernel variables whose values it needs. */
   readonly variables: readonly string[];

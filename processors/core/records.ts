@@ -3,21 +3,21 @@ import type { Column, ColumnType, Page } from './pages.js';
 import type { Json } from './processor.js';
 
 /** {@link ExactNumber}s are read by the kernel: as digits of an `integer`, or in the text of a `document`. */
-type Value = Json | ExactNumber;
-type Row = Map<string, Value>;
+export type Value = Json | ExactNumber;
+export type Row = Map<string, Value>;
 
 /** The kind of a value. `large` and `long` are numbers that JavaScript can't represent: integers and others. */
 type Kind = 'whole' | 'number' | 'large' | 'long' | 'bool' | 'text' | 'json' | 'document';
 
 /** Rows and values of one page: some hundred kilobytes. */
-const PAGE_ROWS = 2_000;
-const PAGE_VALUES = 40_000;
+export const PAGE_ROWS = 2_000;
+export const PAGE_VALUES = 40_000;
 
 /** Columns of a table. Where the keys of objects are names, there would be one column for each name. */
-const MOST_COLUMNS = 500;
+export const MOST_COLUMNS = 500;
 
 /** The column with all members that have no column, as JSON. */
-const OTHERS = '(others)';
+export const OTHERS = '(others)';
 
 /** Objects in objects become columns down to here. */
 const DEEPEST = 20;
@@ -74,7 +74,7 @@ export function* tableOfBatches(
   if (rows.length > 0) yield pageOf(rows);
 }
 
-function kindsOf(batches: Iterable<readonly unknown[]>): Map<string, Set<Kind>> {
+export function kindsOf(batches: Iterable<readonly unknown[]>): Map<string, Set<Kind>> {
   const kinds = new Map<string, Set<Kind>>();
   for (const records of batches) {
     for (const record of records) {
@@ -88,12 +88,12 @@ function kindsOf(batches: Iterable<readonly unknown[]>): Map<string, Set<Kind>> 
   return kinds;
 }
 
-function othersOf(row: Row, others: ReadonlySet<string>): Json {
+export function othersOf(row: Row, others: ReadonlySet<string>): Json {
   const left = [...row].filter(([name]) => others.has(name));
   return left.length === 0 ? null : exactJson(Object.fromEntries(left));
 }
 
-function flat(record: unknown): Row {
+export function flat(record: unknown): Row {
   const row: Row = new Map();
   if (typeof record === 'object' && record !== null && !Array.isArray(record)) fill(row, '', record, 1);
   else row.set('value', record as Json);
@@ -128,7 +128,7 @@ function kindOf(value: Value): Kind {
   return holdsExact(value) ? 'document' : 'json';
 }
 
-function typeOf(kinds: ReadonlySet<Kind> = new Set()): ColumnType {
+export function typeOf(kinds: ReadonlySet<Kind> = new Set()): ColumnType {
   const has = (...some: readonly Kind[]) => some.some((kind) => kinds.has(kind));
   if (kinds.size === 0) return 'json';
   if (!has('bool', 'text', 'json', 'document')) {
@@ -140,12 +140,12 @@ function typeOf(kinds: ReadonlySet<Kind> = new Set()): ColumnType {
   return has('large', 'long', 'document') ? 'document' : 'json';
 }
 
-function holdsExact(value: unknown): boolean {
+export function holdsExact(value: unknown): boolean {
   if (value instanceof ExactNumber) return true;
   return typeof value === 'object' && value !== null && Object.values(value).some(holdsExact);
 }
 
-function written(value: Value, type: ColumnType): Json {
+export function written(value: Value, type: ColumnType): Json {
   if (type === 'document') return value === null ? null : exactJson(value);
   return value instanceof ExactNumber ? value.text : value;
 }

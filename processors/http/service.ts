@@ -7,16 +7,18 @@ import { type Patience, sendPatiently, usualPatience } from './retry.js';
 import { type HttpAnswer, type HttpRequest, type OpenAnswer, open, send } from './send.js';
 
 /** Where a service is and how the gateway proves to it who it is: the common part of HTTP connections. */
-export type ServiceSettings = Place & Pick<Authentication, 'token' | 'username' | 'password'>;
+export type ServiceSettings = Place &
+  Pick<Authentication, 'token' | 'username' | 'password' | 'api_key' | 'api_key_header'>;
 
 export interface ServiceRequest {
-  readonly method: 'GET' | 'POST';
+  /** `DELETE`: of what a request before it has made at the service for its own time. */
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Below the connection's URL, e.g. `api/v1/query`. */
   readonly path: string;
   /** Sent as a form by POST, as a query by GET. */
   readonly parameters?: URLSearchParams;
-  /** Sent by POST in place of parameters. */
-  readonly json?: object;
+  /** Sent as the body in place of parameters, which are the query then. */
+  readonly json?: object | string;
   /** Media types that are wanted; default JSON. */
   readonly accept?: string;
   /** The largest answer that is wanted, in bytes. */
@@ -102,7 +104,8 @@ async function toHttp(
   }: ServiceRequest,
 ): Promise<HttpRequest> {
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));
-  if (method === 'GET') url.search = parameters.toString();
+  const isForm = method === 'POST' && json === undefined;
+  if (!isForm) url.search = parameters.toString();
   const proof = await prove(settings, signal, { hide, resources });
   return {
     method,
@@ -110,11 +113,11 @@ async function toHttp(
     headers: {
       accept,
       ...proof.headers,
-      ...(method === 'POST' && {
-        'content-type': json ? 'application/json' : 'application/x-www-form-urlencoded',
-      }),
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...(isForm && { 'content-type': 'application/x-www-form-urlencoded' }),
     },
-    ...(method === 'POST' && { body: json ? JSON.stringify(json) : parameters.toString() }),
+    ...(json !== undefined && { body: typeof json === 'string' ? json : JSON.stringify(json) }),
+    ...(isForm && { body: parameters.toString() }),
     signal,
     resources,
     largest,

@@ -1,4 +1,4 @@
-import type { Labels } from '../chart/time-series.js';
+import type { Labels } from '../core/chart/time-series.js';
 import type { Column } from '../core/pages.js';
 
 /** The columns that aren't labels. */

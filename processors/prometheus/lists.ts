@@ -1,4 +1,4 @@
-import type { Labels } from '../chart/time-series.js';
+import type { Labels } from '../core/chart/time-series.js';
 import type { Column, ColumnType, Page } from '../core/pages.js';
 import type { Json } from '../core/processor.js';
 import { tableOfRecords } from '../core/records.js';

@@ -1,5 +1,6 @@
-import { usualStep } from '../chart/line.js';
-import { type Labels, type Series, type Span, timeSeriesChart } from '../chart/time-series.js';
+import { NO_CHART } from '../core/chart/frame.js';
+import { usualStep } from '../core/chart/line.js';
+import { type Labels, type Series, type Span, timeSeriesChart } from '../core/chart/time-series.js';
 import type { Column, Page } from '../core/pages.js';
 import { lists } from './lists.js';
 import {
@@ -66,9 +67,9 @@ function* series(
         asked.promql,
         spanOf(asked, lines),
       )
-    : { note: '' };
-  const all = [...notes, chart.note, aboutHistograms(result, chart.bundle !== undefined)];
-  yield { kind: 'end', note: joined(all), ...(chart.bundle && { displays: [chart.bundle] }) };
+    : NO_CHART;
+  const all = [...notes, chart.note, aboutHistograms(result, chart.displays.length > 0)];
+  yield { kind: 'end', note: joined(all), displays: chart.displays };
 }
 
 function joined(notes: readonly string[]): string {

@@ -1,4 +1,4 @@
-import type { Labels } from '../chart/time-series.js';
+import type { Labels } from '../core/chart/time-series.js';
 import type { Column, Page } from '../core/pages.js';
 import type { Json } from '../core/processor.js';
 import { columnOfLabel, HISTOGRAM_COLUMNS, labelsOf } from './columns.js';

@@ -1,12 +1,7 @@
-import { type Series, timeSeriesChart } from '../chart/time-series.js';
+import type { Chart } from '../core/chart/frame.js';
+import { type Series, timeSeriesChart } from '../core/chart/time-series.js';
 import type { Column } from '../core/pages.js';
-import type { Json } from '../core/value.js';
 import { microseconds, type SplunkRow } from './rows.js';
-
-export interface Chart {
-  readonly bundle?: Readonly<Record<string, Json>>;
-  readonly note: string;
-}
 
 /**
  * The chart of a result by time, as `timechart` gives it: a column for each series, and `_span`, the seconds between two

@@ -1,10 +1,11 @@
 import { type Pieces, sizeOf } from '../core/apart.js';
 import { CellError } from '../core/cell-error.js';
+import type { Chart } from '../core/chart/frame.js';
 import { ExactNumber } from '../core/exact-json.js';
 import type { Column, Page } from '../core/pages.js';
 import type { Json } from '../core/value.js';
 import { readJson } from '../http/json.js';
-import { type Chart, chartOf } from './chart.js';
+import { chartOf } from './chart.js';
 import { type Message, messagesIn } from './messages.js';
 import { microseconds, type SplunkRow } from './rows.js';
 

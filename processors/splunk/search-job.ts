@@ -303,7 +303,7 @@ async function* resultsOf(
   yield {
     kind: 'end',
     note: notes.filter((note) => note !== '').join(' '),
-    displays: [...search.displays, ...(chart?.bundle ? [chart.bundle] : [])],
+    displays: [...search.displays, ...(chart?.displays ?? [])],
   };
 }
 

@@ -56,6 +56,8 @@ function tableName({ table, schema }: SchemaColumn): Name {
 /** A name as it can stand in a statement: quoted where the database would read it differently. */
 function written(name: string, dialect: Dialect): string {
   if (dialect === 'mysql') return /^[A-Za-z_][\w$]*$/.test(name) ? name : `\`${name.replaceAll('`', '``')}\``;
+  if (dialect === 'clickhouse')
+    return /^[A-Za-z_]\w*$/.test(name) ? name : `\`${name.replace(/[\\`]/g, '\\$&')}\``;
   return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 

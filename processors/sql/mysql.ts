@@ -75,6 +75,7 @@ function checkAfterTls(connection: Connection, check: SizeCheck): void {
 }
 
 export class MysqlSession implements Session {
+  endsAt?: number;
   readonly #connection: Connection;
   readonly #endpoint: Endpoint;
   readonly #check: SizeCheck;

@@ -2,6 +2,7 @@ import { CellError } from '../core/processor.js';
 import { referenceAt } from '../core/references.js';
 import { compoundName, isPlain, type Plain, type Value } from '../core/value.js';
 import { arrayCast, arrayText, castOf, type Item, isArrayPlace } from './arrays.js';
+import { clickhouseType } from './clickhouse-values.js';
 import type { Dialect, Region } from './scanner.js';
 
 /** One bind parameter. */
@@ -22,6 +23,13 @@ export interface Rendered {
   origin(offset: number): number;
 }
 
+/** How each database's own parameters are written, and an example for messages. */
+const OWN: Readonly<Record<Dialect, readonly [RegExp, string]>> = {
+  postgres: [/(?<![\w$\u0080-\uffff])\$\d/, '$1'],
+  mysql: [/\?/, '?'],
+  clickhouse: [/\{\s{0,9}\w+\s{0,9}:/, '{name:Type}'],
+};
+
 /** The protocols count them in 16 bits. */
 const MOST_PARAMETERS = 65_535;
 
@@ -33,7 +41,7 @@ const places: Readonly<Partial<Record<Region['kind'], string>>> = {
 };
 
 /**
- * Makes each `{{variable}}` a bind parameter: `$1` for PostgreSQL, `?` for MySQL; a list becomes several, or one array
+ * Makes each `{{variable}}` a bind parameter: `$1` for PostgreSQL, `?` for MySQL, `{p1:Type}` for ClickHouse; a list becomes several, or one array
  * in PostgreSQL's `any({{list}})`. A parameter has the type that the same value would have as a literal. A text
  * has none, so that the database infers it from its place.
  *
@@ -64,6 +72,7 @@ export function render(
     parameters.push(parameter);
     if (parameters.length > MOST_PARAMETERS) throw tooMany(dialect);
     // In parentheses, since not every place of the grammar takes a cast without.
+    if (dialect === 'clickhouse') return `{p${parameters.length}:${clickhouseType(parameter)}}`;
     return dialect === 'mysql' ? mark(parameter) : `($${parameters.length}${castOf(parameter)})`;
   };
   const bindArray = (items: readonly Item[]): string => {
@@ -86,8 +95,7 @@ export function render(
         add(from, to, bindArray(value.value.map((item) => arrayItem(item, reference))));
         continue;
       }
-      if (isArray)
-        throw new CellError(`MySQL and MariaDB have no any() for a list: write in ({{${reference}}}).`);
+      if (isArray) throw new CellError(`This database has no any() for a list: write in ({{${reference}}}).`);
       if (value.value.length === 0)
         throw new CellError(`{{${reference}}} is an empty list. SQL has no such value.`);
       if (value.value.length > MOST_PARAMETERS) throw tooMany(dialect);
@@ -122,7 +130,7 @@ export function render(
 
 function tooMany(dialect: Dialect): CellError {
   const remedy =
-    dialect === 'mysql'
+    dialect !== 'postgres'
       ? 'Put them into a table, and join it.'
       : 'A list in = any({{list}}) is one value; or put them into a table, and join it.';
   return new CellError(`A statement takes at most ${MOST_PARAMETERS.toLocaleString('en')} values. ${remedy}`);
@@ -152,9 +160,9 @@ function refuseReferences(sql: string, from: number, to: number, kind: Region['k
 
 /** Parameters that the author wrote would be taken for ours. */
 function refuseOwn(sql: string, regions: readonly Region[], dialect: Dialect): void {
-  const own = dialect === 'mysql' ? /\?/ : /(?<![\w$\u0080-\uffff])\$\d/;
+  const [own, shown] = OWN[dialect];
   if (regions.some(({ kind, from, to }) => kind === 'code' && own.test(sql.slice(from, to))))
-    throw new CellError(`${dialect === 'mysql' ? '?' : '$1'} is not a parameter here. Write {{variable}}.`);
+    throw new CellError(`${shown} is not a parameter here. Write {{variable}}.`);
 }
 
 function checked(value: Exclude<Value, { type: 'null' }>, reference: string): Plain {

@@ -66,6 +66,7 @@ export async function openPostgres(endpoint: Endpoint, signal?: AbortSignal): Pr
 }
 
 export class PostgresSession implements Session {
+  endsAt?: number;
   readonly #client: Client;
   readonly #endpoint: Endpoint;
   readonly #check: SizeCheck;

@@ -1,6 +1,6 @@
 import { referenceAt } from '../core/references.js';
 
-export type Dialect = 'postgres' | 'mysql';
+export type Dialect = 'postgres' | 'mysql' | 'clickhouse';
 
 /**
  * A stretch of SQL. `reference`: a `{{variable}}` in code; `executable`: a comment whose content MySQL runs all the same.
@@ -23,8 +23,8 @@ const CONTINUED = /[ \t\f\v]*[\r\n]\s*'/y;
  * end: the database will say so.
  *
  * Source: https://www.postgresql.org/docs/current/sql-syntax-lexical.html,
- * https://dev.mysql.com/doc/refman/8.4/en/language-structure.html; with PostgreSQL's standard strings, and MySQL's
- * backslashes
+ * https://dev.mysql.com/doc/refman/8.4/en/language-structure.html, https://clickhouse.com/docs/sql-reference/syntax; with
+ * PostgreSQL's standard strings, and the backslashes of MySQL and ClickHouse
  *
  * @param withReferences false: `{{` is text like any other (`--raw`)
  */
@@ -60,6 +60,7 @@ function referenceFrom(sql: string, at: number): Begun {
 }
 
 function quotedFrom(sql: string, at: number, dialect: Dialect): Begun {
+  if (dialect === 'clickhouse') return clickhouseQuotedFrom(sql, at);
   const mysql = dialect === 'mysql';
   switch (sql[at]) {
     case "'": {
@@ -83,15 +84,40 @@ function quotedFrom(sql: string, at: number, dialect: Dialect): Begun {
         return { kind: runs ? 'executable' : 'comment', to: after(sql, '*/', at + 2) };
       }
       return { kind: 'comment', to: afterNested(sql, at) };
-    case '$': {
-      if (mysql || WORD.test(sql[at - 1] ?? '')) return undefined;
-      DOLLAR.lastIndex = at;
-      const tag = DOLLAR.exec(sql)?.[0];
-      return tag === undefined ? undefined : { kind: 'string', to: after(sql, tag, at + tag.length) };
-    }
+    case '$':
+      return mysql ? undefined : dollarFrom(sql, at);
     default:
       return undefined;
   }
+}
+
+/** Backslashes escape in names too; a hash begins a comment only before a blank or an exclamation mark. */
+function clickhouseQuotedFrom(sql: string, at: number): Begun {
+  switch (sql[at]) {
+    case "'":
+      return { kind: 'string', to: afterQuote(sql, at, true) };
+    case '"':
+    case '`':
+      return { kind: 'identifier', to: afterQuote(sql, at, true) };
+    case '-':
+      return sql[at + 1] === '-' ? { kind: 'comment', to: lineEnd(sql, at) } : undefined;
+    case '#':
+      return /[ !]/.test(sql[at + 1] ?? '') ? { kind: 'comment', to: lineEnd(sql, at) } : undefined;
+    case '/':
+      return sql[at + 1] === '*' ? { kind: 'comment', to: after(sql, '*/', at + 2) } : undefined;
+    case '$':
+      return dollarFrom(sql, at);
+    default:
+      return undefined;
+  }
+}
+
+/** A text between two equal tags: `$$…$$`, `$body$…$body$`. */
+function dollarFrom(sql: string, at: number): Begun {
+  if (WORD.test(sql[at - 1] ?? '')) return undefined;
+  DOLLAR.lastIndex = at;
+  const tag = DOLLAR.exec(sql)?.[0];
+  return tag === undefined ? undefined : { kind: 'string', to: after(sql, tag, at + tag.length) };
 }
 
 function afterString(sql: string, start: number, escapes: boolean, continues: boolean): number {

@@ -27,9 +27,10 @@ const MOST_COLUMNS = 20_000;
 const LONGEST_NAME = 256;
 
 /**
- * Both databases show only what the role may use.
+ * The databases show only what the role may use.
  * Source: https://www.postgresql.org/docs/current/infoschema-columns.html,
- * https://dev.mysql.com/doc/refman/8.4/en/information-schema-columns-table.html
+ * https://dev.mysql.com/doc/refman/8.4/en/information-schema-columns-table.html,
+ * https://clickhouse.com/docs/operations/system-tables/columns
  */
 const query = (isNear: string) => `
   select table_schema, table_name, column_name, data_type, case when ${isNear} then 1 else 0 end
@@ -39,6 +40,11 @@ const query = (isNear: string) => `
 const QUERIES: Readonly<Record<Dialect, string>> = {
   postgres: query('table_schema = any (current_schemas(false))'),
   mysql: query('table_schema = database()'),
+  clickhouse: `
+  select database, table, name, type, database = currentDatabase() as near
+  from system.columns
+  where database not in ('system', 'information_schema', 'INFORMATION_SCHEMA')
+  order by near desc, database, table limit ${MOST_COLUMNS}`,
 };
 
 type Four = [string, string, string, string];

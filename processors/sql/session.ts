@@ -19,6 +19,8 @@ export interface Session {
    * @throws {StatementError} what the database said
    */
   run(rendered: Rendered, statement: Statement, most: number, next?: string): AsyncGenerator<Page, Done>;
+  /** Set before a cell's statements: when it ends, in milliseconds since 1970. For a database that takes a limit. */
+  endsAt?: number;
   /** Whether the cell left a transaction open. */
   readonly isInTransaction: boolean;
   /** False when the connection has ended, on either side. */

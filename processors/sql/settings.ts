@@ -3,17 +3,20 @@ import { bareHost, isLoopback } from '../core/loopback.js';
 import { CellError } from '../core/processor.js';
 import { Secret } from '../core/secret.js';
 import { credential, text, tlsFields } from '../core/settings.js';
-import { checkTls, readTlsFiles } from '../core/tls-files.js';
+import { checkTls, readTlsFiles, type TlsFiles } from '../core/tls-files.js';
 import type { Dialect } from './scanner.js';
 
-/** The names of both databases' clients for the same thing. */
+/** The names of the databases' clients for the same thing. */
 const DRIVERS: Readonly<Record<string, Dialect>> = {
   postgres: 'postgres',
   postgresql: 'postgres',
   mysql: 'mysql',
   mariadb: 'mysql',
+  clickhouse: 'clickhouse',
 };
-const PORTS: Readonly<Record<Dialect, number>> = { postgres: 5432, mysql: 3306 };
+const PORTS: Readonly<Record<Dialect, number>> = { postgres: 5432, mysql: 3306, clickhouse: 8123 };
+/** ClickHouse's HTTP interface has another port with TLS. */
+const TLS_PORTS: Readonly<Partial<Record<Dialect, number>>> = { clickhouse: 8443 };
 
 /** https://www.postgresql.org/docs/current/libpq-ssl.html; without its opportunistic ones, which a man in the middle turns off. */
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
@@ -25,7 +28,7 @@ const dsn = z
   .transform((value) => (value instanceof Secret ? value : new Secret(String(value))))
   .refine(
     (value) => value.reveal() === '' || driverIn(value.reveal()) !== undefined,
-    'it has to be postgres://user@host:5432/database or mysql://…',
+    'it has to be postgres://user@host:5432/database, mysql://… or clickhouse://…',
   )
   .refine(
     (value) => hasWholeEscapes(value.reveal()),
@@ -64,6 +67,8 @@ export interface Endpoint {
   readonly username: string | undefined;
   readonly password: Secret | undefined;
   readonly readOnly: boolean;
+  /** What `tls` was read from. */
+  readonly files: TlsFiles;
   /** undefined: without TLS. */
   readonly tls:
     | {
@@ -82,19 +87,28 @@ export function endpointOf(settings: SqlSettings): Endpoint {
   const url = settings.dsn === undefined ? undefined : urlOf(settings.dsn.reveal());
   const dialect = url ? driverIn(url.href) : DRIVERS[settings.driver ?? ''];
   if (dialect === undefined)
-    throw new CellError("The connection's dsn is not a database URL. Use postgres://… or mysql://….");
+    throw new CellError(
+      "The connection's dsn is not a database URL. Use postgres://…, mysql://… or clickhouse://….",
+    );
   const host = settings.host ?? (bareHost(decodeURIComponent(url?.hostname ?? '')) || 'localhost');
   const password =
     settings.password ?? (url?.password ? new Secret(decodeURIComponent(url.password)) : undefined);
+  const tls = tlsOf(
+    settings,
+    settings.ssl_mode ?? modeIn(url) ?? (isLoopback(host) ? 'disable' : 'verify-full'),
+  );
+  const usual = (tls && TLS_PORTS[dialect]) ?? PORTS[dialect];
+  const { ca_file, cert_file, key_file } = settings;
   return {
     dialect,
     host,
-    port: settings.port ?? (Number(url?.port) || PORTS[dialect]),
+    port: settings.port ?? (Number(url?.port) || usual),
     database: settings.database ?? (decodeURIComponent(url?.pathname.slice(1) ?? '') || undefined),
     username: settings.username ?? (decodeURIComponent(url?.username ?? '') || undefined),
     password,
     readOnly: settings.read_only === true,
-    tls: tlsOf(settings, settings.ssl_mode ?? modeIn(url) ?? (isLoopback(host) ? 'disable' : 'verify-full')),
+    tls,
+    files: { ca_file, cert_file, key_file },
   };
 }
 
@@ -120,7 +134,9 @@ function modeIn(url: URL | undefined): SslMode | undefined {
 
 function urlOf(dsn: string): URL {
   if (!URL.canParse(dsn))
-    throw new CellError("The connection's dsn is not a database URL. Use postgres://… or mysql://….");
+    throw new CellError(
+      "The connection's dsn is not a database URL. Use postgres://…, mysql://… or clickhouse://….",
+    );
   return new URL(dsn);
 }
 

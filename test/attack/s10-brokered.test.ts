@@ -14,6 +14,7 @@ async function answersOf(pages: readonly Page[], error?: string): Promise<Record
   const work: Brokered = {
     kind: 'brokered',
     name: 'service',
+    connection: 'prod',
     args: {},
     variables: [],
     timeout: undefined,

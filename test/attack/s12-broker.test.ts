@@ -18,6 +18,7 @@ function brokeredCell(
   const work: Brokered = {
     kind: 'brokered',
     name: 'service',
+    connection: 'prod',
     args: {},
     variables: [],
     timeout: options.timeout,
@@ -303,6 +304,7 @@ t.test('S13: a processor that fails gives a sentence without its message', async
   const work: Brokered = {
     kind: 'brokered',
     name: 'service',
+    connection: 'prod',
     args: {},
     variables: [],
     timeout: undefined,

@@ -12,6 +12,8 @@ t.setTimeout(120_000);
 t.jobs = 6;
 const TOGETHER = { buffered: true } as const;
 
+const KEY = new Secret('canary-token');
+
 /** A cell of each processor that speaks HTTP, without its time limit, with the path that it asks for. */
 const cells: Readonly<Record<string, readonly [magic: string, body: string, path: string, more: object]>> = {
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
@@ -20,6 +22,8 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
   jenkins: ['%%jenkins', 'jobs', '/api/json', { username: 'me' }],
   splunk: ['%%splunk', 'index=web', '/services/search/v2/jobs', {}],
+  datadog: ['%%datadog', 'logs *', '/api/v2/logs/events/search', { api_key: KEY, app_key: KEY }],
+  opensearch: ['%%opensearch', 'level:error', '/_search', {}],
 };
 
 /** How a sentence says that the time of the cell was over. */
@@ -72,7 +76,7 @@ for (const [what, [answer, sentence]] of Object.entries(services)) {
     const seconds = sentence.source.includes(OVER) ? 1 : 60;
     t.test(`S14, S15: a service of ${type} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
       const server = await startRestServer(t, { [path]: answer });
-      const settings = { url: server.origin, token: new Secret('canary-token'), ...more };
+      const settings = { url: server.origin, ...('api_key' in more ? {} : { token: KEY }), ...more };
       const { error, text } = await performCell(
         `${magic} --timeout ${seconds}\n${body}`,
         oneConnection(type, settings),
@@ -103,7 +107,7 @@ const databases: Readonly<Record<string, (socket: Socket) => void>> = {
 };
 
 for (const [what, serve] of Object.entries(databases)) {
-  for (const driver of ['postgres', 'mysql']) {
+  for (const driver of ['postgres', 'mysql', 'clickhouse']) {
     t.test(`S14, S15: a database of ${driver} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
       const port = await listen(t, serve);
       const settings = {

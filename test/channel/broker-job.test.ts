@@ -5,7 +5,15 @@ import type { Brokered, Json } from '../../processors/core/processor.js';
 
 /** A request of a second, whose pages come as they like. */
 function jobOf(perform: () => AsyncIterable<Page>) {
-  const work: Brokered = { kind: 'brokered', name: 'test', args: {}, variables: [], timeout: 1, perform };
+  const work: Brokered = {
+    kind: 'brokered',
+    name: 'test',
+    connection: 'prod',
+    args: {},
+    variables: [],
+    timeout: 1,
+    perform,
+  };
   const told: string[] = [];
   const job = new BrokerJob(work, {
     fault: () => told.push('fault'),
@@ -46,6 +54,7 @@ t.test('X10: also one whose time is over while a page waits for the kernel', asy
   const work: Brokered = {
     kind: 'brokered',
     name: 'test',
+    connection: 'prod',
     args: {},
     variables: [],
     timeout: 1,

@@ -1,6 +1,9 @@
 import { pino } from 'pino';
 import t from 'tap';
+import { Secret } from '../../processors/core/secret.js';
+import { createProcessors } from '../../processors/index.js';
 import { conversation } from '../support/conversation.js';
+import { until } from '../support/until.js';
 
 /** A client, and the records of its cells. */
 function client() {
@@ -47,3 +50,41 @@ t.test('the record of a cell is written once, also while the gateway ends', asyn
   channel.close();
   t.equal(records().length, 10_003);
 });
+
+t.test(
+  'the record of a cell names its connection and the values that it got, and contains no value',
+  async (t) => {
+    const lines: string[] = [];
+    const log = pino({}, { write: (line: string) => lines.push(line) });
+    const settings = () => ({ url: 'http://127.0.0.1:9', token: new Secret('canary-token') });
+    const find = (type: string) => ({ name: 'prod', type, settings });
+    const processors = createProcessors({
+      resolve: () => new Secret('canary-value'),
+      connections: { types: () => new Set(['prometheus']), names: () => ['prod'], find },
+    });
+    const { execute, reply, toKernel } = conversation({ log, processors });
+    /** The first request that the kernel gets is the gateway's, which loads the helper. */
+    const run = async (id: string, code: string) => {
+      const before = toKernel.length;
+      execute(id, code);
+      await until(() => toKernel.length > before);
+      const own = toKernel.at(-1)?.header.msg_id;
+      if (own !== id) reply(own, 'ok');
+      await until(() => toKernel.at(-1)?.header.msg_id === id);
+      reply(id, 'ok');
+    };
+    await run('a', '%%prometheus prod\nup');
+    await run('b', 'print("{{secret:DB}}", "{{runtime_env:REGION}}")');
+    await run('c', '1 + 1');
+    const records = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'cell');
+    t.same(
+      records.map(({ processor, connection, names }) => ({ processor, connection, names })),
+      [
+        { processor: 'prometheus', connection: 'prod', names: undefined },
+        { processor: 'python', connection: undefined, names: ['secret:DB', 'runtime_env:REGION'] },
+        { processor: 'none', connection: undefined, names: undefined },
+      ],
+    );
+    t.notMatch(lines.join(''), 'canary');
+  },
+);

@@ -3,7 +3,7 @@ import { drawCharts } from '../../gateway/oneshot/charts.js';
 import { parseExact } from '../../gateway/oneshot/exact-json.js';
 import { parseNotebook } from '../../gateway/oneshot/notebook.js';
 import { stillOf } from '../../gateway/oneshot/still.js';
-import { timeSeriesChart } from '../../processors/chart/time-series.js';
+import { timeSeriesChart } from '../../processors/core/chart/time-series.js';
 
 t.setTimeout(120_000);
 
@@ -11,7 +11,7 @@ const LIMIT = 60_000;
 const LITE = 'application/vnd.vegalite.v5+json';
 const series = { metric: 'up', labels: { job: 'api' }, points: [[0, 1] as const, [15_000, 0.5] as const] };
 const span = { start: 0, end: 60_000, step: 15_000 };
-const chart = timeSeriesChart([series], 'up', span).bundle?.[LITE] ?? null;
+const chart = timeSeriesChart([series], 'up', span).displays[0]?.[LITE] ?? null;
 const bars = (data: object, more: object = {}) => ({
   type: LITE,
   spec: { data, mark: 'bar', encoding: { x: { field: 'a', type: 'nominal' } }, ...more },

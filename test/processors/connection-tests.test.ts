@@ -11,6 +11,7 @@ const kinds: Readonly<Record<string, object>> = {
   github: {},
   llm: { model: 'm' },
   splunk: {},
+  opensearch: {},
 };
 const TOKEN = 'canary-token-of-the-connection';
 const resources = new Resources(new Map());
@@ -29,6 +30,7 @@ for (const [name, more] of Object.entries(kinds)) {
       '/api/v1/status/buildinfo',
       '/rate_limit',
       '/models',
+      '/_search',
       '/services/authentication/current-context',
     ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { type Chart, type Series, timeSeriesChart } from '../../processors/chart/time-series.js';
+import type { Chart } from '../../processors/core/chart/frame.js';
+import { type Series, timeSeriesChart } from '../../processors/core/chart/time-series.js';
 import type { Json } from '../../processors/core/processor.js';
 
 interface Value {
@@ -8,11 +9,13 @@ interface Value {
   readonly series: string;
 }
 interface Layer {
-  readonly data: { readonly values: readonly Value[] };
+  readonly data?: { readonly values: readonly Value[] };
   readonly mark: { readonly type: string };
 }
-type Spec = Partial<Layer> & {
-  readonly layer?: readonly Layer[];
+type Spec = {
+  readonly data: { readonly values: readonly Value[] };
+  /** The line, the points that have its tooltips, and points between two gaps. */
+  readonly layer: readonly [line: Layer, points: Layer, dots?: Layer];
   readonly title: { readonly text: readonly string[]; readonly subtitle?: readonly string[] };
   readonly encoding: {
     readonly x: { readonly scale: { readonly domain: readonly number[] } };
@@ -23,13 +26,13 @@ type Spec = Partial<Layer> & {
 const STEP = 1_000;
 const span = (points: number) => ({ start: 0, end: points * STEP, step: STEP });
 
-function specOf({ bundle }: Chart): Spec {
+function specOf({ displays: [bundle] }: Chart): Spec {
   return bundle?.['application/vnd.vegalite.v5+json'] as Json as unknown as Spec;
 }
 
 function layers(spec: Spec): { line: readonly Value[]; dots: readonly Value[] } {
-  const [line, dots] = spec.layer ?? [spec as Layer];
-  return { line: line?.data.values ?? [], dots: dots?.data.values ?? [] };
+  const [, , dots] = spec.layer;
+  return { line: spec.data.values, dots: dots?.data?.values ?? [] };
 }
 
 function series(values: readonly (number | undefined)[], labels: Record<string, string> = {}): Series {
@@ -50,7 +53,7 @@ t.test('P4: a gap in a range is a gap in the chart, and the axis is the range th
     ],
   );
   t.same(spec.encoding.x.scale.domain, [0, 20_000], 'it ended long before the axis does');
-  t.equal(spec.layer, undefined, 'there is no point of its own');
+  t.equal(spec.layer.length, 2, 'there is no point of its own');
   t.end();
 });
 
@@ -81,6 +84,7 @@ t.test('P4: NaN and infinities are gaps, and it says so', (t) => {
   );
   t.equal(chart.note, 'In the chart NaN and infinite values are gaps.');
   t.strictSame(timeSeriesChart([series([Number.NaN])], 'x', span(5)), {
+    displays: [],
     note: 'No value is finite: there is nothing to draw.',
   });
   t.end();

@@ -108,7 +108,7 @@ t.test('P1: native histograms have count, sum and buckets, floats beside them th
     ],
     'in order of time',
   );
-  t.equal(range.displays.length, 1);
+  t.equal(range.displays.length, 2, 'a chart, and its lines in numbers');
   t.match(range.note, /The chart leaves them out/);
   const only = await told(
     t,

@@ -1,5 +1,5 @@
 import { mentionsProvided } from '../../../processors/core/references.js';
-import type { Processors, Rewrite } from '../../../processors/index.js';
+import type { Processors, Rewrite, Taken } from '../../../processors/index.js';
 import { asGatewayError, GatewayError, tooLarge } from '../../errors.js';
 import { faultOf } from '../../fault.js';
 import { BrokerCall, type BrokerParts } from '../broker/call.js';
@@ -10,6 +10,7 @@ import type { OwnRequests } from '../own/own-requests.js';
 import { type Frame, type Payload, readObject } from '../wire/frame.js';
 import { withMembers } from '../wire/json-text.js';
 import { type ExecuteRequest, type Header, readExecuteRequest } from '../wire/messages.js';
+import { NOT_TAKEN } from './execution.js';
 import type { Executions } from './executions.js';
 import type { Turn } from './lane.js';
 
@@ -101,7 +102,7 @@ export class ExecuteRequests {
       if (speaks !== 'python') return this.#elsewhere(cell, metadata, speaks);
       if (cell.bytes > maxMessage) throw tooLarge(maxMessage);
       const rewrite = await processors.rewrite(request.code, metadata);
-      executions.processedBy(header.msg_id, rewrite.processor);
+      executions.takenBy(header.msg_id, takenOf(rewrite));
       if ('fault' in rewrite) {
         this.#logFault(rewrite.fault, rewrite.processor);
         return this.#sendRefused(cell, rewrite);
@@ -125,9 +126,10 @@ export class ExecuteRequests {
     if (status === 'aborted') cell.abortHeld();
     if (cell.aborted) return this.#answerAborted(cell);
     if (isTrue || (status === 'error' && rewrite.isGuess === true)) {
-      executions.processedBy(header.msg_id, 'none');
+      executions.takenBy(header.msg_id, NOT_TAKEN);
       if (!mentionsProvided(request.code)) return toKernel(payload);
       const own = await processors.asPython(request.code);
+      executions.takenBy(header.msg_id, takenOf(own));
       await kernel.give(own.delivered);
       if (cell.aborted) this.#answerAborted(cell);
       else if (own.refused === undefined) this.#send(cell, own);
@@ -210,6 +212,10 @@ export class ExecuteRequests {
     this.refuse(frame, header, rest?.refused ?? tooLarge(maxMessage).message);
     executions.answered(header.msg_id, 'error');
   }
+}
+
+function takenOf({ processor, connection, names }: Rewrite): Taken {
+  return { processor, ...(connection !== undefined && { connection }), ...(names && { names }) };
 }
 
 /** For the kernel's history, which shows no code of the gateway. Text longer than a user types isn't sent twice. */

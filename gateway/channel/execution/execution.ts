@@ -1,6 +1,10 @@
+import type { Taken } from '../../../processors/index.js';
 import type { Span } from '../../tracing.js';
 import type { BrokerCall } from '../broker/call.js';
 import type { Viewer } from '../viewer.js';
+
+/** Of a cell whose bytes pass unchanged. */
+export const NOT_TAKEN: Taken = { processor: 'none' };
 
 /** What the record of a cell says of it, as far as it is known when the cell is sent. */
 export interface Sent {
@@ -20,8 +24,8 @@ export interface Execution {
   readonly id: string;
   /** Undefined for a cell of an earlier connection, of which this one hears a question: its record is written there. */
   readonly sent: Sent | undefined;
-  /** The processor that took the cell; `none` where its bytes pass unchanged. */
-  processor: string;
+  /** Who took the cell. */
+  taken: Taken;
   /** Answers the questions that the cell asks the gateway. */
   call: BrokerCall | undefined;
   /** The kernel waits for the user's answer to a question (`input()`). A cell asks one question at a time. */

@@ -1,8 +1,9 @@
+import type { Taken } from '../../../processors/index.js';
 import type { BrokerCall } from '../broker/call.js';
 import type { Loss } from '../own/loss.js';
 import { type Frame, readObject } from '../wire/frame.js';
 import { parentId, readHeader } from '../wire/messages.js';
-import type { Execution, Sent } from './execution.js';
+import { type Execution, NOT_TAKEN, type Sent } from './execution.js';
 import type { CellRecords } from './record.js';
 
 /** Executions of one client whose reply is awaited; the record of one that is over the limit is written without it. */
@@ -49,10 +50,10 @@ export class Executions {
     return this.#byId.get(id);
   }
 
-  /** The cell is taken by a processor. */
-  processedBy(id: string, processor: string): void {
+  /** @param taken is kept as long as the cell runs: it must not contain values */
+  takenBy(id: string, taken: Taken): void {
     const execution = this.#byId.get(id);
-    if (execution) execution.processor = processor;
+    if (execution) execution.taken = taken;
   }
 
   /** Those that were sent on this connection, as they were sent. */
@@ -178,7 +179,7 @@ export class Executions {
     const execution: Execution = {
       id,
       sent,
-      processor: 'none',
+      taken: NOT_TAKEN,
       call: undefined,
       isAsking: false,
       isReplied: false,

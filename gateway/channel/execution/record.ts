@@ -32,13 +32,13 @@ export class CellRecords {
   }
 
   /** @param reply the execute_reply's status, or `unseen` when it will not be heard */
-  end({ sent, processor }: Execution, reply: string): void {
+  end({ sent, taken }: Execution, reply: string): void {
     if (sent === undefined) return;
     const { from, source, startedAt, span } = sent;
     const outcome = outcomeOf(reply);
-    span.end({ 'spin.processor': processor, 'spin.outcome': outcome }, outcome === 'error');
+    span.end({ 'spin.processor': taken.processor, 'spin.outcome': outcome }, outcome === 'error');
     const seconds = (performance.now() - startedAt) / 1000;
     const kernel = this.#parts.kernelId;
-    this.#parts.tell({ kind: 'cell ended', ...from, kernel, processor, source, outcome, seconds });
+    this.#parts.tell({ kind: 'cell ended', ...from, kernel, ...taken, source, outcome, seconds });
   }
 }

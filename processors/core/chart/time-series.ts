@@ -1,5 +1,18 @@
-import type { Json } from '../core/processor.js';
+import type { Json } from '../processor.js';
 import { namesOf, titleOf, wrapped } from './chart-text.js';
+import {
+  CHOOSING,
+  type Chart,
+  coloured,
+  HEIGHT,
+  MOST_SERIES,
+  SCHEMA,
+  TIMES,
+  timeTooltip,
+  VEGA_LITE,
+  WIDTH,
+} from './frame.js';
+import { legendTable } from './legend-table.js';
 import { type Line, lineOf, type Point } from './line.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -19,57 +32,41 @@ export interface Span {
   readonly step: number;
 }
 
-export interface Chart {
-  /** MIME bundle; absent when there is nothing to draw. */
-  readonly bundle?: Readonly<Record<string, Json>>;
-  /** What the chart doesn't show, in a sentence; may be empty. */
-  readonly note: string;
-}
-
-/** More lines or points make a chart unreadable and a notebook heavy; the table has them all. As many colours there are. */
-const MOST_SERIES = 20;
-/** As many as so many series have at `--step auto`, and some. */
+/** As many as so many series have at `--step auto`, and some. More make a chart unreadable and a notebook heavy. */
 const MOST_POINTS = 8_000;
-/** In pixels: beside the prompt of a notebook on half a screen. */
-const WIDTH = 720;
 const LEGEND_CHARACTER = 6;
 const LEGEND_SYMBOL = 24;
 const MOST_COLUMNS = 6;
 /** From here on values are written with SI prefixes: 240M. */
 const LARGE = 10_000;
-/** Times are as in the table: UTC, 24 hours. Keys: https://vega.github.io/vega/docs/api/time/#timeUnitSpecifier */
-const TIMES = {
-  year: '%Y',
-  quarter: '%b',
-  month: '%b',
-  week: '%b %d',
-  date: '%b %d',
-  day: '%b %d',
-  hours: '%H:%M',
-  minutes: '%H:%M',
-  seconds: '%H:%M:%S',
-  milliseconds: '%H:%M:%S.%L',
-};
 
 /**
- * A time-series chart as stock JupyterLab draws it.
+ * A time-series chart as stock JupyterLab draws it, and the values of its lines in numbers.
  * Source: https://vega.github.io/vega-lite/docs/ (version 5)
  *
  * @param query the chart's title
+ * @param unit of the values, where the service knows it
  */
-export function timeSeriesChart(series: readonly Series[], query: string, span: Span): Chart {
+export function timeSeriesChart(series: readonly Series[], query: string, span: Span, unit = ''): Chart {
   const ranks = highestFirst(series);
   if (ranks.length === 0)
-    return { note: series.length > 0 ? 'No value is finite: there is nothing to draw.' : '' };
+    return { displays: [], note: series.length > 0 ? 'No value is finite: there is nothing to draw.' : '' };
   const shown = series.length > MOST_SERIES ? ranks.slice(0, MOST_SERIES) : [...series.keys()];
   const most = Math.floor(MOST_POINTS / shown.length);
-  const lines = shown.map((at) => lineOf(series[at]?.points ?? [], span.step, most));
+  const pointsAt = (at: number) => series[at]?.points ?? [];
+  const lines = shown.map((at) => lineOf(pointsAt(at), span.step, most));
   const { common, legend, names } = namesOf(series, shown);
+  // One line has no name of its own, as nothing tells it from others.
+  const nameAt = (index: number) => (shown.length === 1 ? common || 'value' : (names[index] ?? ''));
+  const numbers = shown.map((at, index) => ({ name: nameAt(index), points: pointsAt(at) }));
   return {
-    bundle: {
-      'application/vnd.vegalite.v5+json': specOf(lines, names, legend, titlesOf(query, common), span),
-      'text/plain': `<chart of ${series.length} series>`,
-    },
+    displays: [
+      {
+        [VEGA_LITE]: specOf(lines, { names, legend, ...titlesOf(query, common), unit }, span),
+        'text/plain': `<chart of ${series.length} series>`,
+      },
+      legendTable(numbers, legend),
+    ],
     note: noteOf(series, shown, lines),
   };
 }
@@ -83,9 +80,9 @@ function highestFirst(series: readonly Series[]): number[] {
   return [...series.keys()].filter((at) => of(at) > -Infinity).sort((a, b) => of(b) - of(a));
 }
 
-function titlesOf(query: string, common: string): { text: string[]; subtitle?: string[] } {
-  const text = titleOf(query);
-  return common === '' || common === text.join(' ') ? { text } : { text, subtitle: wrapped(common) };
+function titlesOf(query: string, common: string): Pick<Texts, 'title' | 'subtitle'> {
+  const title = titleOf(query);
+  return common === '' || common === title.join(' ') ? { title } : { title, subtitle: wrapped(common) };
 }
 
 function noteOf(series: readonly Series[], shown: readonly number[], lines: readonly Line[]): string {
@@ -104,13 +101,17 @@ function noteOf(series: readonly Series[], shown: readonly number[], lines: read
   ].join(' ');
 }
 
-function specOf(
-  lines: readonly Line[],
-  names: readonly string[],
-  legend: string,
-  titles: { readonly text: string[]; readonly subtitle?: string[] },
-  span: Span,
-): Json {
+interface Texts {
+  readonly title: string[];
+  readonly subtitle?: string[];
+  readonly names: readonly string[];
+  /** The title of the names. */
+  readonly legend: string;
+  readonly unit: string;
+}
+
+function specOf(lines: readonly Line[], texts: Texts, span: Span): Json {
+  const { names, legend, title, subtitle, unit } = texts;
   const values = lines.flatMap(({ points }, at) =>
     points.map(([time, value]) => ({ time, value, series: names[at] ?? '' })),
   );
@@ -122,17 +123,36 @@ function specOf(
   const from = times.reduce((least, time) => Math.min(least, time), span.start);
   const until = times.reduce((last, time) => Math.max(last, time), span.end);
   const value = { field: 'value', type: 'quantitative' };
-  const kind = { field: 'series', type: 'nominal' };
-  const data = { data: { values } };
-  // A line has one tooltip, that of its first point: each point gets its own.
-  const line = { mark: { type: 'line', point: 'transparent' } };
-  const dots = { data: { values: alone }, mark: { type: 'point', filled: true, opacity: 1, size: 18 } };
+  const several =
+    names.length > 1 ? coloured(names, legend, columnsFor(names), WIDTH - LEGEND_SYMBOL) : undefined;
+  const opacity = several && { encoding: { opacity: several.opacity } };
   return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-    title: { ...titles, anchor: 'start', fontWeight: 'normal', subtitleFontSize: 11, limit: WIDTH },
+    $schema: SCHEMA,
+    title: {
+      text: title,
+      ...(subtitle && { subtitle }),
+      anchor: 'start',
+      fontWeight: 'normal',
+      subtitleFontSize: 11,
+      limit: WIDTH,
+    },
     width: WIDTH,
-    height: 260,
-    ...(alone.length > 0 ? { layer: [{ ...data, ...line }, dots] } : { ...data, ...line }),
+    height: HEIGHT,
+    data: { values },
+    layer: [
+      { ...(several && { params: CHOOSING }), mark: { type: 'line' }, ...opacity },
+      // A line has one tooltip, that of its first point: each point gets its own.
+      { mark: { type: 'point', opacity: 0, size: 60 } },
+      ...(alone.length > 0
+        ? [
+            {
+              data: { values: alone },
+              mark: { type: 'point', filled: true, opacity: 1, size: 18 },
+              ...opacity,
+            },
+          ]
+        : []),
+    ],
     encoding: {
       x: {
         field: 'time',
@@ -140,26 +160,16 @@ function specOf(
         scale: { type: 'utc', domain: [from, until], nice: false },
         axis: { title: 'UTC', format: TIMES, tickCount: 8, labelOverlap: true },
       },
-      y: { ...value, scale: { zero: false }, axis: { title: null, ...(isLarge && { format: '~s' }) } },
-      ...(names.length > 1 && {
-        color: {
-          ...kind,
-          sort: null,
-          title: legend === '' ? null : legend,
-          scale: { domain: [...names], scheme: names.length > 10 ? 'tableau20' : 'tableau10' },
-          legend: { orient: 'bottom', columns: columnsFor(names), labelLimit: WIDTH - LEGEND_SYMBOL },
-        },
-      }),
+      y: {
+        ...value,
+        scale: { zero: false },
+        axis: { title: unit === '' ? null : unit, ...(isLarge && { format: '~s' }) },
+      },
+      ...(several && { color: several.color }),
       tooltip: [
-        {
-          field: 'time',
-          type: 'temporal',
-          timeUnit: 'utcyearmonthdatehoursminutesseconds',
-          format: '%Y-%m-%d %H:%M:%SZ',
-          title: 'time',
-        },
-        ...(names.length > 1 ? [{ ...kind, title: legend === '' ? 'series' : legend }] : []),
-        { ...value, format: ',.6~g', title: 'value' },
+        timeTooltip('time', 'time'),
+        ...(several ? [{ field: 'series', type: 'nominal', title: legend === '' ? 'series' : legend }] : []),
+        { ...value, format: ',.6~g', title: unit === '' ? 'value' : unit },
       ],
     },
   };
