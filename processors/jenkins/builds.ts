@@ -23,7 +23,10 @@ interface Running {
   readonly isLeft: boolean;
 }
 
-/** A cell whose time is nearly over says what it knows, and leaves the build alone; in milliseconds. */
+/**
+ * A cell whose time is nearly over says what it knows, and leaves the build alone, in milliseconds: a limit of the cell's is
+ * no wish to end a deployment.
+ */
 const MARGIN_MS = 3_000;
 
 /** Of the log of a build that failed. */
@@ -120,6 +123,7 @@ function queued(job: Job<JenkinsSettings>, path: string, id: string): Polled<Que
     isDone: ({ number, isLeft }) => number !== undefined || isLeft,
     progressOf: ({ why }) => `in the queue: ${shortened(why, 120)}`,
     async cancel(signal) {
+      if (isNearlyOver(job)) return;
       await postJenkins({ ...job, signal }, `queue/cancelItem?id=${id}`).catch(() => {});
       // It may have begun meanwhile.
       const { number } = await look(signal);
@@ -142,7 +146,9 @@ function running(job: Job<JenkinsSettings>, at: string, mayBeMissing: boolean): 
     },
     isDone: ({ building, result, isLeft }) => isLeft || (!building && result !== null),
     progressOf,
-    cancel: (signal) => postJenkins({ ...job, signal }, `${at}stop`),
+    async cancel(signal) {
+      if (!isNearlyOver(job)) await postJenkins({ ...job, signal }, `${at}stop`);
+    },
   };
 }
 

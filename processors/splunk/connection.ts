@@ -13,6 +13,7 @@ const WRITING = [
   'run_mcollect',
   'run_sendalert',
   'run_dump',
+  'run_custom_command',
 ];
 
 /** @returns Splunk's version, who the connection is there, and which writes Splunk would let it do */

@@ -351,6 +351,20 @@ t.test('an interrupt aborts the build, or takes it out of the queue', async (t) 
   }
 });
 
+t.test('a time limit that comes while Jenkins is silent leaves the build alone', async (t) => {
+  const { jenkins, connections } = await jenkinsOf(t, { silent: 'job/team/job/app/12/' });
+  const cell = new AbortController();
+  const pages = (await performed(connections(), 'build team/app', cell.signal, Date.now()))[
+    Symbol.asyncIterator
+  ]();
+  await pages.next();
+  const next = pages.next();
+  await until(() => jenkins.asked.includes('GET /job/team/job/app/12/api/json'));
+  cell.abort(new Error('took too long'));
+  await t.rejects(next);
+  t.same(jenkins.ended, []);
+});
+
 t.test('abort ends one build, and waits for its end', async (t) => {
   const { jenkins, run } = await jenkinsOf(t, { states: () => ({ building: true, result: null }) });
   t.match(tableIn(await run('%%jenkins\nabort team/app 12')), { build: [12], result: ['ABORTED'] });

@@ -32,6 +32,8 @@ export interface JenkinsScript {
   readonly waits?: (looked: number) => { readonly why?: string; readonly cancelled?: boolean } | undefined;
   /** The build as it is looked at for the nth time. Default: a success at once. */
   readonly states?: (looked: number) => { readonly building: boolean; readonly result: string | null };
+  /** The path, as above, that gets no answer. */
+  readonly silent?: string;
   /** How crumbs are treated: none are issued, each is refused, or (default) they belong to a session. */
   readonly crumbs?: 'off' | 'refused';
 }
@@ -68,6 +70,7 @@ export async function startJenkins(script: JenkinsScript = {}): Promise<Jenkins>
     if (log === 'logText/progressiveText') return logOf(response, of, Number(url.searchParams.get('start')));
     if (log === undefined || !url.searchParams.has('tree'))
       return give(response, 404, 'text/html', 'Not found');
+    if (of === script.silent) return;
     const json = jsonAt(of);
     if (json === undefined) return give(response, 404, 'text/html', 'Not found');
     response.setHeader('x-jenkins', '2.528.3');
