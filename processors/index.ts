@@ -7,6 +7,7 @@ import { Resources } from './core/resources.js';
 import { datadog } from './datadog.js';
 import { github } from './github.js';
 import { grafana } from './grafana.js';
+import { jenkins } from './jenkins.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
 import { loki } from './loki.js';
@@ -16,6 +17,7 @@ import { python } from './python.js';
 import { rest } from './rest.js';
 import { type Rewrite, Rewriter } from './rewriter.js';
 import { shell } from './shell.js';
+import { splunk } from './splunk.js';
 import { sql } from './sql.js';
 import { tempo } from './tempo.js';
 
@@ -37,6 +39,8 @@ export const builtIn: readonly Processor[] = [
   datadog,
   opensearch,
   llm,
+  splunk,
+  jenkins,
 ];
 
 /** The types of connections that processors use, by name. */

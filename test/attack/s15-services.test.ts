@@ -26,6 +26,8 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
   datadog: ['%%datadog', 'logs *', '/api/v2/logs/events/search', { api_key: KEY, app_key: KEY }],
   opensearch: ['%%opensearch', 'level:error', '/_search', {}],
+  jenkins: ['%%jenkins', 'jobs', '/api/json', { username: 'me' }],
+  splunk: ['%%splunk', 'index=web', '/services/search/v2/jobs', {}],
 };
 
 /** How a sentence says that the time of the cell was over. */
@@ -50,7 +52,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000000000000' });
       response.write('{"a": ');
     },
-    /larger than (?:16|256) MiB|took longer than 1 s/,
+    /larger than (?:256 MiB|[\d.]+ [kM]i?B)|took longer than 1 s/,
   ],
   'never ends': [
     (response) => {
@@ -61,7 +63,7 @@ const services: Readonly<Record<string, readonly [(response: ServerResponse) => 
       response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more);
       more();
     },
-    /larger than (?:16|256) MiB|took longer than 1 s|something else than events/,
+    /larger than (?:256 MiB|[\d.]+ [kM]i?B)|took longer than 1 s|something else than events/,
   ],
   'compresses a bomb': [
     (response) => {

@@ -15,6 +15,7 @@ const kinds: Readonly<Record<string, object>> = {
   github: {},
   llm: { model: 'm' },
   opensearch: {},
+  splunk: {},
 };
 const TOKEN = 'canary-token-of-the-connection';
 const resources = new Resources(new Map());
@@ -38,6 +39,7 @@ for (const [name, more] of Object.entries(kinds)) {
       '/rate_limit',
       '/models',
       '/_search',
+      '/services/authentication/current-context',
     ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;

@@ -13,11 +13,15 @@ import { renderBody } from '../../processors/http/body.js';
 import { parseHttpFile, startsWithRequest } from '../../processors/http/http-file.js';
 import { nextLink } from '../../processors/http/pagination.js';
 import { cut, renderHeader, renderTarget } from '../../processors/http/template.js';
+import { readCommand, renderCommand } from '../../processors/jenkins/command.js';
 import { eventsIn } from '../../processors/llm/event-stream.js';
 import { renderPrompt } from '../../processors/llm/prompt.js';
 import { promqlPlace } from '../../processors/prometheus/completion-place.js';
 import { renderPromql } from '../../processors/prometheus/promql.js';
 import { bindReferences } from '../../processors/shell/lexer.js';
+import { refuseWriting } from '../../processors/splunk/commands.js';
+import { expanded } from '../../processors/splunk/expansion.js';
+import { renderSpl } from '../../processors/splunk/values.js';
 import { sqlPlace } from '../../processors/sql/completion-place.js';
 import { render } from '../../processors/sql/parameters.js';
 import { readArray } from '../../processors/sql/postgres-types.js';
@@ -82,6 +86,14 @@ const parsers: Readonly<Record<string, (text: string) => unknown>> = {
   'parameters of MySQL': (text) => render(text, scan(text, 'mysql'), 'mysql', values),
   'a place in SQL': (text) => sqlPlace(text, text.length, 'postgres'),
   'an array of PostgreSQL': (text) => readArray(`{${text}`, (item) => item),
+  'a search of Splunk': (text) => renderSpl(`search ${text}`, values),
+  'commands of a search': (text) => refuseWriting(`search ${text}`),
+  'names in a search': (text) =>
+    expanded(`search ${text}`, { macro: async () => undefined, savedSearch: async () => undefined }).catch(
+      () => {},
+    ),
+  'a command of Jenkins': (text) => renderCommand(readCommand(`build a\nX=${text}`), values, false),
+  'names of Jenkins': (text) => readCommand(`log ${text}`),
   'a shell script': (text) => bindReferences(text, (reference) => reference),
   'a prompt': (text) => renderPrompt(text, values),
   'a Python literal': pythonLiteral,
