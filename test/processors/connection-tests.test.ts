@@ -32,14 +32,14 @@ for (const [name, more] of Object.entries(kinds)) {
     const paths = [
       '/',
       '/api/v1/status/buildinfo',
-      '/loki/api/v1/labels',
-      '/api/v2/status',
-      '/api/search',
-      '/api/search/tags',
       '/rate_limit',
       '/models',
       '/_search',
       '/services/authentication/current-context',
+      '/loki/api/v1/labels',
+      '/api/v2/status',
+      '/api/search',
+      '/api/search/tags',
     ];
     const server = await startRestServer(t, Object.fromEntries(paths.map((path) => [path, answer])));
     const kind = builtIn.find((each) => each.name === name)?.connection;
