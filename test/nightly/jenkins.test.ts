@@ -58,7 +58,7 @@ t.test('a build is begun and followed, and what it did is read', async (t) => {
 });
 
 t.test('a running build is in the log, and is aborted', async (t) => {
-  const building = run('%%jenkins\nbuild "greet you"\nSLEEP=600');
+  const building = run('%%jenkins\nbuild "greet you"\nSLEEP=60');
   const state = async () => {
     const answer = await fetch(`${hudson.url}/job/greet%20you/3/api/json?tree=building`);
     return answer.ok && ((await answer.json()) as { building: boolean }).building;
