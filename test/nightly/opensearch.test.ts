@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Value } from '../../processors/core/value.js';
 import { builtIn } from '../../processors/index.js';
 import { oneConnection, performCell, resources } from '../support/brokered.js';
-import { startGuarded } from '../support/guarded.js';
+import { startGuard } from '../support/guard.js';
 import { startOpenSearch } from '../support/opensearch.js';
 import { startRuntime } from '../support/runtime.js';
 
@@ -153,7 +153,9 @@ t.test('completion has fields and indexes, and the test of a connection the vers
 });
 
 t.test('S10, S12: an API key is in no frame, memory, history, file or log', async (t) => {
-  const guarded = await startGuarded(t, url, `ApiKey ${ENCODED}`);
+  const guard = await startGuard(url, `ApiKey ${ENCODED}`);
+  t.teardown(() => guard.close());
+  const guarded = guard.url;
   const runtime = await startRuntime(
     t,
     [

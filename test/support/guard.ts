@@ -3,6 +3,9 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PASSWORD, USER } from './prometheus.js';
 
+/** Of {@link USER}. */
+const BASIC = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`;
+
 export interface Guard {
   readonly url: string;
   /** Paths with their queries, in order. */
@@ -10,13 +13,17 @@ export interface Guard {
   close(): Promise<void>;
 }
 
-/** What stands before a service that has no authentication of its own: it asks for {@link USER} and {@link PASSWORD}. */
-export async function startGuard(service: string): Promise<Guard> {
-  const right = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`;
+/**
+ * What stands before a service that has no authentication of its own, and quotes a credential that it refuses.
+ *
+ * @param right the whole value of the header Authorization; default {@link USER} with {@link PASSWORD}
+ */
+export async function startGuard(service: string, right: string = BASIC): Promise<Guard> {
   const asked: string[] = [];
   const server = createServer((req, res) => {
     asked.push(req.url ?? '');
-    if (req.headers.authorization !== right) return void res.writeHead(401).end('who are you?');
+    if (req.headers.authorization !== right)
+      return void res.writeHead(401).end(`no: ${req.headers.authorization}`);
     const { authorization: _, host: __, ...headers } = req.headers;
     const onward = request(
       new URL(req.url ?? '/', service),
