@@ -2,12 +2,13 @@ import type { Page } from '../core/pages.js';
 import type { Limits } from '../core/processor.js';
 import type { Resources } from '../core/resources.js';
 import { type Authentication, prove } from './authentication.js';
+import { CLOUD_PROMETHEUS, type CloudProof, provenByCloud } from './clouds/proof.js';
 import type { Place } from './dispatcher.js';
 import { type Patience, sendPatiently, usualPatience } from './retry.js';
 import { type HttpAnswer, type HttpRequest, type OpenAnswer, open, send } from './send.js';
 
 /** Where a service is and how the gateway proves to it who it is: the common part of HTTP connections. */
-export type ServiceSettings = Place & Pick<Authentication, 'token' | 'username' | 'password'>;
+export type ServiceSettings = Place & Pick<Authentication, 'token' | 'username' | 'password'> & CloudProof;
 
 export interface ServiceRequest {
   readonly method: 'GET' | 'POST';
@@ -103,8 +104,8 @@ async function toHttp(
 ): Promise<HttpRequest> {
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));
   if (method === 'GET') url.search = parameters.toString();
-  const proof = await prove(settings, signal, { hide, resources });
-  return {
+  const proof = await prove(withoutCloud(settings), signal, { hide, resources });
+  const request = {
     method,
     url,
     headers: {
@@ -119,4 +120,10 @@ async function toHttp(
     resources,
     largest,
   };
+  return provenByCloud(request, settings, CLOUD_PROMETHEUS, { signal, resources, hide });
+}
+
+/** Azure's client credentials have names of OAuth's, but a token from elsewhere. */
+function withoutCloud({ url, token, username, password }: ServiceSettings): Place & Authentication {
+  return { url, token, username, password };
 }
