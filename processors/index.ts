@@ -1,3 +1,4 @@
+import { aws } from './aws.js';
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
@@ -17,7 +18,7 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm, aws];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

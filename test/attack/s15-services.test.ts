@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { Secret } from '../../processors/core/secret.js';
-import { startRestServer } from '../processors/rest-server.js';
+import { give, startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
 import { until } from '../support/until.js';
 
@@ -13,12 +13,26 @@ t.jobs = 6;
 const TOGETHER = { buffered: true } as const;
 
 /** A cell of each processor that speaks HTTP, without its time limit, with the path that it asks for. */
-const cells: Readonly<Record<string, readonly [magic: string, body: string, path: string, more: object]>> = {
+const cells: Readonly<
+  Record<
+    string,
+    readonly [magic: string, body: string, path: string, more: object | ((origin: string) => object)]
+  >
+> = {
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
+  aws: [
+    '%%aws',
+    'logs tail g',
+    '/',
+    (url) => ({ url, region: 'r', access_key_id: 'id', secret_access_key: new Secret('canary-token') }),
+  ],
 };
+
+/** What a cloud issues to a connection. */
+const ISSUED = JSON.stringify({ access_token: 'canary-token', expires_in: 3600 });
 
 /** How a sentence says that the time of the cell was over. */
 const OVER = 'took longer than 1 s';
@@ -69,8 +83,11 @@ for (const [what, [answer, sentence]] of Object.entries(services)) {
     // Beside those that hog the processor, an answer may take longer than a second too.
     const seconds = sentence.source.includes(OVER) ? 1 : 60;
     t.test(`S14, S15: a service of ${type} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
-      const server = await startRestServer(t, { [path]: answer });
-      const settings = { url: server.origin, token: new Secret('canary-token'), ...more };
+      const server = await startRestServer(t, { [path]: answer, '/token': give('application/json', ISSUED) });
+      const settings =
+        typeof more === 'function'
+          ? more(server.origin)
+          : { url: server.origin, token: new Secret('canary-token'), ...more };
       const { error, text } = await performCell(
         `${magic} --timeout ${seconds}\n${body}`,
         oneConnection(type, settings),
