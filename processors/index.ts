@@ -1,4 +1,5 @@
 import { aws } from './aws.js';
+import { azure } from './azure.js';
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
@@ -18,7 +19,7 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm, aws];
+export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm, aws, azure];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

@@ -23,6 +23,19 @@ const cells: Readonly<
   rest: ['%%rest it', 'GET /things', '/things', {}],
   github: ['%%github', 'GET /user', '/user', {}],
   llm: ['%%llm', 'hi', '/chat/completions', { model: 'm' }],
+  azure: [
+    '%%azure',
+    'A | take 1',
+    '/v1/workspaces/w/query',
+    (url) => ({
+      url,
+      token_url: `${url}/token`,
+      tenant_id: 't',
+      client_id: 'c',
+      client_secret: new Secret('canary-token'),
+      workspace_id: 'w',
+    }),
+  ],
   aws: [
     '%%aws',
     'logs tail g',
