@@ -5,6 +5,7 @@ import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
+import { gcp } from './gcp.js';
 import { github } from './github.js';
 import { helperSource, magicQuestion } from './kernel/helper.js';
 import { llm } from './llm.js';
@@ -19,7 +20,18 @@ export type { Completion } from './completion/completer.js';
 export type { Offer, Rewrite } from './rewriter.js';
 
 /** Every built-in processor: the only place of registration. */
-export const builtIn: readonly Processor[] = [python, shell, rest, prometheus, sql, github, llm, aws, azure];
+export const builtIn: readonly Processor[] = [
+  python,
+  shell,
+  rest,
+  prometheus,
+  sql,
+  github,
+  llm,
+  aws,
+  azure,
+  gcp,
+];
 
 /** The types of connections that processors use, by name. */
 export function kindsOf(processors: readonly Processor[]): ReadonlyMap<string, ConnectionKind> {

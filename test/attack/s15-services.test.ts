@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { Secret } from '../../processors/core/secret.js';
 import { give, startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
+import { googleKey } from '../support/clouds.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(120_000);
@@ -35,6 +36,12 @@ const cells: Readonly<
       client_secret: new Secret('canary-token'),
       workspace_id: 'w',
     }),
+  ],
+  gcp: [
+    '%%gcp',
+    'logs',
+    '/v2/entries:list',
+    (url) => ({ url, project: 'p', credentials: new Secret(googleKey(`${url}/token`)) }),
   ],
   aws: [
     '%%aws',
