@@ -8,6 +8,9 @@ export interface AlarmsRead {
   readonly token: string | undefined;
 }
 
+/** What is asked for at most: more would keep the gateway's own thread busy. */
+const MOST = 1_000;
+
 /** A work for `apart`: alarms, or what happened to one. @throws {CellError} */
 export function* readAlarms(pieces: Pieces): Generator<AlarmsRead> {
   const { MetricAlarms, CompositeAlarms, AlarmHistoryItems, NextToken } = Object(readJson(pieces)) as Record<
@@ -19,6 +22,8 @@ export function* readAlarms(pieces: Pieces): Generator<AlarmsRead> {
   );
   if (simple === undefined && history === undefined)
     throw new CellError("The answer is not from CloudWatch: is the connection's url right?");
+  if ([simple, composite, history].some((list) => (list?.length ?? 0) > MOST))
+    throw new CellError('The answer has more alarms than CloudWatch gives at once.');
   yield {
     rows: [
       ...(simple ?? []).map(metricAlarm),

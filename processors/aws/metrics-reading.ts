@@ -19,6 +19,8 @@ export interface MetricsRead {
 
 const LONGEST_LABEL = 300;
 const MOST_REMARKS = 5;
+/** AWS gives at most 100,800 values in one answer. */
+const MOST_VALUES = 120_000;
 
 /** A work for `apart`. @throws {CellError} */
 export function* readMetrics(pieces: Pieces): Generator<MetricsRead> {
@@ -29,6 +31,9 @@ export function* readMetrics(pieces: Pieces): Generator<MetricsRead> {
   } = Object(readJson(pieces)) as Record<string, unknown>;
   if (!Array.isArray(results))
     throw new CellError("The answer to GetMetricData is not from AWS: is the connection's url right?");
+  const count = results.reduce((sum: number, { Values = [] }) => sum + Number(Object(Values).length ?? 0), 0);
+  if (count > MOST_VALUES || results.length > MOST_VALUES)
+    throw new CellError('The answer to GetMetricData has more values than AWS gives. Ask for less.');
   const remarks = remarksOf(messages);
   const series = results.map((result) => {
     const { Id, Label, Timestamps, Values, StatusCode, Messages } = Object(result) as Record<string, unknown>;

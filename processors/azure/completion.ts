@@ -1,3 +1,4 @@
+import { oneApart, type Pieces } from '../core/apart.js';
 import type { CompletionJob, Suggested } from '../core/suggestion.js';
 import { readJson } from '../http/json.js';
 import { askAzure, LOGS } from './requests.js';
@@ -41,8 +42,14 @@ async function load(
   const asking = askAzure(job, LOGS, { target, largest: LARGEST });
   let step = await asking.next();
   while (!step.done) step = await asking.next();
-  const { tables } = Object(readJson(step.value.pieces)) as { tables?: unknown };
-  return (Array.isArray(tables) ? tables : [])
+  const work = { module: new URL(import.meta.url), name: 'readTables', argument: undefined };
+  return oneApart<readonly string[]>(step.value.pieces, work, signal);
+}
+
+/** A work for `apart`: a workspace has hundreds of tables with all of their columns. */
+export function* readTables(pieces: Pieces): Generator<readonly string[]> {
+  const { tables } = Object(readJson(pieces)) as { tables?: unknown };
+  yield (Array.isArray(tables) ? tables : [])
     .map((table) => String(Object(table).name ?? ''))
     .filter((name) => /^\w{1,200}$/.test(name))
     .slice(0, MOST_NAMES)

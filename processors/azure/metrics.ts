@@ -25,6 +25,7 @@ const INTERVALS: readonly (readonly [seconds: number, name: string])[] = [
 /** What a chart can show. */
 const AUTO_POINTS = 350;
 const MOST_METRICS = 20;
+const MOST_VALUES = 120_000;
 
 export interface Metric {
   readonly name: string;
@@ -110,7 +111,7 @@ export function* readMetrics(pieces: Pieces, argument: unknown): Generator<Serie
   const { value } = Object(readJson(pieces)) as { value?: unknown };
   if (!Array.isArray(value))
     throw new CellError("The answer is not from Azure: is the connection's url right?");
-  yield value.flatMap((metric) => {
+  const series: Series[] = value.flatMap((metric) => {
     const name = String(Object(Object(metric).name).value ?? '');
     return listOf(Object(metric).timeseries).map((line) => ({
       metric: `${name} (${aggregation})`,
@@ -127,6 +128,9 @@ export function* readMetrics(pieces: Pieces, argument: unknown): Generator<Serie
       }),
     }));
   });
+  if (series.reduce((sum, { points }) => sum + points.length, series.length) > MOST_VALUES)
+    throw new CellError('The answer has more values than a chart can show. Ask for less time.');
+  yield series;
 }
 
 function listOf(value: unknown): Record<string, unknown>[] {

@@ -24,7 +24,9 @@ const types: Readonly<Record<string, ColumnType>> = {
   dynamic: 'document',
 };
 
+/** Rows and values of one page: some hundred kilobytes. */
 const PAGE_ROWS = 2_000;
+const PAGE_VALUES = 40_000;
 /** A chart of more rows than these is none that anybody reads. */
 const MOST_CHARTED = 50_000;
 
@@ -66,8 +68,9 @@ function tableIn(table: unknown): KqlTable[] {
 function* pagesOf({ columns, rows }: KqlTable): Generator<Page> {
   const shown: Column[] = columns.map(({ name, type }) => ({ name, type: typeOf(type) }));
   yield { kind: 'columns', columns: shown };
-  for (let at = 0; at < rows.length; at += PAGE_ROWS) {
-    const page = rows.slice(at, at + PAGE_ROWS);
+  const most = Math.max(1, Math.min(PAGE_ROWS, Math.floor(PAGE_VALUES / Math.max(1, shown.length))));
+  for (let at = 0; at < rows.length; at += most) {
+    const page = rows.slice(at, at + most);
     yield {
       kind: 'rows',
       rows: shown.map(({ type }, column) => page.map((row) => written(row[column], type))),

@@ -10,6 +10,9 @@ export interface EntriesRead {
   readonly token: string | undefined;
 }
 
+/** What is asked for at most: more would keep the gateway's own thread busy. */
+const MOST_ENTRIES = 1_000;
+
 /**
  * A work for `apart`.
  * Source: https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry
@@ -22,6 +25,8 @@ export function* readEntries(pieces: Pieces): Generator<EntriesRead> {
   // An answer without entries is an empty object.
   if (typeof answer !== 'object' || answer === null || !Array.isArray(entries) || !isOfLogging(answer))
     throw new CellError("The answer is not from Cloud Logging: is the connection's url right?");
+  if (entries.length > MOST_ENTRIES)
+    throw new CellError('The answer has more entries than Cloud Logging gives at once.');
   const rows = entries.map((entry) => rowOf(Object(entry) as Record<string, unknown>));
   yield {
     columns: Array.from({ length: 7 }, (_, at) => rows.map((row) => row[at] ?? null)),

@@ -25,6 +25,7 @@ export interface ListedPage {
 const MOST_PAGES = 100;
 const MOST_BYTES = 64 * 1024 * 1024;
 const LONGEST_OTHER = 1_000;
+const MOST_OTHERS = 20;
 
 /** Pages of one list as they come; read apart, and kept as bytes, which take less than what can be read of them. */
 export class Listed {
@@ -73,9 +74,9 @@ export function* readListed(pieces: Pieces, argument: unknown): Generator<Listed
     rows: length,
     token: typeof token === 'string' && token !== '' ? token : undefined,
     others: Object.fromEntries(
-      Object.entries(answer).filter(
-        ([, value]) => typeof value !== 'object' && String(value).length <= LONGEST_OTHER,
-      ),
+      Object.entries(answer)
+        .filter(([, value]) => typeof value !== 'object' && String(value).length <= LONGEST_OTHER)
+        .slice(0, MOST_OTHERS),
     ),
   };
 }
