@@ -48,5 +48,7 @@ export async function startAws(t: Test, acts: Acts): Promise<Aws> {
 
 /** Quotes everything, as services do. */
 export function refuse(response: ServerResponse, type: string, message = 'canary', status = 400): void {
-  response.writeHead(status).end(JSON.stringify({ __type: `com.amazonaws.logs#${type}`, message }));
+  response
+    .writeHead(status, { 'retry-after': '0' })
+    .end(JSON.stringify({ __type: `com.amazonaws.logs#${type}`, message }));
 }

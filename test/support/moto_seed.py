@@ -90,9 +90,7 @@ role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(ro
 
 
 def policy(actions):
-    return json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
-    )
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})
 
 
 iam.put_role_policy(RoleName="reader", PolicyName="p", PolicyDocument=policy("*"))
@@ -107,9 +105,7 @@ client("lambda").create_function(
     Code={"ZipFile": bundle.getvalue()},
     Environment={"Variables": {"DB_PASSWORD": "canary-function-password"}},
 )
-client("eks").create_cluster(
-    name="shop", roleArn=role["Arn"], resourcesVpcConfig={"subnetIds": [], "securityGroupIds": []}
-)
+client("eks").create_cluster(name="shop", roleArn=role["Arn"], resourcesVpcConfig={"subnetIds": [], "securityGroupIds": []})
 
 
 def user(name, actions):
