@@ -1,4 +1,5 @@
 import type { CompletionJob, Suggested, Suggestion } from '../core/suggestion.js';
+import { Hiding } from '../http/clouds/hiding.js';
 import { readJson } from '../http/json.js';
 import { callOnce } from './call.js';
 import { type Action, actionOf, actions, commandOf } from './services.js';
@@ -102,7 +103,8 @@ async function pages(
   parameters: object,
   namesIn: (answer: Record<string, unknown>) => readonly string[],
 ): Promise<readonly string[]> {
-  const job = { settings, signal, resources, hide: () => {}, endsAt: Date.now() };
+  const hiding = new Hiding();
+  const job = { settings, signal, resources, hide: hiding.hide, endsAt: Date.now() };
   const [parameter, member] = action.service.page;
   const found = new Set<string>();
   let token: unknown;
@@ -115,7 +117,7 @@ async function pages(
     token = answer[member];
     if (typeof token !== 'string' || token === '') break;
   }
-  return [...found].sort();
+  return [...found].filter(hiding.isClean).sort();
 }
 
 function listOf(value: unknown): Record<string, unknown>[] {

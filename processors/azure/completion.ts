@@ -1,5 +1,6 @@
 import { oneApart, type Pieces } from '../core/apart.js';
 import type { CompletionJob, Suggested } from '../core/suggestion.js';
+import { Hiding } from '../http/clouds/hiding.js';
 import { readJson } from '../http/json.js';
 import { askAzure, LOGS } from './requests.js';
 import type { AzureConnection } from './settings.js';
@@ -37,13 +38,15 @@ async function load(
   resources: Parameters<Parameters<CompletionJob<AzureConnection>['remembered']>[1]>[2],
 ): Promise<readonly string[]> {
   if (settings.workspace_id === undefined) return [];
-  const job = { settings, signal, resources, hide: () => {}, endsAt: Date.now() };
+  const hiding = new Hiding();
+  const job = { settings, signal, resources, hide: hiding.hide, endsAt: Date.now() };
   const target = `/v1/workspaces/${settings.workspace_id}/metadata`;
   const asking = askAzure(job, LOGS, { target, largest: LARGEST });
   let step = await asking.next();
   while (!step.done) step = await asking.next();
   const work = { module: new URL(import.meta.url), name: 'readTables', argument: undefined };
-  return oneApart<readonly string[]>(step.value.pieces, work, signal);
+  const names = await oneApart<readonly string[]>(step.value.pieces, work, signal);
+  return names.filter(hiding.isClean);
 }
 
 /** A work for `apart`: a workspace has hundreds of tables with all of their columns. */

@@ -1,4 +1,5 @@
 import type { CompletionJob, Suggested } from '../core/suggestion.js';
+import { Hiding } from '../http/clouds/hiding.js';
 import { readJson } from '../http/json.js';
 import { askGcpQuietly, LOGGING } from './requests.js';
 import { type GcpConnection, projectIn } from './settings.js';
@@ -48,11 +49,13 @@ async function load(
   signal: AbortSignal,
   resources: Parameters<Parameters<CompletionJob<GcpConnection>['remembered']>[1]>[2],
 ): Promise<readonly string[]> {
-  const job = { settings, signal, resources, hide: () => {}, endsAt: Date.now() };
+  const hiding = new Hiding();
+  const job = { settings, signal, resources, hide: hiding.hide, endsAt: Date.now() };
   const target = `/v2/projects/${projectIn(settings)}/logs?pageSize=${MOST_NAMES}`;
   const { pieces } = await askGcpQuietly(job, LOGGING, target, undefined, LARGEST);
   const { logNames } = Object(readJson(pieces)) as { logNames?: unknown };
   return (Array.isArray(logNames) ? logNames : [])
     .filter((name): name is string => typeof name === 'string' && name.length <= 600 && !/["\\\n]/.test(name))
+    .filter(hiding.isClean)
     .slice(0, MOST_NAMES);
 }

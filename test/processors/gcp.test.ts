@@ -212,6 +212,22 @@ t.test('connections test reads an entry', async (t) => {
   t.throws(() => kind?.settings.parse({ url: server.origin }), /missing/);
 });
 
+t.test('S10: a service that gives a credential back as a name is not offered', async (t) => {
+  const gcp = builtIn.find(({ name }) => name === 'gcp');
+  const logNames = [clouds.GOOGLE_TOKEN, 'projects/shop-prod/logs/stderr'];
+  const { settings } = await start({ '/v2/projects/shop-prod/logs': json({ logNames }) });
+  const checked = gcp?.connection?.settings.parse(settings);
+  const own = new Resources(new Map());
+  t.teardown(() => own.close());
+  const remembered = async <T>(
+    _: string,
+    load: (...asking: [unknown, AbortSignal, Resources]) => Promise<T>,
+  ) => load(checked, AbortSignal.timeout(10_000), own);
+  const body = 'logName="';
+  const offered = await gcp?.complete?.(body, body.length, { remembered });
+  t.same(offered?.items, [{ text: 'projects/shop-prod/logs/stderr', kind: 'log' }]);
+});
+
 t.test('S11: a value of a filter never ends the text that it is in', (t) => {
   const values = new Map<string, Value>([
     ['v', text('a"b\'c\\d\ne--f')],
