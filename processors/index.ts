@@ -1,10 +1,13 @@
 import { alertmanager } from './alertmanager.js';
+import { aws } from './aws.js';
+import { azure } from './azure.js';
 import { Completer, type Completion } from './completion/completer.js';
 import type { ConnectionKind } from './core/connection.js';
 import type { Elsewhere } from './core/other-language.js';
 import type { Context, Processor } from './core/processor.js';
 import { Resources } from './core/resources.js';
 import { datadog } from './datadog.js';
+import { gcp } from './gcp.js';
 import { github } from './github.js';
 import { grafana } from './grafana.js';
 import { jenkins } from './jenkins.js';
@@ -43,6 +46,9 @@ export const builtIn: readonly Processor[] = [
   llm,
   splunk,
   jenkins,
+  aws,
+  azure,
+  gcp,
 ];
 
 /** The types of connections that processors use, by name. */

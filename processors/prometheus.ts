@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { apart, isSmall, textOf } from './core/apart.js';
 import { brokered, type Job, type Request } from './core/brokered.js';
+import type { TestJob } from './core/connection.js';
 import { writeDuration } from './core/duration.js';
 import { OUT, RAW, TIMEOUT } from './core/options.js';
 import type { Page } from './core/pages.js';
@@ -8,6 +9,8 @@ import { type Cell, CellError } from './core/processor.js';
 import { variablesIn } from './core/references.js';
 import { credential, httpUrl, text, tlsFields } from './core/settings.js';
 import { RANGE, secondsOf, timeOf } from './core/time-range.js';
+import { cloudProblem } from './http/clouds/proof.js';
+import { awsFields, azureFields, googleFields, type Problem } from './http/clouds/settings.js';
 import { type Patience, usualPatience } from './http/retry.js';
 import { beginningOf } from './http/send.js';
 import { askForMuch, askService } from './http/service.js';
@@ -20,13 +23,23 @@ import { type Asked, isEmpty, tableOf } from './prometheus/results.js';
 import { selectedSpan } from './prometheus/selected-span.js';
 import { MOST_POINTS, stepFor } from './prometheus/step.js';
 
-const settings = z.strictObject({
-  url: httpUrl(),
-  token: credential().optional(),
-  username: text().optional(),
-  password: credential().optional(),
-  ...tlsFields,
-});
+const settings = z
+  .strictObject({
+    url: httpUrl(),
+    token: credential().optional(),
+    username: text().optional(),
+    password: credential().optional(),
+    auth: z.enum(['aws', 'azure', 'google'], 'it has to be aws, azure or google').optional(),
+    ...awsFields,
+    ...azureFields,
+    // The two others take fewer values of `credentials`: that is told by name.
+    ...googleFields,
+    ...tlsFields,
+  })
+  .superRefine((values, context) => {
+    const problem = authProblem(values);
+    if (problem !== undefined) context.addIssue({ code: 'custom', path: [problem[0]], message: problem[1] });
+  });
 type Settings = z.infer<typeof settings>;
 
 /** What `--list` can ask for: https://prometheus.io/docs/prometheus/latest/querying/api/ */
@@ -72,6 +85,7 @@ export const prometheus = brokered<Settings>({
   connection: {
     settings,
     async test(job) {
+      if (job.settings.auth !== undefined) return testCloud(job);
       const answer = await askService(job, {
         method: 'GET',
         path: 'api/v1/status/buildinfo',
@@ -88,6 +102,26 @@ export const prometheus = brokered<Settings>({
     return cell.options.list === undefined ? compileQuery(cell) : compileList(cell);
   },
 });
+
+function authProblem(values: object): Problem {
+  const other = ['token', 'username', 'password'].find((field) => field in values);
+  if ('auth' in values && other !== undefined) return [other, 'auth is set already: set only one of them'];
+  return cloudProblem(values);
+}
+
+/** Not all clouds tell a version. A query is what cells send too, and needs the same right. */
+async function testCloud(job: TestJob<Settings>): Promise<string> {
+  const parameters = new URLSearchParams({ query: 'count(up)' });
+  const answer = await askService(job, {
+    method: 'POST',
+    path: 'api/v1/query',
+    parameters,
+    largest: LARGEST_VERSION,
+  });
+  const { result } = Object(readAnswer(answer).data) as { result?: unknown };
+  const [, targets = '0'] = Object(Array.isArray(result) ? result[0] : undefined).value ?? [];
+  return `Prometheus, ${Number(targets)} targets in the metric up`;
+}
 
 function compileQuery({ options, body }: Cell): Request<Settings> {
   const query = body.trim();

@@ -1,12 +1,14 @@
 import { BlockList, isIP } from 'node:net';
 import type { Environment } from '../core/environment.js';
+import { isLinkLocal } from '../core/link-local.js';
 import { bareHost, isLoopback } from '../core/loopback.js';
 import { CellError } from '../core/processor.js';
 
 /**
  * The proxy that a service is asked through. HTTP_PROXY is for http:// services and HTTPS_PROXY for https:// ones,
  * NO_PROXY for those that are asked directly: names with everything below them, addresses, networks (`10.0.0.0/8`),
- * each with a port or without, or `*`. This machine itself is never asked through a proxy.
+ * each with a port or without, or `*`. This machine itself is never asked through a proxy, and neither is a link-local
+ * address: a proxy would answer with its own machine's credentials.
  *
  * @param environment its settings are those of most programs; small letters win, as with curl
  * @returns undefined when the service is asked directly
@@ -56,5 +58,5 @@ function hostOf({ hostname }: URL): string {
 }
 
 function staysHere(host: string): boolean {
-  return isLoopback(host) || host.endsWith('.localhost');
+  return isLoopback(host) || host.endsWith('.localhost') || (isIP(host) !== 0 && isLinkLocal(host));
 }

@@ -2,13 +2,15 @@ import type { Page } from '../core/pages.js';
 import type { Limits } from '../core/processor.js';
 import type { Resources } from '../core/resources.js';
 import { type Authentication, prove } from './authentication.js';
+import { CLOUD_PROMETHEUS, type CloudProof, provenByCloud } from './clouds/proof.js';
 import type { Place } from './dispatcher.js';
 import { type Patience, sendPatiently, usualPatience } from './retry.js';
 import { type HttpAnswer, type HttpRequest, type OpenAnswer, open, send } from './send.js';
 
 /** Where a service is and how the gateway proves to it who it is: the common part of HTTP connections. */
 export type ServiceSettings = Place &
-  Pick<Authentication, 'token' | 'username' | 'password' | 'api_key' | 'api_key_header'>;
+  Pick<Authentication, 'token' | 'username' | 'password' | 'api_key' | 'api_key_header'> &
+  CloudProof;
 
 export interface ServiceRequest {
   /** `DELETE`: of what a request before it has made at the service for its own time, or of what the user wants to end. */
@@ -109,8 +111,8 @@ async function toHttp(
   const url = new URL(path, settings.url.replace(/\/?$/, '/'));
   const isForm = method === 'POST' && json === undefined;
   if (!isForm) url.search = parameters.toString();
-  const proof = await prove(settings, signal, { hide, resources });
-  return {
+  const proof = await prove(withoutCloud(settings), signal, { hide, resources });
+  const request = {
     method,
     url,
     headers: {
@@ -126,4 +128,11 @@ async function toHttp(
     resources,
     largest,
   };
+  return provenByCloud(request, settings, CLOUD_PROMETHEUS, { signal, resources, hide });
+}
+
+/** Azure's client credentials have names of OAuth's, but a token from elsewhere. */
+function withoutCloud(settings: ServiceSettings): Place & Authentication {
+  const { url, token, username, password, api_key, api_key_header } = settings;
+  return { url, token, username, password, api_key, api_key_header };
 }

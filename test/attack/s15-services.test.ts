@@ -3,8 +3,9 @@ import type { ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { Secret } from '../../processors/core/secret.js';
-import { startRestServer } from '../processors/rest-server.js';
+import { give, startRestServer } from '../processors/rest-server.js';
 import { oneConnection, performCell } from '../support/brokered.js';
+import { googleKey } from '../support/clouds.js';
 import { until } from '../support/until.js';
 
 t.setTimeout(120_000);
@@ -15,7 +16,12 @@ const TOGETHER = { buffered: true } as const;
 const KEY = new Secret('canary-token');
 
 /** A cell of each processor that speaks HTTP, without its time limit, with the path that it asks for. */
-const cells: Readonly<Record<string, readonly [magic: string, body: string, path: string, more: object]>> = {
+const cells: Readonly<
+  Record<
+    string,
+    readonly [magic: string, body: string, path: string, more: object | ((origin: string) => object)]
+  >
+> = {
   prometheus: ['%%prometheus', 'up', '/api/v1/query', {}],
   loki: ['%%loki', '{app="a"}', '/loki/api/v1/query_range', {}],
   tempo: ['%%tempo', '{ status = error }', '/api/search', {}],
@@ -29,7 +35,35 @@ const cells: Readonly<Record<string, readonly [magic: string, body: string, path
   opensearch: ['%%opensearch', 'level:error', '/_search', {}],
   jenkins: ['%%jenkins', 'jobs', '/api/json', { username: 'me' }],
   splunk: ['%%splunk', 'index=web', '/services/search/v2/jobs', {}],
+  azure: [
+    '%%azure',
+    'A | take 1',
+    '/v1/workspaces/w/query',
+    (url) => ({
+      url,
+      token_url: `${url}/token`,
+      tenant_id: 't',
+      client_id: 'c',
+      client_secret: new Secret('canary-token'),
+      workspace_id: 'w',
+    }),
+  ],
+  gcp: [
+    '%%gcp',
+    'logs',
+    '/v2/entries:list',
+    (url) => ({ url, project: 'p', credentials: new Secret(googleKey(`${url}/token`)) }),
+  ],
+  aws: [
+    '%%aws',
+    'logs tail g',
+    '/',
+    (url) => ({ url, region: 'r', access_key_id: 'id', secret_access_key: new Secret('canary-token') }),
+  ],
 };
+
+/** What a cloud issues to a connection. */
+const ISSUED = JSON.stringify({ access_token: 'canary-token', expires_in: 3600 });
 
 /** How a sentence says that the time of the cell was over. */
 const OVER = 'took longer than 1 s';
@@ -80,8 +114,11 @@ for (const [what, [answer, sentence]] of Object.entries(services)) {
     // Beside those that hog the processor, an answer may take longer than a second too.
     const seconds = sentence.source.includes(OVER) ? 1 : 60;
     t.test(`S14, S15: a service of ${type} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
-      const server = await startRestServer(t, { [path]: answer });
-      const settings = { url: server.origin, ...('api_key' in more ? {} : { token: KEY }), ...more };
+      const server = await startRestServer(t, { [path]: answer, '/token': give('application/json', ISSUED) });
+      const settings =
+        typeof more === 'function'
+          ? more(server.origin)
+          : { url: server.origin, ...('api_key' in more ? {} : { token: KEY }), ...more };
       const { error, text } = await performCell(
         `${magic} --timeout ${seconds}\n${body}`,
         oneConnection(type, settings),
