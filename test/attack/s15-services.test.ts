@@ -65,6 +65,12 @@ const cells: Readonly<
 /** What a cloud issues to a connection. */
 const ISSUED = JSON.stringify({ access_token: 'canary-token', expires_in: 3600 });
 
+/** A connection whose credential is {@link KEY}. */
+function settingsOf(more: object | ((origin: string) => object), url: string): object {
+  if (typeof more === 'function') return more(url);
+  return { url, ...('api_key' in more ? {} : { token: KEY }), ...more };
+}
+
 /** How a sentence says that the time of the cell was over. */
 const OVER = 'took longer than 1 s';
 
@@ -115,10 +121,7 @@ for (const [what, [answer, sentence]] of Object.entries(services)) {
     const seconds = sentence.source.includes(OVER) ? 1 : 60;
     t.test(`S14, S15: a service of ${type} that ${what} costs its own cell alone`, TOGETHER, async (t) => {
       const server = await startRestServer(t, { [path]: answer, '/token': give('application/json', ISSUED) });
-      const settings =
-        typeof more === 'function'
-          ? more(server.origin)
-          : { url: server.origin, ...('api_key' in more ? {} : { token: KEY }), ...more };
+      const settings = settingsOf(more, server.origin);
       const { error, text } = await performCell(
         `${magic} --timeout ${seconds}\n${body}`,
         oneConnection(type, settings),
@@ -136,10 +139,9 @@ for (const [type, [magic, body, path, more]] of Object.entries(cells)) {
     for (const answer of [said, JSON.stringify({ message: said, error: said }), JSON.stringify(said)]) {
       const server = await startRestServer(t, {
         [path]: (response) => response.writeHead(400, { 'content-type': 'application/json' }).end(answer),
+        '/token': give('application/json', ISSUED),
       });
-      const canary = new Secret('canary-token');
-      const proof = 'api_key' in more ? { api_key: canary, app_key: canary } : { ...more, token: canary };
-      const settings = { url: server.origin, ...proof };
+      const settings = settingsOf(more, server.origin);
       const { error, text } = await performCell(`${magic}\n${body}`, oneConnection(type, settings));
       t.not(error + text, '');
       t.notMatch(error + text, 'canary-token');

@@ -110,6 +110,7 @@ t.test('KQL: every type of Kusto becomes a column, and a partial answer says so'
     {
       kind: 'end',
       note: 'Partial: Query result set has exceeded the internal record count limit 500000. Ask for less time, or aggregate more.',
+      displays: [],
     },
   ]);
 });
