@@ -94,6 +94,7 @@ t.test('marks go into the chart that is asked for, or the service’s own', asyn
     { deploys: DEPLOYS },
   );
   t.same(asked.variables, ['limit', 'deploys'], 'the kernel is asked for the times');
+  t.equal(asked.end.note, '');
   t.match(JSON.stringify(asked.end.displays), '{"time":1000,"text":"v2"}');
   t.match(JSON.stringify(asked.end.displays), '"datum":3');
   const own = await perform({ threshold: 3 }, { kind: 'end', displays: [OWN] });

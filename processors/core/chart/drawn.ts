@@ -55,14 +55,18 @@ export async function* drawn(
     const own = (page.displays ?? []).filter((each) => made === undefined || !isChart(each));
     const { displays, note } = made?.end() ?? { displays: [], note: '' };
     const notes = [page.note ?? '', note, times?.note ?? ''];
-    const all = [...displays, ...own].map((each) => {
-      if (!isChart(each)) return each;
-      return withMarks(each, { threshold, annotations: isOverTime(each) ? (times?.all ?? []) : [] });
-    });
-    if (!all.some(isChart)) notes.push(made === undefined ? 'There is no chart to mark: add --chart.' : '');
-    else if (times !== undefined && !all.some((each) => isChart(each) && isOverTime(each)))
+    const all = [...displays, ...own];
+    const charts = all.filter(isChart);
+    if (charts.length === 0 && made === undefined) notes.push('There is no chart to mark: add --chart.');
+    if (charts.length > 0 && times !== undefined && !charts.some(isOverTime))
       notes.push('The chart is not over time: --annotate marks nothing.');
-    yield { ...page, displays: all, note: notes.filter((text) => text !== '').join(' ') };
+    const marked = (each: Bundle) =>
+      withMarks(each, { threshold, annotations: isOverTime(each) ? (times?.all ?? []) : [] });
+    yield {
+      ...page,
+      displays: all.map((each) => (isChart(each) ? marked(each) : each)),
+      note: notes.filter((text) => text !== '').join(' '),
+    };
   }
 }
 
