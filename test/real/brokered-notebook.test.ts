@@ -86,7 +86,8 @@ interface Table {
 }
 
 async function tableIn(cell: Locator): Promise<Table> {
-  const shown = cell.locator('.jp-RenderedHTML');
+  // The table of a chart's lines has no caption.
+  const shown = cell.locator('.jp-RenderedHTML', { has: page.locator('p') });
   await shown.locator('p').waitFor({ timeout: PATIENCE });
   // In one look: JupyterLab renders some outputs of a file twice.
   return shown.evaluate((element: unknown) => {

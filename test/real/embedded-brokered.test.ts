@@ -25,8 +25,9 @@ t.test('brokered cells in the Jupyter that the gateway starts by itself', async 
     await run('job = \'itself "quoted"\'');
     const range = await run('%%prometheus --range 5m --step 1s --out df\nup{job="{{job}}"}');
     t.match(range, { status: 'ok', error: '' });
-    const [chart, table] = range.data;
+    const [chart, lines, table] = range.data;
     t.match(JSON.stringify(chart?.['application/vnd.vegalite.v5+json']), /"type":"line"/);
+    t.match(lines?.['text/plain'], /^series .*mean\n/);
     t.match(table?.['text/html'], /itself &quot;quoted&quot;/);
     t.equal(await print('(df.value == 1).all(), df.time.dtype'), 'True datetime64[us, UTC]');
     t.match(await run('%%prometheus wrong\nup'), {

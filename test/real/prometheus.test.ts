@@ -37,11 +37,12 @@ t.test('queries become tables, charts and DataFrames', async (t) => {
   t.match(types.stdout, "'value': 'float64'");
 
   const range = await run('%%prometheus prod --range 5m --step 1s --out r\n{__name__=~"go_.*"}');
-  const [chart, table] = range.data;
+  const [chart, lines, table] = range.data;
   t.match(
     JSON.stringify(chart?.['application/vnd.vegalite.v5+json']),
     /"type":"line".*"series":"go_|"series":"go_.*"type":"line"/,
   );
+  t.match(lines?.['text/plain'], /last +min +max +mean\n/);
   t.match(table?.['text/html'], 'first 5 of');
   t.equal(
     (await run('print((r.value >= 0).all() and r.time.is_monotonic_increasing is not None)')).stdout,
