@@ -18,3 +18,8 @@ export function messagesIn(messages: unknown): Message[] {
     [texts].flat().map((text) => ({ type: type.toUpperCase(), text: presentable(String(text)) })),
   );
 }
+
+/** What a reader has to know of. */
+export function isWarning({ type }: Message): boolean {
+  return /^(?:WARN|ERROR|FATAL)/.test(type);
+}
