@@ -4,7 +4,7 @@ import { type Moto, startMoto } from '../support/moto.js';
 import { type Runtime, startRuntime } from '../support/runtime.js';
 import { until } from '../support/until.js';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 let moto: Moto;
 let runtime: Runtime;

@@ -3,7 +3,7 @@ import { datadogDescription } from '../support/datadog-description.js';
 import { type Prism, startPrism } from '../support/prism.js';
 import { type Runtime, type RuntimeKernel, startRuntime } from '../support/runtime.js';
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 let prism: Prism;
 let runtime: Runtime;
