@@ -81,12 +81,21 @@ t.test('a page from the internet needs the permission for this machine', async (
       origin: listed.origin,
     });
   await permit('denied');
-  const before = gateway.log();
+  const before = await answered();
   t.strictSame(await use(page, listed, 'subprotocol', 'https'), NOTHING, 'denied');
-  t.equal(gateway.log(), before, 'the gateway sees nothing of it');
+  t.equal(await answered(), before, 'the gateway sees nothing of it');
   await permit('granted');
   t.strictSame(await use(page, listed, 'subprotocol', 'https'), WORKS, 'granted');
+  t.ok((await answered()) > before, 'as it does where it may come');
 });
+
+/** Requests and upgrades for Jupyter that the gateway has answered, preflights and refusals among them. */
+async function answered(): Promise<number> {
+  const headers = { authorization: `token ${TOKEN}` };
+  const metrics = await (await fetch(`${gateway.origin}/spin/metrics`, { headers })).text();
+  const counts = metrics.matchAll(/^spin_http_requests_total\{route="(?:jupyter|websocket)",.*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+}
 
 async function openBrowser(
   t: { teardown(end: () => Promise<void>): void },
